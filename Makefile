@@ -1,0 +1,52 @@
+# Everything one does with this checkout. `make` alone lists it; the work is in scripts/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run stop build release test e2e check fmt audit bench bless proto dev
+
+# `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
+export DATA HTTP LISTEN PAGE
+
+help: ## this list
+	@echo "Tacho: make TARGET"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build and start server and agent here, until Ctrl-C; ARGS=--detach leaves them running
+	@scripts/run $(ARGS)
+
+stop: ## stop what `make run` started
+	@scripts/stop
+
+dev: ## the pair in the background and the page from its sources, reloading as they change
+	@scripts/dev
+
+build: ## both daemons with the page inside, quick to build (target/quick)
+	@scripts/build quick
+
+release: ## both daemons with the page inside, quick to run (target/release)
+	@scripts/build release
+
+test: ## every test: Rust, page, and the page in a browser against a real pair
+	@scripts/test
+
+e2e: ## only the browser tests
+	@scripts/test browser
+
+check: ## format, lints, documentation, shell scripts, page lint and types
+	@scripts/check
+
+fmt: ## format Rust and page
+	@cargo fmt --all
+	@cd web && npm run --silent format
+
+audit: ## licences, advisories, duplicate versions (cargo-deny)
+	@scripts/audit
+
+bench: ## measure agent, history on disk and page queries; ARGS=agent or ARGS=history picks
+	@bench/run $(ARGS)
+
+bless: ## rewrite the committed files that tests compare with; look at the diff
+	@BLESS=1 cargo test --workspace --quiet
+
+proto: ## regenerate the committed code of the .proto files
+	@BLESS=1 cargo test --quiet -p tacho-wire --test it generated

@@ -1,0 +1,114 @@
+//! Puts the agent together and runs it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tacho_model::HostFacts;
+use tacho_runtime::clock;
+use tacho_runtime::files::open_directory;
+use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
+use tacho_runtime::tls::{self, Trust};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::identity::{IdentityFiles, boot_time_ms};
+use crate::link::Link;
+use crate::queue::Queue;
+use crate::recorder::{Recorder, Stop};
+use crate::sampler::{Sampler, SamplerConfig};
+
+/// Nothing the agent does at its stop takes long.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+const IDLE_PROCESS_INTERVAL: Duration = Duration::from_secs(60);
+const FILESYSTEM_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Runs the agent until it is told to stop.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    let _lock = open_directory(&config.data_dir)?;
+    let files = IdentityFiles::new(&config.data_dir);
+    if !files.exist() {
+        bail!(
+            "this agent has not joined a server; on the server run `tacho-server token create join`, \
+             then here `tacho-agent join SERVER:9300 TOKEN`"
+        );
+    }
+    let servers =
+        if config.servers.is_empty() { files.server().into_iter().collect() } else { config.servers.clone() };
+    if servers.is_empty() {
+        bail!("no server is known; set servers = [\"host:9300\"] in the configuration");
+    }
+    let (identity, authority) =
+        files.read().context("cannot use this agent's certificate; join again with a new token")?;
+    let tls = Arc::new(tls::client_config(Trust::Authority(authority), Some(identity))?);
+
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let stop_recorder = Arc::new(Stop::default());
+    let queue = Arc::new(Queue::new(config.queue_bytes));
+    let (recorder, facts) = recorder(&config, Arc::clone(&queue), Arc::clone(&stop_recorder))?;
+    let link = Link { servers, tls, queue, facts, stream: new_stream(), epoch_ms: recorder.epoch_ms };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
+
+    let thread = std::thread::Builder::new()
+        .name("recorder".to_owned())
+        .spawn(move || recorder.run())
+        .context("cannot start the recorder's thread")?;
+    let ended = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signals(stop.clone())?;
+        let mut tasks = TaskGroup::new(stop.clone());
+        tasks.spawn("link", link.run(stop));
+        tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"))
+    });
+    stop_recorder.ask();
+    if thread.join().is_err() {
+        bail!("the recorder's thread panicked");
+    }
+    ended
+}
+
+/// Replaces the known facts; `false` when they are the same.
+pub(crate) fn replace_facts(known: &mut Arc<HostFacts>, facts: HostFacts) -> bool {
+    let host_name =
+        if known.host_name.is_empty() { facts.host_name.clone() } else { known.host_name.clone() };
+    let facts = HostFacts { host_name, agent_version: env!("CARGO_PKG_VERSION").to_owned(), ..facts };
+    let changed = **known != facts;
+    if changed {
+        *known = Arc::new(facts);
+    }
+    changed
+}
+
+fn recorder(
+    config: &Config,
+    queue: Arc<Queue>,
+    stop: Arc<Stop>,
+) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
+    let boot_us = clock::boot_us();
+    let wall_ms = clock::wall_ms();
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut sampler = Sampler::new(SamplerConfig {
+        proc_root: Path::new("/proc").to_owned(),
+        sys_root: Path::new("/sys").to_owned(),
+        etc_root: Path::new("/etc").to_owned(),
+        process_rows: config.process_rows,
+        idle_process_interval: IDLE_PROCESS_INTERVAL,
+        filesystem_interval: FILESYSTEM_INTERVAL,
+        boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
+    })?;
+    // A name from the configuration stays; otherwise the machine's own is filled in.
+    let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });
+    replace_facts(&mut facts, sampler.facts());
+    let (sender, receiver) = watch::channel(facts);
+    let epoch_ms = wall_ms.saturating_sub(i64::try_from(boot_us / 1000).unwrap_or(0));
+    Ok((Recorder { sampler, interval: config.interval, epoch_ms, queue, facts: sender, stop }, receiver))
+}
+
+fn new_stream() -> [u8; 16] {
+    let mut stream = [0; 16];
+    stream.copy_from_slice(&tls::random_secret()[..16]);
+    stream
+}

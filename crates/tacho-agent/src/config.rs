@@ -1,0 +1,113 @@
+//! Settings of the agent.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tacho_runtime::config::{ConfigError, Environment, Reader};
+use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
+
+pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Short enough to see a process that hogs the machine for a few seconds, at well under 0.5 % of a core.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// A busy machine has some tens of processes at work in any 5 seconds; what is above goes into `other`.
+const DEFAULT_PROCESS_ROWS: u64 = 500;
+/// Half an hour of a usual host at 5 s.
+const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
+
+/// What an agent is told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where certificate and key are kept.
+    pub data_dir: PathBuf,
+    /// `host:port` of each server, in order of preference; empty means the one that was joined.
+    pub servers: Vec<String>,
+    /// Time between snapshots.
+    pub interval: Duration,
+    /// Name to join under; empty means the machine's own.
+    pub host_name: String,
+    /// Most rows of processes in a snapshot.
+    pub process_rows: usize,
+    /// Most memory for frames that the server has not acknowledged.
+    pub queue_bytes: usize,
+    pub log_level: String,
+    pub log_format: LogFormat,
+}
+
+/// Reads the settings; `origin` names the text in messages.
+pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Config, ConfigError> {
+    let mut reader = Reader::new(text, "TACHO_AGENT", environment);
+    let config = Config {
+        data_dir: reader.path("data_dir", "/var/lib/tacho-agent"),
+        servers: reader.list("servers", parse_server),
+        interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
+        host_name: reader.text("host_name", ""),
+        process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
+        queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
+        log_level: reader.choice("log_level", "info", LEVELS),
+        log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
+            "json" => LogFormat::Json,
+            _ => LogFormat::Text,
+        },
+    };
+    reader.finish(origin)?;
+    Ok(config)
+}
+
+/// `host:port` as it was written, once it is known to be one.
+pub fn parse_server(text: &str) -> Result<String, String> {
+    let port = text
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(1..) => Ok(text.to_owned()),
+        _ => Err(format!(r#"is {text:?}; write host and port, such as "tacho.example.com:9300""#)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        let config = parse("", &Environment::new(), "test").unwrap();
+        assert_eq!((config.interval, config.process_rows), (DEFAULT_INTERVAL, 500));
+        assert_eq!(config.data_dir, PathBuf::from("/var/lib/tacho-agent"));
+    }
+
+    #[test]
+    fn servers_have_a_port() {
+        for good in ["a:1", "[::1]:9300", "10.0.0.1:65535"] {
+            assert_eq!(parse_server(good), Ok(good.to_owned()));
+        }
+        for bad in ["a", "a:", ":1", "a:0", "a:65536", "https://a"] {
+            assert!(parse_server(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Each wrong file of `fixtures/config` gets all its mistakes in one message. `BLESS=1` rewrites them.
+    #[test]
+    fn wrong_files_get_all_their_mistakes_in_one_message() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/config");
+        let mut checked = 0;
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if !name.starts_with("agent-") || !name.ends_with(".bad.toml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let message = format!("{}\n", parse(&text, &Environment::new(), &name).unwrap_err());
+            let expected = path.with_extension("message");
+            if std::env::var_os("BLESS").is_some() {
+                std::fs::write(&expected, &message).unwrap();
+            }
+            assert_eq!(message, std::fs::read_to_string(&expected).unwrap_or_default(), "{name}");
+            checked += 1;
+        }
+        assert!(checked >= 3, "found {checked} files in {}", directory.display());
+    }
+}

@@ -1,0 +1,14 @@
+//! The agent: records this host and every process on it, and sends it to a server.
+//!
+//! One thread samples on a fixed schedule ([`recorder`], [`sampler`]) into a bounded queue ([`queue`]); one
+//! single-threaded runtime keeps the stream to the server up ([`link`]).
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod identity;
+pub mod join;
+pub mod link;
+pub mod queue;
+pub mod recorder;
+pub mod sampler;

@@ -1,0 +1,277 @@
+//! The one stream to a server: keeps it up, sends the queue's frames, takes acknowledgements.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tacho_model::HostFacts;
+use tacho_runtime::{clock, logging, tls};
+use tacho_wire::v1::agent_service_client::AgentServiceClient;
+use tacho_wire::v1::{FromAgent, FromServer, Hello, Pong, Welcome, from_agent, from_server};
+use tacho_wire::{MAX_MESSAGE_BYTES, facts_to_wire, ranges_from_wire};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::queue::Queue;
+
+/// A server that does not answer within this is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection over which nothing comes back for so long is dead, whatever TCP believes.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Messages under way between the queue and the connection; when full, the queue waits.
+const OUTGOING_MESSAGES: usize = 4;
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// While a server stays away, say so this often.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Keeps the stream up.
+#[derive(Debug)]
+pub struct Link {
+    pub servers: Vec<String>,
+    pub tls: Arc<ClientConfig>,
+    pub queue: Arc<Queue>,
+    pub facts: watch::Receiver<Arc<HostFacts>>,
+    /// This start of the agent.
+    pub stream: [u8; 16],
+    /// Wall time at boot that frame times are reckoned from.
+    pub epoch_ms: i64,
+}
+
+/// Why a session with a server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("cannot connect")]
+    Connect(#[source] tonic::transport::Error),
+    #[error("{}", .0.message())]
+    Refused(tonic::Status),
+    #[error("the server closed the stream")]
+    Closed,
+    #[error("the server did not answer within {}", tacho_runtime::config::format_duration(CONNECT_TIMEOUT))]
+    Silent,
+}
+
+impl Link {
+    /// Connects again and again until told to stop.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), LinkError> {
+        let mut retry = Retry::default();
+        let mut complained: Option<tokio::time::Instant> = None;
+        for server in self.servers.iter().cycle() {
+            let session = Session { link: &self, server, welcomed: false };
+            let (welcomed, error) = tokio::select! {
+                ended = session.run() => ended,
+                () = stop.cancelled() => break,
+            };
+            if welcomed {
+                retry = Retry::default();
+                complained = None;
+            }
+            if complained.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL) {
+                complained = Some(tokio::time::Instant::now());
+                tracing::warn!(server, error = %logging::chain(&error), "not connected; frames wait in memory, trying again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(retry.next()) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens a channel to a server.
+pub async fn connect(server: &str, tls: Arc<ClientConfig>) -> Result<Channel, LinkError> {
+    // The scheme is a formality: TLS is ours, so that the name to check is ours too.
+    let endpoint = Endpoint::from_shared(format!("http://{server}")).map_err(LinkError::Connect)?;
+    let address = server.to_owned();
+    let connector = tower::service_fn(move |_: Uri| connect_tls(address.clone(), Arc::clone(&tls)));
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector(connector)
+        .await
+        .map_err(LinkError::Connect)
+}
+
+/// The service over a channel, with both size limits set.
+pub fn client(channel: Channel) -> AgentServiceClient<Channel> {
+    AgentServiceClient::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+async fn connect_tls(
+    address: String,
+    tls: Arc<ClientConfig>,
+) -> std::io::Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>> {
+    let tcp = TcpStream::connect(&address).await?;
+    tcp.set_nodelay(true)?;
+    let stream = TlsConnector::from(tls).connect(tls::server_name(), tcp).await?;
+    Ok(TokioIo::new(stream))
+}
+
+/// One connection, from hello to its end.
+struct Session<'a> {
+    link: &'a Link,
+    server: &'a str,
+    welcomed: bool,
+}
+
+impl Session<'_> {
+    /// Whether the server had welcomed us, and why it ended.
+    async fn run(mut self) -> (bool, LinkError) {
+        let error = match self.open().await {
+            Ok((sender, receiver)) => self.exchange(sender, receiver).await,
+            Err(error) => error,
+        };
+        (self.welcomed, error)
+    }
+
+    async fn open(&mut self) -> Result<(mpsc::Sender<FromAgent>, Streaming<FromServer>), LinkError> {
+        let channel = connect(self.server, Arc::clone(&self.link.tls)).await?;
+        let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
+        sender.send(self.hello()).await.map_err(|_| LinkError::Closed)?;
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, async {
+            let mut client = client(channel);
+            let mut incoming = client.connect(ReceiverStream::new(receiver)).await?.into_inner();
+            let first = incoming.message().await?;
+            Ok((first, incoming))
+        });
+        let (first, incoming) = opened.await.map_err(|_| LinkError::Silent)?.map_err(LinkError::Refused)?;
+        match first.and_then(|first| first.message) {
+            Some(from_server::Message::Welcome(welcome)) => self.welcome(&welcome),
+            _ => return Err(LinkError::Closed),
+        }
+        Ok((sender, incoming))
+    }
+
+    fn hello(&self) -> FromAgent {
+        let boot_clock_us = clock::boot_us();
+        let since_boot_ms = i64::try_from(boot_clock_us / 1000).unwrap_or(i64::MAX);
+        let facts = self.link.facts.borrow();
+        message(from_agent::Message::Hello(Hello {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            stream: self.link.stream.to_vec(),
+            boot_id: facts.boot_id.clone(),
+            boot_clock_us,
+            // What frames go by, so that the server's correction fits them.
+            wall_clock_ms: self.link.epoch_ms.saturating_add(since_boot_ms),
+            facts: Some(facts_to_wire(&facts)),
+        }))
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) {
+        self.welcomed = true;
+        self.link.queue.acknowledge(&ranges_from_wire(&welcome.stored));
+        tracing::info!(
+            server = self.server,
+            host = welcome.host_name,
+            version = welcome.server_version,
+            "connected"
+        );
+    }
+
+    async fn exchange(
+        &self,
+        sender: mpsc::Sender<FromAgent>,
+        mut incoming: Streaming<FromServer>,
+    ) -> LinkError {
+        let mut facts = self.link.facts.clone();
+        let mut sent_through = 0;
+        let mut known = HashSet::new();
+        let mut drained = false;
+        loop {
+            let outgoing = tokio::select! {
+                received = incoming.message() => match received {
+                    Ok(Some(received)) => self.receive(received),
+                    Ok(None) => return LinkError::Closed,
+                    Err(status) => return LinkError::Refused(status),
+                },
+                Ok(()) = facts.changed() => {
+                    let facts = facts.borrow_and_update();
+                    Some(from_agent::Message::Facts(facts_to_wire(&facts)))
+                },
+                () = self.link.queue.changed(), if drained => {
+                    drained = false;
+                    None
+                },
+                permit = sender.reserve(), if !drained => {
+                    let Ok(permit) = permit else { return LinkError::Closed };
+                    match self.link.queue.next_after(sent_through, &mut known) {
+                        Some(frame) => {
+                            sent_through = frame.sequence;
+                            permit.send(message(from_agent::Message::Frame(frame)));
+                        }
+                        None => drained = true,
+                    }
+                    None
+                },
+            };
+            if let Some(outgoing) = outgoing
+                && sender.send(message(outgoing)).await.is_err()
+            {
+                return LinkError::Closed;
+            }
+        }
+    }
+
+    /// Acts on a message of the server; some want an answer.
+    fn receive(&self, received: FromServer) -> Option<from_agent::Message> {
+        match received.message {
+            Some(from_server::Message::Acknowledge(acknowledge)) => {
+                self.link.queue.acknowledge(&ranges_from_wire(&acknowledge.stored));
+                None
+            }
+            Some(from_server::Message::Ping(ping)) => {
+                Some(from_agent::Message::Pong(Pong { number: ping.number }))
+            }
+            // A second welcome, or a message of a newer version.
+            Some(from_server::Message::Welcome(_)) | None => None,
+        }
+    }
+}
+
+fn message(message: from_agent::Message) -> FromAgent {
+    FromAgent { message: Some(message) }
+}
+
+/// Time until the next attempt: doubled each time, and spread so that agents that lost their server
+/// together do not come back together.
+#[derive(Debug, Default)]
+struct Retry {
+    failures: u32,
+}
+
+impl Retry {
+    fn next(&mut self) -> Duration {
+        let longest = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LONGEST_RETRY);
+        self.failures += 1;
+        let [random, ..] = tls::random_secret();
+        longest.mul_f64(0.5 + f64::from(random) / 512.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_grow_to_a_limit_and_are_spread() {
+        let mut retry = Retry::default();
+        let waits: Vec<Duration> = (0..40).map(|_| retry.next()).collect();
+        assert!(waits[0] >= FIRST_RETRY / 2 && waits[0] <= FIRST_RETRY);
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_RETRY));
+        assert!(waits[20..].iter().all(|wait| *wait >= LONGEST_RETRY / 2));
+        assert!(waits[20..].iter().any(|wait| *wait != waits[20]));
+    }
+}

@@ -1,0 +1,272 @@
+//! Every process: who it is, what it used since the snapshot before, what it holds now.
+//!
+//! A process that did nothing in its last readings is read less often, in turn with others like it; what
+//! it uses is never lost, as the next reading shows it, and a host that is busier than its processes account
+//! for has them all read at once. A process is its pid and start time: a pid in use again is another one.
+//!
+//! Rows and the `other` row add up to what all processes used. What children used that ended between two
+//! snapshots is known from their parents ([`ended`]).
+
+mod ended;
+mod entry;
+mod identity;
+mod memory;
+mod rows;
+mod source;
+
+use std::io;
+use std::sync::Arc;
+
+use tacho_model::{Block, ProcessIdentity, Row};
+use tacho_proc::ProcError;
+
+use super::status::Status;
+use super::{SamplerConfig, Tick};
+use ended::Ended;
+use entry::{Entry, Moment};
+use identity::Identities;
+use rows::Rows;
+use source::ProcessSource;
+
+/// Processes that are told apart; more than these count in the `other` row without their usage.
+const MAX_ENTRIES: usize = 65_536;
+
+/// A process is read at least this often, and at least every so many snapshots.
+const LONGEST_REST_US: u64 = 30_000_000;
+const LONGEST_REST_SAMPLES: u64 = 8;
+
+/// A host busier than its processes account for by this share of a core, and of its own business, has a
+/// process that woke up unread. The kernel counts the host by ticks and processes exactly, so the two never
+/// agree to the last.
+const UNACCOUNTED_CORE_SHARE: u64 = 25;
+const UNACCOUNTED_BUSY_SHARE: u64 = 50;
+
+#[derive(Debug)]
+pub(super) struct Processes {
+    source: ProcessSource,
+    identities: Identities,
+    rows: Rows,
+    /// Sorted by pid.
+    entries: Vec<Entry>,
+    ended: Vec<Ended>,
+    pids: Vec<u32>,
+    fresh_pids: Vec<u32>,
+    /// Processes that are there and can not be read.
+    unreadable: u64,
+    pub(super) status: Status,
+}
+
+/// What other collectors found that this one needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings {
+    /// CPU time that the host's programs used since the snapshot before.
+    pub(super) busy_us: Option<u64>,
+    /// Swap in use; with none in use no process is asked for its own.
+    pub(super) swap_used_bytes: Option<u64>,
+}
+
+/// Where the readings go.
+pub(super) struct Output<'o, 'b> {
+    pub(super) host: &'o mut Row<'b>,
+    pub(super) block: &'o mut Block,
+    pub(super) processes: &'o mut Vec<u32>,
+    pub(super) new_identities: &'o mut Vec<(u32, Arc<ProcessIdentity>)>,
+    pub(super) retired: &'o mut Vec<u32>,
+}
+
+impl Processes {
+    pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
+        Ok(Self {
+            source: ProcessSource::open(&config.proc_root, open_files)?,
+            identities: Identities::new(config),
+            rows: Rows::new(config.process_rows, config.idle_process_interval),
+            entries: Vec::new(),
+            ended: Vec::new(),
+            pids: Vec::new(),
+            fresh_pids: Vec::new(),
+            unreadable: 0,
+            status: Status::new("process"),
+        })
+    }
+
+    pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings, out: &mut Output<'_, '_>) {
+        let listed = self.source.list(&mut self.pids);
+        if self.status.note("processes", listed).is_none() {
+            return;
+        }
+        if self.pids.first() == Some(&1) {
+            self.status.present("processes of other users");
+        } else {
+            self.status.absent("processes of other users", "hidden from the agent's user");
+        }
+        let moment = Moment { tick: *tick, swap_used_bytes: surroundings.swap_used_bytes };
+        self.start(&moment);
+        self.read_due(&moment);
+        self.read_new(&moment);
+        if self.is_unaccounted(tick, surroundings.busy_us) {
+            self.read_where(&moment, |entry| !entry.is_read);
+        }
+        self.bury(false);
+        let unseen = ended::settle(&mut self.entries, &mut self.ended, tick.now_us);
+        self.check_identities(&moment);
+        let population = rows::Population {
+            entries: &mut self.entries,
+            ended: &mut self.ended,
+            unseen,
+            unreadable: self.unreadable,
+        };
+        self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
+        self.note_denied();
+        out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
+    }
+
+    /// Compares the list with what is known: finds what ended and what is new.
+    fn start(&mut self, moment: &Moment) {
+        self.fresh_pids.clear();
+        let mut listed = self.pids.iter().copied().peekable();
+        for entry in &mut self.entries {
+            entry.begin();
+            while let Some(pid) = listed.next_if(|pid| *pid < entry.pid) {
+                self.fresh_pids.push(pid);
+            }
+            entry.is_gone = listed.next_if_eq(&entry.pid).is_none();
+        }
+        self.fresh_pids.extend(listed);
+        self.bury(true);
+        self.wake(moment.rest());
+    }
+
+    /// Moves what has ended out of the entries. `by_list`: it was missing from the list of processes.
+    fn bury(&mut self, by_list: bool) {
+        let Self { entries, ended, source, .. } = self;
+        ended.extend(entries.extract_if(.., |entry| entry.is_gone).map(|mut entry| {
+            source.close(&mut entry.files);
+            Ended::new(&entry, by_list)
+        }));
+    }
+
+    /// Decides which entries are read: those awake, those whose turn it is, and the relatives of what ended,
+    /// as a parent's counters take in a child's and orphans get another parent.
+    fn wake(&mut self, rest: Rest) {
+        for entry in &mut self.entries {
+            let is_due =
+                !entry.is_still() || rest.is_turn_of(entry.pid) || self.rows.is_due(entry, rest.soon_us);
+            entry.is_due = is_due || entry.keeps_credit;
+        }
+        if self.ended.is_empty() {
+            return;
+        }
+        for ended in &self.ended {
+            let ancestor = ended::living_ancestor(&self.ended, ended.parent);
+            if let Ok(position) = self.entries.binary_search_by_key(&ancestor, |entry| entry.pid)
+                && let Some(ancestor) = self.entries.get_mut(position)
+            {
+                (ancestor.is_due, ancestor.wants_io) = (true, true);
+            }
+        }
+        let is_ended = |pid: u32| self.ended.binary_search_by_key(&pid, |ended| ended.pid).is_ok();
+        for entry in self.entries.iter_mut().filter(|entry| is_ended(entry.reading.parent)) {
+            entry.is_due = true;
+        }
+    }
+
+    fn read_due(&mut self, moment: &Moment) {
+        self.read_where(moment, |entry| entry.is_due);
+    }
+
+    fn read_where(&mut self, moment: &Moment, wanted: impl Fn(&Entry) -> bool) {
+        for entry in self.entries.iter_mut().filter(|entry| !entry.is_gone && wanted(entry)) {
+            match entry.read(moment, &mut self.source) {
+                Ok(true) => {}
+                // Another process has the pid now.
+                Ok(false) => {
+                    entry.is_gone = true;
+                    self.fresh_pids.push(entry.pid);
+                }
+                Err(error) if error.is_gone() => entry.is_gone = true,
+                Err(error) => self.status.note("a process", Err::<(), ProcError>(error)).unwrap_or_default(),
+            }
+        }
+    }
+
+    fn read_new(&mut self, moment: &Moment) {
+        self.unreadable = 0;
+        if self.fresh_pids.is_empty() {
+            return;
+        }
+        // Those whose pid is in use again make room first.
+        self.bury(false);
+        let known = self.entries.len();
+        for pid in &self.fresh_pids {
+            if self.entries.len() >= MAX_ENTRIES {
+                self.unreadable += 1;
+                continue;
+            }
+            match Entry::first(*pid, moment, &mut self.source) {
+                Ok(entry) => self.entries.push(entry),
+                Err(error) if error.is_gone() => {}
+                Err(error) => {
+                    self.unreadable += 1;
+                    self.status.note("a process", Err::<(), ProcError>(error)).unwrap_or_default();
+                }
+            }
+        }
+        if self.entries.len() > known {
+            self.entries.sort_unstable_by_key(|entry| entry.pid);
+        }
+    }
+
+    /// The host was clearly busier than the processes that were read.
+    fn is_unaccounted(&self, tick: &Tick, busy_us: Option<u64>) -> bool {
+        let (Some(busy_us), Some(interval_us)) = (busy_us, tick.interval_us) else { return false };
+        let accounted: u64 = self.entries.iter().map(Entry::accounted_us).fold(0, u64::saturating_add);
+        let slack = interval_us / UNACCOUNTED_CORE_SHARE + busy_us / UNACCOUNTED_BUSY_SHARE;
+        busy_us.saturating_sub(accounted) > slack
+    }
+
+    /// Looks now and then whether a process changed its user or control group.
+    fn check_identities(&mut self, moment: &Moment) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.check_due_us <= moment.tick.now_us) {
+            self.identities.check(entry, moment.tick.now_us, &mut self.source);
+        }
+    }
+
+    fn note_denied(&mut self) {
+        if self.entries.iter().any(|entry| entry.io.is_denied()) {
+            self.status.absent("disk_read_bytes, disk_write_bytes", "denied for processes of other users");
+        } else {
+            self.status.present("disk_read_bytes, disk_write_bytes");
+        }
+        if !self.source.tells_open_files() {
+            self.status.absent("open_files", "not on this kernel");
+        }
+        self.status.absent("net_rx_bytes, net_tx_bytes", "not told by /proc");
+        if self.unreadable == 0 {
+            self.status.present("a process");
+        }
+    }
+}
+
+/// Whose turn it is among the processes that rest.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// Rows due by then are due now.
+    soon_us: u64,
+    number: u64,
+    every: u64,
+}
+
+impl Moment {
+    fn rest(&self) -> Rest {
+        let interval_us = self.tick.interval_us.unwrap_or(u64::MAX).max(1);
+        let every = (LONGEST_REST_US / interval_us).clamp(1, LONGEST_REST_SAMPLES);
+        let soon_us = self.tick.now_us.saturating_add(interval_us.min(LONGEST_REST_US) / 2);
+        Rest { soon_us, number: self.tick.number, every }
+    }
+}
+
+impl Rest {
+    fn is_turn_of(self, pid: u32) -> bool {
+        self.number.wrapping_add(u64::from(pid)).is_multiple_of(self.every)
+    }
+}

@@ -1,0 +1,178 @@
+//! Processes that ended since the snapshot before, and what they used at last.
+//!
+//! When a process is waited for, the kernel adds what it used in its whole life to its parent: CPU time to
+//! counters of their own (`cutime`), disk use to the parent's own, where it would be counted twice. What was
+//! counted for the process already is known from its last reading and is taken off. The rest of the CPU time
+//! is what it used after that, and what children used that lived between two snapshots and were never seen.
+
+use tacho_proc::ProcessIo;
+
+use super::entry::{CpuTime, Entry, Io, Usage, take_credit};
+use super::source::Reading;
+
+/// CPU time is told in ticks of 10 ms, user and system apart; so much is rounded away or there for nothing.
+const SLACK_US: u64 = 20_000;
+
+/// The kernel's first process inherits orphans.
+const INIT: u32 = 1;
+
+/// A process that ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    pub(super) identity: Option<u32>,
+    /// What it used after its last reading; absent when nobody waited for it.
+    pub(super) usage: Option<Usage>,
+    pub(super) has_row: bool,
+    reading: Reading,
+    read_us: u64,
+    io: Option<ProcessIo>,
+    peak_millicores: u64,
+    /// CPU time of its children that was not passed on.
+    left_behind: CpuTime,
+    /// It was missing from the list, so its parent was read after its end; otherwise perhaps not.
+    found_in_list: bool,
+    /// Position of the process that waited for it.
+    heir: Option<usize>,
+}
+
+impl Ended {
+    pub(super) fn new(entry: &Entry, found_in_list: bool) -> Self {
+        let mut left_behind = entry.inherited.held;
+        left_behind.add(entry.inherited.fresh);
+        let io = match entry.io {
+            Io::Known(io) => Some(io),
+            Io::Unknown | Io::Denied => None,
+        };
+        Self {
+            pid: entry.pid,
+            parent: entry.reading.parent,
+            identity: entry.known.id(),
+            usage: None,
+            has_row: false,
+            reading: entry.reading,
+            read_us: entry.read_us,
+            io,
+            peak_millicores: entry.peak_millicores,
+            left_behind,
+            found_in_list,
+            heir: None,
+        }
+    }
+
+    /// CPU time that was counted for it and for its children already, and that its heir gets now.
+    fn seen(&self) -> CpuTime {
+        CpuTime {
+            user_us: self.reading.user_us.saturating_add(self.reading.children_user_us),
+            system_us: self.reading.system_us.saturating_add(self.reading.children_system_us),
+        }
+    }
+
+    /// The most CPU time that it can have used since its last reading, by the pace it showed.
+    fn unseen_limit_us(&self, now_us: u64) -> u64 {
+        let elapsed_us = now_us.saturating_sub(self.read_us);
+        let at_its_pace = elapsed_us.saturating_mul(self.peak_millicores) / 1000;
+        at_its_pace.saturating_add(at_its_pace / 10).saturating_add(SLACK_US)
+    }
+}
+
+/// The nearest process above `parent` that still lives, by pid. `ended` is sorted by pid.
+pub(super) fn living_ancestor(ended: &[Ended], mut parent: u32) -> u32 {
+    // A chain is no longer than there are links.
+    for _ in 0..ended.len() {
+        match ended.binary_search_by_key(&parent, |ended| ended.pid) {
+            Ok(position) => parent = ended.get(position).map_or(INIT, |ended| ended.parent),
+            Err(_) => break,
+        }
+    }
+    parent
+}
+
+/// Takes off the heirs' counters what was counted for the ended already, gives the ended what they used at
+/// last, and answers the CPU time of processes that no snapshot saw. What an heir got and nobody claims is kept
+/// for one more snapshot, because the heir may have been read after an end that the list did not show yet.
+pub(super) fn settle(entries: &mut [Entry], ended: &mut [Ended], now_us: u64) -> CpuTime {
+    ended.sort_unstable_by_key(|ended| ended.pid);
+    let mut unseen = CpuTime::default();
+    for position in 0..ended.len() {
+        let heir = find_heir(entries, ended, position);
+        let Some(ended) = ended.get_mut(position) else { continue };
+        unseen.add(ended.left_behind);
+        claim(entries, ended, heir);
+    }
+    for ended in ended.iter_mut() {
+        give_cpu_time(entries, ended, now_us);
+    }
+    for ended in ended.iter_mut() {
+        give_disk_use(entries, ended);
+    }
+    for entry in entries {
+        if !entry.keeps_credit {
+            entry.io_credit = ProcessIo::default();
+        }
+        unseen.add(entry.inherited.held);
+        entry.inherited.held = std::mem::take(&mut entry.inherited.fresh);
+    }
+    unseen
+}
+
+/// Who waited for it: the nearest ancestor alive, or whoever inherits orphans, if it got enough CPU time.
+fn find_heir(entries: &[Entry], ended: &[Ended], position: usize) -> (Option<usize>, bool) {
+    let Some(this) = ended.get(position) else { return (None, false) };
+    let position_of = |pid: u32| entries.binary_search_by_key(&pid, |entry| entry.pid).ok();
+    let ancestor = position_of(living_ancestor(ended, this.parent));
+    let got_enough = |position: &usize| {
+        let got_us = entries.get(*position).map_or(0, |entry| entry.inherited.total_us());
+        got_us > 0 && got_us.saturating_add(SLACK_US) >= this.seen().total_us()
+    };
+    match [ancestor, position_of(INIT)].into_iter().flatten().find(got_enough) {
+        Some(heir) => (Some(heir), true),
+        None => (ancestor, false),
+    }
+}
+
+fn claim(entries: &mut [Entry], ended: &mut Ended, (heir, waited): (Option<usize>, bool)) {
+    let Some(entry) = heir.and_then(|heir| entries.get_mut(heir)) else { return };
+    if let Some(io) = ended.io {
+        entry.io_credit.read_bytes = entry.io_credit.read_bytes.saturating_add(io.read_bytes);
+        entry.io_credit.write_bytes = entry.io_credit.write_bytes.saturating_add(io.write_bytes);
+        entry.keeps_credit |= !ended.found_in_list;
+    }
+    if waited {
+        entry.inherited.take(ended.seen());
+        entry.heirs += 1;
+        ended.heir = heir;
+    }
+    if let Some(usage) = &mut entry.usage
+        && let Some(disk) = &mut usage.disk
+        && entry.is_read
+    {
+        take_credit(disk, &mut entry.io_credit);
+    }
+}
+
+/// What the heir got beyond what was seen is the ended one's, up to what it can have used.
+fn give_cpu_time(entries: &mut [Entry], ended: &mut Ended, now_us: u64) {
+    let Some(entry) = ended.heir.and_then(|heir| entries.get_mut(heir)) else { return };
+    let left = entry.inherited.sum();
+    let limit_us = ended.unseen_limit_us(now_us);
+    let cpu = left.scaled_to(left.total_us().min(limit_us));
+    entry.inherited.take(cpu);
+    ended.usage = Some(Usage { cpu, ..Usage::default() });
+}
+
+/// Disk use is the ended one's when nobody else can have caused it: its heir did nothing itself, and had no
+/// other children.
+fn give_disk_use(entries: &mut [Entry], ended: &mut Ended) {
+    let Some(entry) = ended.heir.and_then(|heir| entries.get_mut(heir)) else { return };
+    let only_child = entry.heirs == 1 && entry.inherited.total_us() <= SLACK_US;
+    let Some(of_heir) = entry.usage.as_mut().filter(|usage| only_child && usage.cpu.total_us() <= SLACK_US)
+    else {
+        return;
+    };
+    if let (Some(usage), Some(_), Some(disk)) = (&mut ended.usage, ended.io, of_heir.disk) {
+        usage.disk = Some(disk);
+        of_heir.disk = Some(ProcessIo::default());
+    }
+}

@@ -1,0 +1,319 @@
+//! What the collector knows of one process.
+
+use tacho_proc::{ProcError, ProcessIo};
+
+use super::super::Tick;
+use super::identity::Known;
+use super::memory::ProcessMemory;
+use super::rows::LastRow;
+use super::source::{KeptFiles, ProcessSource, Reading};
+
+/// A process that did nothing in so many readings rests.
+const STILL_READINGS: u8 = 3;
+
+/// The snapshot being taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) tick: Tick,
+    pub(super) swap_used_bytes: Option<u64>,
+}
+
+/// CPU time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct CpuTime {
+    pub(super) user_us: u64,
+    pub(super) system_us: u64,
+}
+
+/// What a process used since the snapshot before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usage {
+    pub(super) cpu: CpuTime,
+    pub(super) major_faults: u64,
+    /// Absent when the agent may not see it.
+    pub(super) disk: Option<ProcessIo>,
+}
+
+/// CPU time of children that a process waited for, on its way to where it belongs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Inherited {
+    /// From the snapshot before: whoever used it should have been found to have ended by now.
+    pub(super) held: CpuTime,
+    pub(super) fresh: CpuTime,
+}
+
+/// What is known of a process's disk use.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Io {
+    Unknown,
+    Denied,
+    Known(ProcessIo),
+}
+
+/// One process.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) pid: u32,
+    pub(super) files: KeptFiles,
+    pub(super) reading: Reading,
+    pub(super) read_us: u64,
+    pub(super) io: Io,
+    /// What children that ended used on disk as far as it was counted for them already.
+    pub(super) io_credit: ProcessIo,
+    /// The credit came after this process was read; the next reading still has to honour it.
+    pub(super) keeps_credit: bool,
+    pub(super) inherited: Inherited,
+    /// How many that ended in the snapshot being taken it waited for.
+    pub(super) heirs: u32,
+    /// Absent in the snapshot that sees a running process for the first time.
+    pub(super) usage: Option<Usage>,
+    /// The largest share of its time that it ever used, in thousandths of a core.
+    pub(super) peak_millicores: u64,
+    pub(super) memory: ProcessMemory,
+    still: u8,
+    /// Flags of the snapshot being taken.
+    pub(super) is_gone: bool,
+    pub(super) is_due: bool,
+    pub(super) is_read: bool,
+    pub(super) is_new: bool,
+    pub(super) wants_io: bool,
+    pub(super) has_row: bool,
+    /// What the newest row said, and when the next one is due.
+    pub(super) row: LastRow,
+    pub(super) known: Known,
+    pub(super) check_due_us: u64,
+}
+
+impl Entry {
+    /// Reads a process for the first time.
+    pub(super) fn first(pid: u32, moment: &Moment, source: &mut ProcessSource) -> Result<Self, ProcError> {
+        let mut files = KeptFiles::default();
+        let reading = match source.read(pid, &mut files) {
+            Ok(reading) => reading,
+            Err(error) => {
+                source.close(&mut files);
+                return Err(error);
+            }
+        };
+        let mut entry = Self {
+            pid,
+            files,
+            reading,
+            read_us: moment.tick.now_us,
+            io: Io::Unknown,
+            io_credit: ProcessIo::default(),
+            keeps_credit: false,
+            inherited: Inherited::default(),
+            heirs: 0,
+            usage: None,
+            peak_millicores: 0,
+            memory: ProcessMemory::default(),
+            still: 0,
+            is_gone: false,
+            is_due: true,
+            is_read: true,
+            is_new: true,
+            wants_io: false,
+            has_row: false,
+            row: LastRow::default(),
+            known: if moment.tick.interval_us.is_some() { Known::default() } else { Known::settled() },
+            check_due_us: super::identity::first_check_us(pid, &moment.tick),
+        };
+        let io = entry.read_io(source);
+        let lifetime = CpuTime { user_us: reading.user_us, system_us: reading.system_us };
+        entry.note_peak(lifetime, moment.tick.now_us.saturating_sub(reading.start_us));
+        entry.memory.refresh(pid, &entry.reading, moment, source);
+        if entry.started_since(moment) {
+            entry.count_from_start(io);
+        }
+        Ok(entry)
+    }
+
+    /// The process was not there at the snapshot before. One that was, but could not be read, must not have its
+    /// whole past counted now. Start times are whole ticks, rounded down.
+    fn started_since(&self, moment: &Moment) -> bool {
+        const TICK_US: u64 = 10_000;
+        let Some(interval_us) = moment.tick.interval_us else { return false };
+        let previous_us = moment.tick.now_us.saturating_sub(interval_us);
+        self.reading.start_us.saturating_add(TICK_US) > previous_us
+    }
+
+    fn count_from_start(&mut self, disk: Option<ProcessIo>) {
+        let reading = &self.reading;
+        let cpu = CpuTime { user_us: reading.user_us, system_us: reading.system_us };
+        self.usage = Some(Usage { cpu, major_faults: reading.major_faults, disk });
+        self.inherited.fresh =
+            CpuTime { user_us: reading.children_user_us, system_us: reading.children_system_us };
+    }
+
+    /// Forgets what concerned the snapshot before.
+    pub(super) fn begin(&mut self) {
+        let disk = matches!(self.io, Io::Known(_)).then(ProcessIo::default);
+        self.usage = Some(Usage { disk, ..Usage::default() });
+        (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
+        self.heirs = 0;
+        self.wants_io = self.keeps_credit;
+    }
+
+    /// Reads the process anew. `false`: the pid is another process's now.
+    pub(super) fn read(&mut self, moment: &Moment, source: &mut ProcessSource) -> Result<bool, ProcError> {
+        let now = source.read(self.pid, &mut self.files)?;
+        if now.start_us != self.reading.start_us {
+            return Ok(false);
+        }
+        let before = std::mem::replace(&mut self.reading, now);
+        let read_before_us = std::mem::replace(&mut self.read_us, moment.tick.now_us);
+        self.is_read = true;
+        // These clocks never go back; the kernel sees to it.
+        let cpu = CpuTime {
+            user_us: now.user_us.saturating_sub(before.user_us),
+            system_us: now.system_us.saturating_sub(before.system_us),
+        };
+        self.inherited.fresh.add(CpuTime {
+            user_us: now.children_user_us.saturating_sub(before.children_user_us),
+            system_us: now.children_system_us.saturating_sub(before.children_system_us),
+        });
+        let worked = cpu != CpuTime::default();
+        let disk = self.disk_since(worked, source);
+        let major_faults = now.major_faults.saturating_sub(before.major_faults);
+        self.usage = Some(Usage { cpu, major_faults, disk });
+        self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
+        self.known.compare(&before, &now);
+        let moved = now.rss_bytes != before.rss_bytes;
+        self.memory.update(self.pid, &now, worked || moved, moment, source);
+        self.note_stillness(worked || moved || now.state != before.state, source);
+        Ok(true)
+    }
+
+    /// Disk use goes with CPU time: one that did not work is not asked.
+    fn disk_since(&mut self, worked: bool, source: &mut ProcessSource) -> Option<ProcessIo> {
+        let Io::Known(before) = self.io else {
+            // A first reading, or one that may be allowed by now, has nothing to compare with.
+            if worked && matches!(self.io, Io::Unknown) {
+                self.read_io(source);
+            }
+            return None;
+        };
+        if !worked && !self.wants_io {
+            return Some(ProcessIo::default());
+        }
+        let now = self.read_io(source)?;
+        let mut since = ProcessIo {
+            read_bytes: now.read_bytes.checked_sub(before.read_bytes)?,
+            write_bytes: now.write_bytes.checked_sub(before.write_bytes)?,
+        };
+        if self.keeps_credit {
+            take_credit(&mut since, &mut self.io_credit);
+            (self.io_credit, self.keeps_credit) = (ProcessIo::default(), false);
+        }
+        Some(since)
+    }
+
+    fn read_io(&mut self, source: &mut ProcessSource) -> Option<ProcessIo> {
+        self.io = match source.read_io(self.pid, &mut self.files) {
+            Ok(io) => Io::Known(io),
+            Err(ProcError::Denied { .. }) => Io::Denied,
+            Err(_) => Io::Unknown,
+        };
+        match self.io {
+            Io::Known(io) => Some(io),
+            Io::Unknown | Io::Denied => None,
+        }
+    }
+
+    fn note_peak(&mut self, cpu: CpuTime, over_us: u64) {
+        let millicores = cpu.total_us().saturating_mul(1000) / over_us.max(1);
+        self.peak_millicores = self.peak_millicores.max(millicores);
+    }
+
+    fn note_stillness(&mut self, moved: bool, source: &mut ProcessSource) {
+        self.still = if moved { 0 } else { self.still.saturating_add(1) };
+        if self.still == STILL_READINGS {
+            source.rest(&mut self.files);
+        }
+    }
+
+    pub(super) fn is_still(&self) -> bool {
+        self.still >= STILL_READINGS
+    }
+
+    /// CPU time that this process explains of the host's.
+    pub(super) fn accounted_us(&self) -> u64 {
+        let own = self.usage.map_or(0, |usage| usage.cpu.total_us());
+        own.saturating_add(self.inherited.fresh.total_us())
+    }
+}
+
+/// Takes off what was counted already, as far as it goes.
+pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo) {
+    let (read, written) =
+        (since.read_bytes.min(credit.read_bytes), since.write_bytes.min(credit.write_bytes));
+    since.read_bytes -= read;
+    since.write_bytes -= written;
+    credit.read_bytes -= read;
+    credit.write_bytes -= written;
+}
+
+impl CpuTime {
+    pub(super) fn total_us(self) -> u64 {
+        self.user_us.saturating_add(self.system_us)
+    }
+
+    /// So much of it, user and system in the same proportion.
+    pub(super) fn scaled_to(self, total_us: u64) -> Self {
+        let user_us = u128::from(self.user_us) * u128::from(total_us) / u128::from(self.total_us().max(1));
+        let user_us = u64::try_from(user_us).unwrap_or(total_us).min(total_us);
+        Self { user_us, system_us: total_us - user_us }
+    }
+
+    /// Takes up to so much away, user and system time where it is there, and answers how much was not.
+    fn take(&mut self, wanted: Self) -> Self {
+        let (user_us, system_us) = (self.user_us.min(wanted.user_us), self.system_us.min(wanted.system_us));
+        let (mut user_left, mut system_left) = (wanted.user_us - user_us, wanted.system_us - system_us);
+        self.user_us -= user_us;
+        self.system_us -= system_us;
+        // The kernel splits a process's time anew as it goes on, so that one part may be a tick short.
+        for (from, left) in [(&mut self.user_us, &mut system_left), (&mut self.system_us, &mut user_left)] {
+            let more = (*from).min(*left);
+            *from -= more;
+            *left -= more;
+        }
+        Self { user_us: user_left, system_us: system_left }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.user_us = self.user_us.saturating_add(other.user_us);
+        self.system_us = self.system_us.saturating_add(other.system_us);
+    }
+}
+
+impl Inherited {
+    pub(super) fn sum(&self) -> CpuTime {
+        let mut sum = self.held;
+        sum.add(self.fresh);
+        sum
+    }
+
+    pub(super) fn total_us(&self) -> u64 {
+        self.sum().total_us()
+    }
+
+    /// Takes up to so much away, what was held first.
+    pub(super) fn take(&mut self, wanted: CpuTime) {
+        let rest = self.held.take(wanted);
+        self.fresh.take(rest);
+    }
+}
+
+impl Usage {
+    pub(super) fn is_anything(&self) -> bool {
+        let disk = self.disk.unwrap_or_default();
+        self.cpu != CpuTime::default() || disk != ProcessIo::default()
+    }
+}
+
+impl Io {
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied)
+    }
+}

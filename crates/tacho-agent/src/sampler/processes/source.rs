@@ -1,0 +1,196 @@
+//! Where readings of processes come from.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use tacho_proc::{
+    Buffer, Comm, PidDirectory, ProcError, ProcessFiles, ProcessIo, clock_ticks_per_second, is_procfs,
+    page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
+};
+
+/// Pids listed at most: the most that the kernel can be set to hold.
+const MAX_PIDS: usize = 1 << 22;
+
+/// Processes whose files are kept open at most. Each kept file costs the kernel four kilobytes.
+const MAX_KEPT: u64 = 4096;
+
+/// Descriptors left for the rest of the agent.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// What is known of a process at one instant. Counters are since its start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading {
+    pub(super) comm: Comm,
+    pub(super) state: u8,
+    pub(super) parent: u32,
+    pub(super) is_kernel_thread: bool,
+    pub(super) user_us: u64,
+    pub(super) system_us: u64,
+    pub(super) children_user_us: u64,
+    pub(super) children_system_us: u64,
+    pub(super) major_faults: u64,
+    pub(super) threads: u64,
+    /// Since boot.
+    pub(super) start_us: u64,
+    pub(super) rss_bytes: u64,
+    /// Another number after another exec; 0 where it may not be seen.
+    pub(super) exec_mark: u64,
+}
+
+/// Files of one process that are kept open.
+#[derive(Debug, Default)]
+pub(super) struct KeptFiles {
+    stat: Option<File>,
+    io: Option<File>,
+}
+
+/// The sampler behind the collector. A source that gets all processes in one pass (the BPF task iterator)
+/// makes that pass in `list` and hands out its records in `read`; what it does not know it asks of `/proc`.
+#[derive(Debug)]
+pub(super) enum ProcessSource {
+    Proc(ProcSource),
+}
+
+/// Reads `/proc`.
+#[derive(Debug)]
+pub(super) struct ProcSource {
+    directory: PidDirectory,
+    files: ProcessFiles,
+    buffer: Buffer,
+    tick_us: u64,
+    page_bytes: u64,
+    /// Files kept, and how many may be.
+    kept: u64,
+    kept_limit: u64,
+    tells_open_files: bool,
+}
+
+impl ProcessSource {
+    /// `open_files` is how many files the agent may have open.
+    pub(super) fn open(proc_root: &Path, open_files: u64) -> io::Result<Self> {
+        let mut files = ProcessFiles::new(proc_root);
+        // Where the kernel tells, the agent itself has files open.
+        let own = files.open_files(std::process::id());
+        Ok(Self::Proc(ProcSource {
+            directory: PidDirectory::open(proc_root)?,
+            files,
+            buffer: Buffer::default(),
+            tick_us: 1_000_000 / clock_ticks_per_second().min(1_000_000),
+            page_bytes: page_size(),
+            kept: 0,
+            kept_limit: open_files.saturating_sub(RESERVED_DESCRIPTORS).min(MAX_KEPT),
+            tells_open_files: is_procfs(proc_root) && own.is_ok_and(|count| count > 0),
+        }))
+    }
+
+    fn proc(&mut self) -> &mut ProcSource {
+        let Self::Proc(source) = self;
+        source
+    }
+
+    /// Puts the pids of all processes in place of what `pids` held, ascending.
+    pub(super) fn list(&mut self, pids: &mut Vec<u32>) -> Result<(), ProcError> {
+        self.proc().directory.list(MAX_PIDS, pids)
+    }
+
+    pub(super) fn read(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<Reading, ProcError> {
+        let source = self.proc();
+        let text = source.record(pid, "stat", &mut kept.stat)?;
+        let stat = parse_process_stat(text).ok_or(ProcError::Malformed { file: "stat" })?;
+        let us = |ticks: u64| ticks.saturating_mul(source.tick_us);
+        Ok(Reading {
+            comm: stat.comm,
+            state: stat.state,
+            parent: stat.parent,
+            is_kernel_thread: stat.is_kernel_thread(),
+            user_us: us(stat.user),
+            system_us: us(stat.system),
+            children_user_us: us(stat.children_user),
+            children_system_us: us(stat.children_system),
+            major_faults: stat.major_faults,
+            threads: stat.threads,
+            start_us: us(stat.start),
+            rss_bytes: stat.resident_pages.saturating_mul(source.page_bytes),
+            exec_mark: stat.start_stack,
+        })
+    }
+
+    pub(super) fn read_io(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<ProcessIo, ProcError> {
+        let text = self.proc().record(pid, "io", &mut kept.io)?;
+        parse_process_io(text).ok_or(ProcError::Malformed { file: "io" })
+    }
+
+    /// Resident memory, exactly.
+    pub(super) fn read_rss(&mut self, pid: u32) -> Result<u64, ProcError> {
+        let source = self.proc();
+        let pages = parse_statm_resident(source.files.read_record(pid, "statm", &mut source.buffer)?);
+        Ok(pages.ok_or(ProcError::Malformed { file: "statm" })?.saturating_mul(source.page_bytes))
+    }
+
+    /// Memory swapped out; none for a process without memory of its own.
+    pub(super) fn read_swap(&mut self, pid: u32) -> Result<u64, ProcError> {
+        let source = self.proc();
+        Ok(parse_swap(source.files.read_record(pid, "status", &mut source.buffer)?).unwrap_or(0))
+    }
+
+    /// A record that is read seldom: `cmdline` or `cgroup`.
+    pub(super) fn read_text(&mut self, pid: u32, name: &'static str) -> Result<&[u8], ProcError> {
+        let source = self.proc();
+        source.files.read_record(pid, name, &mut source.buffer)
+    }
+
+    pub(super) fn open_text(&mut self, pid: u32, name: &'static str) -> Result<File, ProcError> {
+        self.proc().files.open(pid, name)
+    }
+
+    pub(super) fn read_user_id(&mut self, pid: u32) -> Result<u32, ProcError> {
+        self.proc().files.user_id(pid)
+    }
+
+    /// How many files the process has open, where the kernel tells at once.
+    pub(super) fn read_open_files(&mut self, pid: u32) -> Option<u64> {
+        let source = self.proc();
+        if !source.tells_open_files {
+            return None;
+        }
+        source.files.open_files(pid).ok()
+    }
+
+    pub(super) fn tells_open_files(&self) -> bool {
+        let Self::Proc(source) = self;
+        source.tells_open_files
+    }
+
+    /// Gives back what is only needed while a process is awake.
+    pub(super) fn rest(&mut self, kept: &mut KeptFiles) {
+        if kept.io.take().is_some() {
+            self.proc().kept -= 1;
+        }
+    }
+
+    pub(super) fn close(&mut self, kept: &mut KeptFiles) {
+        self.rest(kept);
+        if kept.stat.take().is_some() {
+            self.proc().kept -= 1;
+        }
+    }
+}
+
+impl ProcSource {
+    /// Reads through a kept file, and keeps the file if there is room.
+    fn record(&mut self, pid: u32, name: &'static str, kept: &mut Option<File>) -> Result<&[u8], ProcError> {
+        let file = match kept {
+            Some(file) => file,
+            None => {
+                let file = self.files.open(pid, name)?;
+                if self.kept >= self.kept_limit {
+                    return self.buffer.read_record(name, &file);
+                }
+                self.kept += 1;
+                kept.insert(file)
+            }
+        };
+        self.buffer.read_record(name, file)
+    }
+}

@@ -1,0 +1,126 @@
+//! A snapshot allocates nothing once every process is known. A binary of its own, because it replaces the
+//! allocator of the whole program.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn note() {
+    if COUNTING.load(Ordering::Relaxed) {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its nature")]
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise is the system allocator's demand.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise is the system allocator's demand.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the system allocator's demand.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Processes in the tree; every fifth works.
+const PROCESSES: u32 = 60;
+
+fn copy_fixtures(to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tacho-proc/fixtures/linux-6.18");
+    for directory in ["net", "pressure", "self", "sys/fs"] {
+        std::fs::create_dir_all(to.join(directory)).expect("a directory in the tree");
+    }
+    for name in [
+        "stat",
+        "meminfo",
+        "vmstat",
+        "loadavg",
+        "uptime",
+        "diskstats",
+        "net/dev",
+        "net/snmp",
+        "net/sockstat",
+        "net/tcp",
+        "pressure/cpu",
+        "pressure/memory",
+        "pressure/io",
+        "sys/fs/file-nr",
+        "self/mountinfo",
+    ] {
+        std::fs::copy(from.join(name), to.join(name)).expect("a recorded file");
+    }
+}
+
+fn write_processes(root: &Path, round: u32) {
+    for pid in 1..=PROCESSES {
+        let directory = root.join(pid.to_string());
+        std::fs::create_dir_all(&directory).expect("a directory in the tree");
+        let user = if pid % 5 == 0 { round } else { 0 };
+        let stat = format!(
+            "{pid} (p) S 1 1 1 0 -1 0 0 0 0 0 {user} 0 0 0 20 0 1 0 5 1000 {} 9 1 1 5 0\n",
+            100 + user
+        );
+        let io = format!("read_bytes: 0\nwrite_bytes: {user}\n");
+        for (name, text) in [
+            ("stat", stat.as_str()),
+            ("io", &io),
+            ("statm", "9 100 0\n"),
+            ("cmdline", "p\0"),
+            ("cgroup", "0::/p\n"),
+        ] {
+            std::fs::write(directory.join(name), text).expect("a file in the tree");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_known_processes_allocates_nothing() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    copy_fixtures(root.path());
+    write_processes(root.path(), 0);
+    let mut sampler = Sampler::new(SamplerConfig {
+        proc_root: root.path().to_owned(),
+        sys_root: PathBuf::from("/does/not/exist"),
+        etc_root: PathBuf::from("/does/not/exist"),
+        process_rows: 500,
+        idle_process_interval: Duration::from_secs(60),
+        // A look at the file systems makes a list of them.
+        filesystem_interval: Duration::from_secs(1_000_000),
+        boot_time_ms: 0,
+    })
+    .expect("a sampler of the tree");
+    let mut sample = Sample::default();
+    let mut counts = Vec::new();
+    for round in 0..40u32 {
+        write_processes(root.path(), round);
+        ALLOCATIONS.store(0, Ordering::Relaxed);
+        COUNTING.store(true, Ordering::Relaxed);
+        sampler.sample(1_000_000_000 + u64::from(round) * 5_000_000, &mut sample);
+        COUNTING.store(false, Ordering::Relaxed);
+        counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+        assert!(sample.processes.len() > 12);
+    }
+    assert!(counts[0] > 100, "the counter counts: {counts:?}");
+    assert!(counts[3..].iter().all(|count| *count == 0), "{counts:?}");
+}

@@ -1,0 +1,222 @@
+//! The inventory of hosts. A host stays in it, whether it is up or not, until somebody removes it.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use tacho_model::{HostFacts, HostKey};
+
+use crate::{Catalog, CatalogError, hex};
+
+mod stored_facts;
+
+/// A host of the inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRecord {
+    pub key: HostKey,
+    /// Absent until its agent has sent any.
+    pub facts: Option<HostFacts>,
+    pub created_ms: i64,
+    pub last_seen_ms: Option<i64>,
+}
+
+impl Catalog {
+    /// Finds or makes the host that an agent joins for. The same machine under the same name is the same
+    /// host, so its history goes on; a name that another machine has gets `-2`, `-3`, … appended.
+    /// `machine` may be empty when the machine can not tell who it is; then it is always another one.
+    pub async fn host_for_join(
+        &self,
+        host_name: &str,
+        machine: &[u8],
+        new_host_id: &str,
+        now_ms: i64,
+    ) -> Result<HostKey, CatalogError> {
+        self.join_host(host_name, machine, new_host_id, now_ms)
+            .await
+            .map_err(CatalogError::query("find the host that joins"))
+    }
+
+    async fn join_host(
+        &self,
+        host_name: &str,
+        machine: &[u8],
+        new_host_id: &str,
+        now_ms: i64,
+    ) -> Result<HostKey, sqlx::Error> {
+        // Takes the write lock at once: otherwise two that join together could be given one name.
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(known) = known_host(&mut transaction, host_name, machine).await? {
+            return Ok(known);
+        }
+        let name = free_name(&mut transaction, host_name).await?;
+        sqlx::query("INSERT INTO hosts (id, name, join_name, machine, created_ms) VALUES (?, ?, ?, ?, ?)")
+            .bind(new_host_id)
+            .bind(&name)
+            .bind(host_name)
+            .bind(hex(machine))
+            .bind(now_ms)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(HostKey { id: Arc::from(new_host_id), name: Arc::from(name) })
+    }
+
+    /// Keeps the newest facts of a host.
+    pub async fn save_facts(
+        &self,
+        host_id: &str,
+        facts: &HostFacts,
+        now_ms: i64,
+    ) -> Result<(), CatalogError> {
+        let doing = "store facts of a host";
+        let json = stored_facts::write_facts(facts)
+            .map_err(|error| CatalogError::query(doing)(sqlx::Error::Encode(Box::new(error))))?;
+        sqlx::query("UPDATE hosts SET facts = ?, last_seen_ms = ? WHERE id = ?")
+            .bind(json)
+            .bind(now_ms)
+            .bind(host_id)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query(doing))?;
+        Ok(())
+    }
+
+    /// All hosts by name.
+    pub async fn hosts(&self) -> Result<Vec<HostRecord>, CatalogError> {
+        sqlx::query("SELECT id, name, facts, created_ms, last_seen_ms FROM hosts ORDER BY name")
+            .fetch_all(&self.pool)
+            .await
+            .and_then(|rows| rows.iter().map(host_record).collect())
+            .map_err(CatalogError::query("list hosts"))
+    }
+
+    /// The host with this name or id; where one host's name is another's id, the name counts.
+    pub async fn host(&self, name_or_id: &str) -> Result<Option<HostRecord>, CatalogError> {
+        sqlx::query(
+            "SELECT id, name, facts, created_ms, last_seen_ms FROM hosts WHERE name = ? OR id = ? \
+             ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END LIMIT 1",
+        )
+        .bind(name_or_id)
+        .bind(name_or_id)
+        .bind(name_or_id)
+        .fetch_optional(&self.pool)
+        .await
+        .and_then(|row| row.as_ref().map(host_record).transpose())
+        .map_err(CatalogError::query("look up a host"))
+    }
+
+    /// Notes that a host was heard of.
+    pub async fn touch_host(&self, host_id: &str, now_ms: i64) -> Result<(), CatalogError> {
+        sqlx::query("UPDATE hosts SET last_seen_ms = ? WHERE id = ?")
+            .bind(now_ms)
+            .bind(host_id)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query("note that a host was heard of"))?;
+        Ok(())
+    }
+
+    /// Takes a host and its agents out of the inventory: their certificates are unknown from now on. Its
+    /// history stays until retention drops it. `false` when there is no such host.
+    pub async fn remove_host(&self, host_id: &str) -> Result<bool, CatalogError> {
+        let done = sqlx::query("DELETE FROM hosts WHERE id = ?")
+            .bind(host_id)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query("remove a host"))?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+async fn known_host(
+    connection: &mut SqliteConnection,
+    host_name: &str,
+    machine: &[u8],
+) -> Result<Option<HostKey>, sqlx::Error> {
+    if machine.is_empty() {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT id, name FROM hosts WHERE machine = ? AND join_name = ?")
+        .bind(hex(machine))
+        .bind(host_name)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(host_key).transpose()
+}
+
+async fn free_name(connection: &mut SqliteConnection, wanted: &str) -> Result<String, sqlx::Error> {
+    let mut name = wanted.to_owned();
+    let mut number = 1_u64;
+    loop {
+        let taken = sqlx::query("SELECT 1 FROM hosts WHERE name = ?")
+            .bind(&name)
+            .fetch_optional(&mut *connection)
+            .await?
+            .is_some();
+        if !taken {
+            return Ok(name);
+        }
+        number += 1;
+        name = format!("{wanted}-{number}");
+    }
+}
+
+fn host_key(row: &SqliteRow) -> Result<HostKey, sqlx::Error> {
+    let id: String = row.try_get("id")?;
+    let name: String = row.try_get("name")?;
+    Ok(HostKey { id: Arc::from(id), name: Arc::from(name) })
+}
+
+fn host_record(row: &SqliteRow) -> Result<HostRecord, sqlx::Error> {
+    let facts: Option<String> = row.try_get("facts")?;
+    Ok(HostRecord {
+        key: host_key(row)?,
+        // Facts that can not be read come again with the agent's next connection; a host that can not
+        // be listed for it would be worse.
+        facts: facts.and_then(|json| stored_facts::read_facts(&json).ok()),
+        created_ms: row.try_get("created_ms")?,
+        last_seen_ms: row.try_get("last_seen_ms")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open_for_tests as catalog;
+
+    #[tokio::test]
+    async fn a_machine_that_joins_again_is_the_same_host_and_another_gets_a_number() {
+        let (_dir, catalog) = catalog().await;
+        let join = async |name: &str, machine: &[u8], id: &str| {
+            let key = catalog.host_for_join(name, machine, id, 5).await.unwrap();
+            (key.id.to_string(), key.name.to_string())
+        };
+        let pair = |id: &str, name: &str| (id.to_owned(), name.to_owned());
+        assert_eq!(join("web", b"m1", "h1").await, pair("h1", "web"));
+        assert_eq!(join("web", b"m2", "h2").await, pair("h2", "web-2"));
+        assert_eq!(join("web", b"m3", "h3").await, pair("h3", "web-3"));
+        assert_eq!(join("web", b"m1", "h4").await, pair("h1", "web"));
+        assert_eq!(join("web", b"m2", "h5").await, pair("h2", "web-2"));
+        assert_eq!(join("db", b"m1", "h6").await, pair("h6", "db"), "one machine, two containers");
+        assert_eq!(join("web", b"", "h7").await, pair("h7", "web-4"));
+        assert_eq!(join("web", b"", "h8").await, pair("h8", "web-5"), "unknown machines are never the same");
+    }
+
+    #[tokio::test]
+    async fn hosts_are_found_by_name_and_id_with_their_facts() {
+        let (_dir, catalog) = catalog().await;
+        let key = catalog.host_for_join("web", b"m", "h1", 5).await.unwrap();
+        let bare = HostRecord { key, facts: None, created_ms: 5, last_seen_ms: None };
+        assert_eq!(catalog.host("web").await.unwrap(), Some(bare.clone()));
+        let facts = HostFacts { os: "Debian".to_owned(), ..HostFacts::default() };
+        catalog.save_facts("h1", &facts, 7).await.unwrap();
+        catalog.touch_host("h1", 9).await.unwrap();
+        let full = HostRecord { facts: Some(facts), last_seen_ms: Some(9), ..bare };
+        assert_eq!(catalog.host("h1").await.unwrap(), Some(full.clone()));
+        assert_eq!(catalog.hosts().await.unwrap(), [full]);
+        assert_eq!(catalog.host("nobody").await.unwrap(), None);
+        assert!(catalog.remove_host("h1").await.unwrap());
+        assert!(!catalog.remove_host("h1").await.unwrap());
+        assert!(catalog.hosts().await.unwrap().is_empty());
+    }
+}

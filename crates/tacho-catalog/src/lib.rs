@@ -1,0 +1,92 @@
+//! Every SQL statement of Tacho: inventory, tokens, users, files, delivery marks.
+//!
+//! One SQLite database now; the SQL keeps to what PostgreSQL and MySQL understand too, so that several
+//! servers can share a catalog later. Nothing outside this crate names a table or a column of it. Times
+//! are milliseconds since the epoch and always come from the caller.
+
+mod agents;
+mod error;
+mod files;
+mod hosts;
+mod marks;
+mod schema;
+mod sessions;
+mod tokens;
+mod users;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+pub use agents::{AgentRecord, NewAgent};
+pub use error::CatalogError;
+pub use files::{FileRecord, FileState, FlushOutcome};
+pub use hosts::HostRecord;
+pub use marks::{Mark, MarkUpdate, StreamKey};
+pub use sessions::SessionRecord;
+pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};
+pub use users::{UserChange, UserRecord};
+
+/// Writers queue for the one write lock, also those of another process (`token create` beside a running
+/// server). Each transaction takes milliseconds; who waits this long is told that the catalog is busy.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Enough for one writer and the readers that a page load causes; more would only hold file handles.
+const CONNECTIONS: u32 = 4;
+
+/// Statements of this crate and their transactions. Cheap to clone: all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pool: SqlitePool,
+}
+
+impl Catalog {
+    /// Opens the database at `path`, makes it when there is none, and brings its tables up to date.
+    /// Refuses a database that a newer version of Tacho wrote.
+    pub async fn open(path: &Path) -> Result<Self, CatalogError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit that was reported as done survives a power cut: agents forget their frames on it.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_with(options)
+            .await
+            .map_err(|source| CatalogError::Open { path: path.to_owned(), source })?;
+        schema::migrate(&pool, path).await?;
+        Ok(Self { pool })
+    }
+
+    /// Closes the connections once what runs on them is done.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Starts a transaction that will write: it takes the write lock now, so that what it reads cannot be
+    /// changed by another writer before it commits.
+    pub(crate) async fn begin_write(&self, what: &'static str) -> Result<WriteTransaction, CatalogError> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(CatalogError::query(what))
+    }
+}
+
+pub(crate) type WriteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+/// Lower-case hexadecimal digits, as hashes are stored.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A new catalog in a directory that lasts as long as it is held.
+#[cfg(test)]
+pub(crate) async fn open_for_tests() -> (tempfile::TempDir, Catalog) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let catalog = Catalog::open(&directory.path().join("catalog.sqlite")).await.expect("a new catalog");
+    (directory, catalog)
+}

@@ -1,0 +1,150 @@
+//! Delivery marks: which frames of a stream are stored. Part of what makes storing exactly once.
+
+use std::sync::Arc;
+
+use sqlx::Row;
+use tacho_model::SequenceSet;
+
+use crate::{Catalog, CatalogError, WriteTransaction};
+
+/// A stream of frames: one start of one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamKey {
+    pub agent_id: Arc<str>,
+    /// Chosen at random by the agent when it starts.
+    pub stream: [u8; 16],
+}
+
+/// What of a stream is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Changes with each write; 0 when the catalog has no row for the stream.
+    pub version: i64,
+    pub stored: SequenceSet,
+}
+
+/// A mark to be written if nobody else wrote it since it was read.
+#[derive(Debug, Clone)]
+pub struct MarkUpdate {
+    pub key: StreamKey,
+    /// [`Mark::version`] as it was read.
+    pub version: i64,
+    /// The whole set, not only what is new.
+    pub stored: SequenceSet,
+}
+
+impl Catalog {
+    /// The mark of a stream; an empty one when nothing of it is stored.
+    pub async fn mark(&self, key: &StreamKey) -> Result<Mark, CatalogError> {
+        let row = sqlx::query("SELECT version, stored FROM delivery_marks WHERE agent_id = ? AND stream = ?")
+            .bind(&*key.agent_id)
+            .bind(stream_text(key.stream))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(CatalogError::query("read a delivery mark"))?;
+        row.map_or_else(|| Ok(Mark::default()), |row| mark_of(&row))
+    }
+
+    /// Forgets marks that were not written since `before_ms`. Call it with a time so far back that no
+    /// frame of those streams can arrive again and still be kept. Returns how many there were.
+    pub async fn forget_marks(&self, before_ms: i64) -> Result<u64, CatalogError> {
+        sqlx::query("DELETE FROM delivery_marks WHERE updated_ms < ?")
+            .bind(before_ms)
+            .execute(&self.pool)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(CatalogError::query("forget old delivery marks"))
+    }
+}
+
+/// Writes the mark unless another writer did since it was read; `false` then.
+pub(crate) async fn swap(
+    transaction: &mut WriteTransaction,
+    update: &MarkUpdate,
+    now_ms: i64,
+) -> Result<bool, CatalogError> {
+    // With version 0 the row must not exist: inserting one that does is a conflict, not an error.
+    let sql = if update.version == 0 {
+        "INSERT INTO delivery_marks (stored, updated_ms, agent_id, stream, version) VALUES (?, ?, ?, ?, ? + 1) \
+         ON CONFLICT DO NOTHING"
+    } else {
+        "UPDATE delivery_marks SET stored = ?, updated_ms = ?, version = version + 1 \
+         WHERE agent_id = ? AND stream = ? AND version = ?"
+    };
+    let done = sqlx::query(sql)
+        .bind(text_of(&update.stored))
+        .bind(now_ms)
+        .bind(&*update.key.agent_id)
+        .bind(stream_text(update.key.stream))
+        .bind(update.version)
+        .execute(&mut **transaction)
+        .await
+        .map_err(CatalogError::query("write a delivery mark"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn mark_of(row: &sqlx::sqlite::SqliteRow) -> Result<Mark, CatalogError> {
+    let read = CatalogError::query("read a delivery mark");
+    let text: String = row.try_get("stored").map_err(&read)?;
+    let stored = parse(&text).ok_or(CatalogError::Corrupt { what: "delivery mark", text })?;
+    Ok(Mark { version: row.try_get("version").map_err(&read)?, stored })
+}
+
+fn stream_text(stream: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(stream))
+}
+
+/// `1-90,95`
+fn text_of(stored: &SequenceSet) -> String {
+    let mut text = String::new();
+    for range in stored.ranges() {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        let (first, last) = (range.start(), range.end());
+        if first == last {
+            text.push_str(&first.to_string())
+        } else {
+            text.push_str(&format!("{first}-{last}"))
+        }
+    }
+    text
+}
+
+fn parse(text: &str) -> Option<SequenceSet> {
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(first.parse::<u64>().ok()?..=last.parse::<u64>().ok()?)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_survives_its_text(ranges in proptest::collection::vec((any::<u64>(), 0u64..1000), 0..20)) {
+            let set: SequenceSet = ranges.iter().map(|(first, length)| *first..=first.saturating_add(*length)).collect();
+            prop_assert_eq!(parse(&text_of(&set)), Some(set));
+        }
+
+        #[test]
+        fn any_text_is_a_set_or_nothing(text in ".{0,40}") {
+            parse(&text);
+        }
+    }
+
+    #[test]
+    fn text_is_for_reading() {
+        let set: SequenceSet = [1..=90, 95..=95].into_iter().collect();
+        assert_eq!(text_of(&set), "1-90,95");
+        assert_eq!(stream_text([1; 16]), "01010101010101010101010101010101");
+        assert_eq!(parse("1-x"), None);
+    }
+}

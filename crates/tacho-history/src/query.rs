@@ -1,0 +1,12 @@
+//! What can be asked of the history, and the answers. Times are milliseconds since the epoch; a range
+//! includes its start and not its end.
+
+mod processes_at;
+mod processes_over;
+mod rows;
+pub(crate) mod series;
+
+pub use processes_at::{HostRow, ProcessRow, ProcessesAt};
+pub use processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery};
+pub use rows::{ByteStream, RowsQuery};
+pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, bucket_ms};

@@ -1,0 +1,220 @@
+//! Which processes were alive at an instant.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use tacho_model::tables::{host, process};
+use tacho_model::{Block, FloatColumn, IntegerColumn, ProcessIdentity, ProcessKey, Row, Table, TextColumn};
+
+use super::series::IDLE_MS;
+use crate::columns::{FIRST, INTERVAL, TIME};
+use crate::inner::Inner;
+use crate::scan::{Scan, read_all};
+use crate::{History, HistoryError};
+
+/// How far back a snapshot is looked for when there is none in the last [`IDLE_MS`]: agents sample at least
+/// every 10 minutes.
+const SNAPSHOT_MS: i64 = 750_000;
+
+/// All processes of a host at an instant.
+#[derive(Debug, Clone)]
+pub struct ProcessesAt {
+    /// Time of the newest snapshot at or before the instant; absent when there is none shortly before.
+    pub snapshot_time_ms: Option<i64>,
+    /// Each process alive, with its latest row; by pid.
+    pub processes: Vec<ProcessRow>,
+    /// The latest `other` row: what all processes without a row in its snapshot used.
+    pub other: Option<ProcessRow>,
+    /// Rows of `processes` and `other`, of table `process`; identity columns are not set.
+    pub block: Block,
+    /// The latest row of the host as a whole.
+    pub host: Option<HostRow>,
+}
+
+/// One process.
+#[derive(Debug, Clone)]
+pub struct ProcessRow {
+    /// When this row was taken. Older than the snapshot for a process that did nothing since: then
+    /// its deltas belong to that older interval, and since then it used nothing.
+    pub time_ms: i64,
+    /// What the row's deltas cover; 0 when they were not measured.
+    pub interval_ms: i64,
+    pub identity: Arc<ProcessIdentity>,
+    /// Its row in [`ProcessesAt::block`].
+    pub row: usize,
+}
+
+/// The host as a whole.
+#[derive(Debug, Clone)]
+pub struct HostRow {
+    pub time_ms: i64,
+    /// One row of table `host`; [`Block::interval_ms`] is set.
+    pub block: Block,
+}
+
+impl History {
+    /// Which processes were alive at an instant: each with its newest row at or before it. Agents send a row
+    /// of every idle process each minute, so one without a row for 75 s is gone.
+    pub async fn processes_at(&self, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
+        let (inner, host_id) = (Arc::clone(&self.inner), host_id.to_owned());
+        self.inner.blocking(move || processes_at(&inner, &host_id, at_ms)).await
+    }
+}
+
+fn processes_at(inner: &Arc<Inner>, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
+    let host = match newest_host_row(inner, host_id, at_ms, IDLE_MS)? {
+        Some(row) => Some(row),
+        None => newest_host_row(inner, host_id, at_ms, SNAPSHOT_MS)?,
+    };
+    let look_back_ms = host.as_ref().map_or(0, |host| host.block.interval_ms.saturating_mul(5) / 4);
+    let from_ms = at_ms.saturating_sub(look_back_ms.clamp(IDLE_MS, SNAPSHOT_MS));
+    // Rows of processes that a reboot ended.
+    let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
+
+    let table = &process::TABLE;
+    let scan = Scan::new(table, host_id, all_columns(table), from_ms..at_ms.saturating_add(1));
+    let batches = read_all(inner, scan)?;
+    // Where the newest row of each process is. Of two at the same time the later one read is the newer.
+    let mut newest: HashMap<ProcessKey, (i64, usize, usize)> = HashMap::new();
+    for (number, batch) in batches.iter().enumerate() {
+        for row in 0..batch.num_rows() {
+            let (key, time_ms) = (key_of(batch, row), time_of(batch, row));
+            let found = newest.entry(key).or_insert((time_ms, number, row));
+            if found.0 <= time_ms {
+                *found = (time_ms, number, row);
+            }
+        }
+    }
+    let mut newest: Vec<_> = newest.into_iter().collect();
+    newest.sort_by_key(|(key, _)| *key);
+
+    let mut answer = ProcessesAt {
+        snapshot_time_ms: host.as_ref().map(|host| host.time_ms),
+        processes: Vec::new(),
+        other: None,
+        block: Block::new(table),
+        host,
+    };
+    for (key, (time_ms, number, row)) in newest {
+        let batch = &batches[number];
+        if text(column(batch, process::STATE.0), row) == Some("X") {
+            continue;
+        }
+        let to = answer.block.len();
+        fill(batch, row, answer.block.push(), process::CONTAINER.0 + 1);
+        let found = ProcessRow {
+            time_ms,
+            interval_ms: interval_of(batch, row),
+            identity: identity_of(batch, row),
+            row: to,
+        };
+        if key.is_other() {
+            answer.other = Some(found);
+        } else {
+            answer.processes.push(found);
+        }
+        answer.snapshot_time_ms = answer.snapshot_time_ms.max(Some(time_ms));
+    }
+    Ok(answer)
+}
+
+fn newest_host_row(
+    inner: &Arc<Inner>,
+    host_id: &str,
+    at_ms: i64,
+    look_back_ms: i64,
+) -> Result<Option<HostRow>, HistoryError> {
+    let table = &host::TABLE;
+    let range = at_ms.saturating_sub(look_back_ms)..at_ms.saturating_add(1);
+    let batches = read_all(inner, Scan::new(table, host_id, all_columns(table), range))?;
+    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    let newest = rows.max_by_key(|(batch, row)| time_of(batch, *row));
+    Ok(newest.map(|(batch, row)| {
+        let mut block = Block::new(table);
+        fill(batch, row, block.push(), 0);
+        block.interval_ms = interval_of(batch, row);
+        HostRow { time_ms: time_of(batch, row), block }
+    }))
+}
+
+/// When the host booted, at most a second late.
+fn boot_ms(host: &HostRow) -> Option<i64> {
+    let uptime = host.block.integer(host::UPTIME_SECONDS, 0)?;
+    Some(host.time_ms.saturating_sub(uptime.saturating_add(1).saturating_mul(1000)))
+}
+
+/// Time, interval, and the table's own columns in order.
+fn all_columns(table: &Table) -> Vec<usize> {
+    [TIME, INTERVAL].into_iter().chain((0..table.columns.len()).map(|position| FIRST + position)).collect()
+}
+
+/// The table's column at a position.
+fn column(batch: &RecordBatch, position: u16) -> &ArrayRef {
+    batch.column(2 + usize::from(position))
+}
+
+fn time_of(batch: &RecordBatch, row: usize) -> i64 {
+    batch.column(0).as_primitive::<TimestampMillisecondType>().value(row)
+}
+
+fn interval_of(batch: &RecordBatch, row: usize) -> i64 {
+    batch.column(1).as_primitive::<Int64Type>().value(row)
+}
+
+fn key_of(batch: &RecordBatch, row: usize) -> ProcessKey {
+    let part = |position| integer(column(batch, position), row).unwrap_or_default();
+    ProcessKey { pid: part(process::PID.0), start_time_ms: part(process::START_TIME.0) }
+}
+
+fn identity_of(batch: &RecordBatch, row: usize) -> Arc<ProcessIdentity> {
+    let number = |position| integer(column(batch, position), row).unwrap_or_default();
+    let text = |position| text(column(batch, position), row).unwrap_or_default().to_owned();
+    Arc::new(ProcessIdentity {
+        key: key_of(batch, row),
+        parent_pid: number(process::PARENT_PID.0),
+        name: text(process::NAME.0),
+        command: text(process::COMMAND.0),
+        user_id: number(process::USER_ID.0),
+        user: text(process::USER.0),
+        cgroup: text(process::CGROUP.0),
+        unit: text(process::UNIT.0),
+        container: text(process::CONTAINER.0),
+    })
+}
+
+/// Copies the columns from a position on into a row of a block.
+fn fill(batch: &RecordBatch, row: usize, mut to: Row<'_>, first: u16) {
+    let count = u16::try_from(batch.num_columns() - 2).unwrap_or(u16::MAX);
+    for position in first..count {
+        let from = column(batch, position);
+        if let Some(value) = integer(from, row) {
+            to.integer(IntegerColumn(position), value);
+        } else if let Some(value) = float(from, row) {
+            to.float(FloatColumn(position), value);
+        } else if let Some(value) = text(from, row) {
+            to.text(TextColumn(position), value);
+        }
+    }
+}
+
+fn integer(column: &ArrayRef, row: usize) -> Option<i64> {
+    match column.data_type() {
+        DataType::Int64 if column.is_valid(row) => Some(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Timestamp(..) if column.is_valid(row) => {
+            Some(column.as_primitive::<TimestampMillisecondType>().value(row))
+        }
+        _ => None,
+    }
+}
+
+fn float(column: &ArrayRef, row: usize) -> Option<f64> {
+    let is_float = *column.data_type() == DataType::Float64;
+    (is_float && column.is_valid(row)).then(|| column.as_primitive::<Float64Type>().value(row))
+}
+
+fn text(column: &ArrayRef, row: usize) -> Option<&str> {
+    let dictionary = column.as_dictionary_opt::<Int32Type>()?;
+    dictionary.key(row).map(|key| dictionary.values().as_string::<i32>().value(key))
+}

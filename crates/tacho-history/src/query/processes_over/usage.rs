@@ -1,0 +1,326 @@
+//! Adds up rows by process or group.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
+use tacho_model::ProcessKey;
+
+use super::peaks::{Peaks, Point};
+use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
+
+/// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
+const PID: usize = 2;
+const START_TIME: usize = 3;
+const NAME: usize = 4;
+const COMMAND: usize = 5;
+const USER: usize = 6;
+const UNIT: usize = 7;
+const CONTAINER: usize = 8;
+const CPU_USER: usize = 9;
+const CPU_SYSTEM: usize = 10;
+const RSS: usize = 11;
+const DISK_READ: usize = 12;
+const DISK_WRITE: usize = 13;
+const NET_RX: usize = 14;
+const NET_TX: usize = 15;
+const PAGE_FAULTS: usize = 16;
+
+/// Usage by process or group, and what agents summed up in `other` rows.
+pub(crate) struct Usages {
+    group: ProcessGroup,
+    by_key: HashMap<Key, usize>,
+    lines: Vec<ProcessUsage>,
+    /// Processes that each group has been found to have; not kept when lines are processes.
+    members: HashSet<(usize, ProcessKey)>,
+    other: ProcessUsage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Process(ProcessKey),
+    Group(String),
+}
+
+/// A batch's columns with their types.
+struct Columns<'a> {
+    batch: &'a RecordBatch,
+    times: &'a [i64],
+    intervals: &'a [i64],
+    pids: &'a [i64],
+    starts: &'a [i64],
+}
+
+impl Usages {
+    pub(crate) fn new(group: ProcessGroup) -> Self {
+        let other = ProcessUsage::default();
+        Self { group, by_key: HashMap::new(), lines: Vec::new(), members: HashSet::new(), other }
+    }
+
+    /// Adds rows, which are sorted by process.
+    pub(crate) fn add(&mut self, batch: &RecordBatch, peaks: &mut Peaks) {
+        let columns = Columns::new(batch);
+        let mut first = 0;
+        while first < batch.num_rows() {
+            let key = columns.key(first);
+            let same = (first..batch.num_rows()).take_while(|row| columns.key(*row) == key).count();
+            self.add_process(&columns, key, first..first + same, peaks);
+            first += same;
+        }
+    }
+
+    /// Adds rows of one process. A user or unit may change with time, so groups are told row by row.
+    fn add_process(
+        &mut self,
+        columns: &Columns<'_>,
+        key: ProcessKey,
+        rows: std::ops::Range<usize>,
+        peaks: &mut Peaks,
+    ) {
+        if key.is_other() {
+            columns.add_to(&mut self.other, rows);
+            return;
+        }
+        let mut first = rows.start;
+        while first < rows.end {
+            let grouped_by = columns.grouped_by(self.group, first);
+            let same = (first..rows.end).take_while(|row| columns.grouped_by(self.group, *row) == grouped_by);
+            let end = first + same.count();
+            let line = self.line(columns, key, first);
+            columns.add_to(&mut self.lines[line], first..end);
+            if self.group == ProcessGroup::Process {
+                columns.peaks_of_process(&mut self.lines[line], first..end);
+                columns.identify(&mut self.lines[line], end - 1);
+            } else {
+                columns.points(line, key, first..end, peaks);
+            }
+            first = end;
+        }
+    }
+
+    /// The line of a row.
+    fn line(&mut self, columns: &Columns<'_>, process: ProcessKey, row: usize) -> usize {
+        let name = columns.group_name(self.group, row);
+        let key = match name {
+            None => Key::Process(process),
+            Some(name) => Key::Group(name.to_owned()),
+        };
+        let lines = &mut self.lines;
+        let line = *self.by_key.entry(key).or_insert_with(|| {
+            lines.push(named(self.group, process, name.unwrap_or_default()));
+            lines.len() - 1
+        });
+        if name.is_none() {
+            lines[line].processes = 1;
+        } else if self.members.insert((line, process)) {
+            lines[line].processes += 1;
+        }
+        line
+    }
+
+    pub(crate) fn set_peaks(&mut self, line: usize, cpu_ratio: Option<f64>, rss_bytes: Option<i64>) {
+        let Some(line) = self.lines.get_mut(line) else { return };
+        line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio);
+        line.rss_bytes_max = line.rss_bytes_max.max(rss_bytes);
+    }
+
+    pub(crate) fn into_answer(mut self, query: &ProcessesQuery) -> ProcessesOver {
+        let rank = |line: &ProcessUsage| match query.by {
+            ProcessOrder::Cpu => line.cpu_us(),
+            ProcessOrder::Memory => line.rss_bytes_max,
+            ProcessOrder::Disk => add(line.disk_read_bytes, line.disk_write_bytes),
+            ProcessOrder::Network => add(line.net_rx_bytes, line.net_tx_bytes),
+        };
+        // What is equal by that: by CPU time, then in an order that does not change from call to call.
+        self.lines.sort_by(|a, b| {
+            let greatest_first = rank(b).cmp(&rank(a)).then_with(|| b.cpu_us().cmp(&a.cpu_us()));
+            greatest_first.then_with(|| names(a).cmp(&names(b)))
+        });
+        let mut totals = ProcessUsage::default();
+        self.lines.iter().chain([&self.other]).for_each(|line| add_line(&mut totals, line));
+        let rest = self.lines.split_off(query.limit.min(self.lines.len()));
+        rest.iter().for_each(|line| add_line(&mut self.other, line));
+        ProcessesOver { rows: self.lines, other: self.other, totals }
+    }
+}
+
+fn names(line: &ProcessUsage) -> (Option<ProcessKey>, &str, &str, &str, &str) {
+    (line.key, &line.name, &line.user, &line.unit, &line.container)
+}
+
+/// A line without usage.
+fn named(group: ProcessGroup, process: ProcessKey, name: &str) -> ProcessUsage {
+    let mut line = ProcessUsage::default();
+    let name = name.to_owned();
+    match group {
+        ProcessGroup::Process => line.key = Some(process),
+        ProcessGroup::Name => line.name = name,
+        ProcessGroup::User => line.user = name,
+        ProcessGroup::Unit => line.unit = name,
+        ProcessGroup::Container => line.container = name,
+    }
+    line
+}
+
+/// Adds sums; peaks do not add up.
+fn add_line(to: &mut ProcessUsage, line: &ProcessUsage) {
+    to.processes += line.processes;
+    for (to, value) in sums(to).into_iter().zip([
+        line.cpu_user_us,
+        line.cpu_system_us,
+        line.disk_read_bytes,
+        line.disk_write_bytes,
+        line.net_rx_bytes,
+        line.net_tx_bytes,
+        line.page_faults_major,
+    ]) {
+        *to = add(*to, value);
+    }
+    if line.last_seen_ms != 0 {
+        seen(to, line.first_seen_ms);
+        seen(to, line.last_seen_ms);
+    }
+}
+
+/// What adds up, in the order of [`SUMMED`].
+fn sums(line: &mut ProcessUsage) -> [&mut Option<i64>; 7] {
+    [
+        &mut line.cpu_user_us,
+        &mut line.cpu_system_us,
+        &mut line.disk_read_bytes,
+        &mut line.disk_write_bytes,
+        &mut line.net_rx_bytes,
+        &mut line.net_tx_bytes,
+        &mut line.page_faults_major,
+    ]
+}
+
+const SUMMED: [usize; 7] = [CPU_USER, CPU_SYSTEM, DISK_READ, DISK_WRITE, NET_RX, NET_TX, PAGE_FAULTS];
+
+fn seen(line: &mut ProcessUsage, time_ms: i64) {
+    let never = line.last_seen_ms == 0 && line.first_seen_ms == 0;
+    line.first_seen_ms = if never { time_ms } else { line.first_seen_ms.min(time_ms) };
+    line.last_seen_ms = if never { time_ms } else { line.last_seen_ms.max(time_ms) };
+}
+
+fn max_float(left: Option<f64>, right: Option<f64>) -> Option<f64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.max(right)),
+        (left, right) => left.or(right),
+    }
+}
+
+impl<'a> Columns<'a> {
+    fn new(batch: &'a RecordBatch) -> Self {
+        Self {
+            batch,
+            times: integers(batch.column(0)),
+            intervals: integers(batch.column(1)),
+            pids: integers(batch.column(PID)),
+            starts: integers(batch.column(START_TIME)),
+        }
+    }
+
+    fn key(&self, row: usize) -> ProcessKey {
+        ProcessKey { pid: self.pids[row], start_time_ms: self.starts[row] }
+    }
+
+    /// Adds what adds up.
+    fn add_to(&self, line: &mut ProcessUsage, rows: std::ops::Range<usize>) {
+        for (to, column) in sums(line).into_iter().zip(SUMMED) {
+            let array = self.batch.column(column);
+            let values = integers(array);
+            for row in rows.clone() {
+                if array.is_valid(row) {
+                    *to = add(*to, Some(values[row]));
+                }
+            }
+        }
+        for row in rows {
+            seen(line, self.times[row]);
+        }
+    }
+
+    fn peaks_of_process(&self, line: &mut ProcessUsage, rows: std::ops::Range<usize>) {
+        for row in rows {
+            line.cpu_ratio_max = max_float(line.cpu_ratio_max, self.cpu_ratio(row));
+            line.rss_bytes_max = line.rss_bytes_max.max(self.integer(RSS, row));
+        }
+    }
+
+    fn points(&self, line: usize, process: ProcessKey, rows: std::ops::Range<usize>, peaks: &mut Peaks) {
+        for row in rows {
+            let (cpu_ratio, rss_bytes) = (self.cpu_ratio(row), self.integer(RSS, row));
+            peaks.add(Point { time_ms: self.times[row], line, process, cpu_ratio, rss_bytes });
+        }
+    }
+
+    /// Names a process as its newest row does.
+    fn identify(&self, line: &mut ProcessUsage, row: usize) {
+        // Called with the last of rows that were just added: when they are the newest, so is it.
+        if self.times[row] < line.last_seen_ms {
+            return;
+        }
+        for (to, column) in [
+            (&mut line.name, NAME),
+            (&mut line.command, COMMAND),
+            (&mut line.user, USER),
+            (&mut line.unit, UNIT),
+            (&mut line.container, CONTAINER),
+        ] {
+            let text = self.text(column, row).unwrap_or_default();
+            if to != text {
+                text.clone_into(to);
+            }
+        }
+    }
+
+    /// In cores, user and system time together; absent where the agent could not measure either.
+    fn cpu_ratio(&self, row: usize) -> Option<f64> {
+        let used_us = add(self.integer(CPU_USER, row), self.integer(CPU_SYSTEM, row))?;
+        let interval_ms = self.intervals[row];
+        (interval_ms > 0).then(|| used_us as f64 / (interval_ms as f64 * 1000.0))
+    }
+
+    fn integer(&self, column: usize, row: usize) -> Option<i64> {
+        let array = self.batch.column(column);
+        array.is_valid(row).then(|| integers(array)[row])
+    }
+
+    fn text(&self, column: usize, row: usize) -> Option<&'a str> {
+        let dictionary = self.batch.column(column).as_dictionary::<Int32Type>();
+        dictionary.key(row).map(|key| dictionary.values().as_string::<i32>().value(key))
+    }
+
+    /// What the row's line is named by, as a number that is equal in this batch where the name is.
+    fn grouped_by(&self, group: ProcessGroup, row: usize) -> Option<usize> {
+        self.batch.column(group_column(group)?).as_dictionary::<Int32Type>().key(row)
+    }
+
+    /// `None` when each line is a process. An absent unit or container is a group like any other, called "".
+    fn group_name(&self, group: ProcessGroup, row: usize) -> Option<&'a str> {
+        group_column(group).map(|column| self.text(column, row).unwrap_or_default())
+    }
+}
+
+fn group_column(group: ProcessGroup) -> Option<usize> {
+    match group {
+        ProcessGroup::Process => None,
+        ProcessGroup::Name => Some(NAME),
+        ProcessGroup::User => Some(USER),
+        ProcessGroup::Unit => Some(UNIT),
+        ProcessGroup::Container => Some(CONTAINER),
+    }
+}
+
+fn integers(column: &ArrayRef) -> &[i64] {
+    match column.data_type() {
+        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
+        _ => column.as_primitive::<Int64Type>().values(),
+    }
+}
+
+/// Time of the first row.
+pub(crate) fn first_time(batch: &RecordBatch) -> i64 {
+    integers(batch.column(0)).first().copied().unwrap_or_default()
+}

@@ -1,0 +1,214 @@
+//! Which stored columns a query needs, and their values row by row.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use tacho_model::{ColumnType, Meaning, Table};
+
+use crate::HistoryError;
+use crate::columns::FIRST;
+use crate::derived::{self, Derived};
+
+/// The columns asked for, and the stored ones they need.
+pub(crate) struct Wanted {
+    table: &'static Table,
+    /// Positions in the table, each once.
+    inputs: Vec<usize>,
+    columns: Vec<Column>,
+}
+
+enum Column {
+    /// Which input it is.
+    Stored(usize),
+    /// With, for each position in the table, which input it is.
+    Derived(&'static Derived, Vec<usize>),
+}
+
+impl Wanted {
+    pub(crate) fn new(table: &'static Table, names: &[String]) -> Result<Self, HistoryError> {
+        let mut wanted = Self { table, inputs: Vec::new(), columns: Vec::new() };
+        for name in names {
+            let column = wanted.column(name)?;
+            wanted.columns.push(column);
+        }
+        Ok(wanted)
+    }
+
+    fn column(&mut self, name: &str) -> Result<Column, HistoryError> {
+        if let Some(position) = self.table.position(name) {
+            if self.table.columns[position].column_type == ColumnType::Text {
+                return Err(HistoryError::NotANumber { table: self.table.name, column: name.to_owned() });
+            }
+            return Ok(Column::Stored(self.input(position)));
+        }
+        let Some(derived) = derived::by_name(self.table, name) else {
+            return Err(HistoryError::UnknownColumn { table: self.table.name, column: name.to_owned() });
+        };
+        let mut places = vec![usize::MAX; self.table.columns.len()];
+        for position in derived.inputs() {
+            places[position] = self.input(position);
+        }
+        Ok(Column::Derived(derived, places))
+    }
+
+    fn input(&mut self, position: usize) -> usize {
+        let known = self.inputs.iter().position(|input| *input == position);
+        known.unwrap_or_else(|| {
+            self.inputs.push(position);
+            self.inputs.len() - 1
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Stored columns to scan, input by input.
+    pub(crate) fn stored(&self) -> Vec<usize> {
+        self.inputs.iter().map(|position| FIRST + position).collect()
+    }
+
+    pub(crate) fn meaning(&self, input: usize) -> Meaning {
+        self.inputs.get(input).map_or(Meaning::Gauge, |position| self.table.columns[*position].meaning)
+    }
+
+    /// The columns of one row, given its inputs.
+    pub(crate) fn evaluate(
+        &self,
+        interval_ms: i64,
+        input: impl Fn(usize) -> Option<f64>,
+        values: &mut [Option<f64>],
+    ) {
+        for (column, value) in self.columns.iter().zip(values) {
+            *value = match column {
+                Column::Stored(place) => input(*place),
+                Column::Derived(derived, places) => {
+                    derived.evaluate(interval_ms, |position| input(places[position]))
+                }
+            };
+        }
+    }
+}
+
+/// Numbers of a batch whose first two columns are time and interval.
+pub(crate) struct Numbers<'a> {
+    times: &'a [i64],
+    intervals: &'a [i64],
+    columns: Vec<Values<'a>>,
+}
+
+enum Values<'a> {
+    Integers(&'a [i64], &'a ArrayRef),
+    Floats(&'a [f64], &'a ArrayRef),
+    None,
+}
+
+impl<'a> Numbers<'a> {
+    /// The inputs begin with column `first`.
+    pub(crate) fn new(batch: &'a RecordBatch, first: usize) -> Self {
+        let values = |column: &'a ArrayRef| match column.data_type() {
+            DataType::Int64 => Values::Integers(column.as_primitive::<Int64Type>().values(), column),
+            DataType::Timestamp(..) => {
+                Values::Integers(column.as_primitive::<TimestampMillisecondType>().values(), column)
+            }
+            DataType::Float64 => Values::Floats(column.as_primitive::<Float64Type>().values(), column),
+            _ => Values::None,
+        };
+        Self {
+            times: batch.column(0).as_primitive::<TimestampMillisecondType>().values(),
+            intervals: batch.column(1).as_primitive::<Int64Type>().values(),
+            columns: batch.columns().iter().skip(first).map(values).collect(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(crate) fn time_and_interval(&self, row: usize) -> (i64, i64) {
+        (self.times[row], self.intervals[row])
+    }
+
+    pub(crate) fn get(&self, input: usize, row: usize) -> Option<f64> {
+        match self.columns.get(input)? {
+            Values::Integers(values, array) => array.is_valid(row).then(|| values[row] as f64),
+            Values::Floats(values, array) => array.is_valid(row).then(|| values[row]),
+            Values::None => None,
+        }
+    }
+}
+
+/// Entities met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Entities {
+    numbers: HashMap<Vec<String>, usize>,
+    names: Vec<Vec<String>>,
+}
+
+/// Entities of the rows of one batch. Rows of one entity are mostly neighbours.
+pub(crate) struct EntityRows<'a> {
+    entities: &'a mut Entities,
+    columns: &'a [ArrayRef],
+    last: Option<(usize, usize)>,
+}
+
+impl Entities {
+    pub(crate) fn add(&mut self, name: Vec<String>) -> usize {
+        if let Some(number) = self.numbers.get(&name) {
+            return *number;
+        }
+        self.numbers.insert(name.clone(), self.names.len());
+        self.names.push(name);
+        self.names.len() - 1
+    }
+
+    pub(crate) fn rows<'a>(
+        &'a mut self,
+        batch: &'a RecordBatch,
+        first: usize,
+        count: usize,
+    ) -> EntityRows<'a> {
+        EntityRows { entities: self, columns: &batch.columns()[first..first + count], last: None }
+    }
+
+    pub(crate) fn into_names(self) -> Vec<Vec<String>> {
+        self.names
+    }
+}
+
+impl EntityRows<'_> {
+    pub(crate) fn entity(&mut self, row: usize) -> usize {
+        if let Some((last, entity)) = self.last
+            && self.columns.iter().all(|column| raw(column, last) == raw(column, row))
+        {
+            return entity;
+        }
+        let entity = self.entities.add(self.columns.iter().map(|column| name(column, row)).collect());
+        self.last = Some((row, entity));
+        entity
+    }
+}
+
+/// Something that is equal within a batch where values are.
+fn raw(column: &ArrayRef, row: usize) -> Option<i64> {
+    if column.is_null(row) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Dictionary(..) => i64::from(column.as_dictionary::<Int32Type>().keys().value(row)),
+        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().value(row),
+        _ => column.as_primitive::<Int64Type>().value(row),
+    })
+}
+
+fn name(column: &ArrayRef, row: usize) -> String {
+    let Some(value) = raw(column, row) else { return String::new() };
+    match column.data_type() {
+        DataType::Dictionary(..) => {
+            let values = column.as_dictionary::<Int32Type>().values().as_string::<i32>();
+            usize::try_from(value).map(|value| values.value(value).to_owned()).unwrap_or_default()
+        }
+        _ => value.to_string(),
+    }
+}

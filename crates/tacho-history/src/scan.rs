@@ -1,0 +1,302 @@
+//! Reads rows of one host and table from files and head.
+//!
+//! Files are pruned by the catalog's host and time (in the view), then row groups and pages by their
+//! statistics; what is decoded is filtered exactly. All synchronous: callers are on a blocking thread.
+
+mod filter;
+mod metadata;
+mod prune;
+mod source;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use tacho_model::Table;
+use tokio::runtime::Handle;
+
+pub(crate) use metadata::MetadataCache;
+
+use crate::HistoryError;
+use crate::columns::{FIRST, HOST_ID, Layout, TIME, layout};
+use crate::files::FileEntry;
+use crate::inner::Inner;
+use crate::rows::{RowRef, batch, rows_of};
+use crate::state::View;
+use crate::time::hour;
+use filter::Filter;
+use metadata::FileMeta;
+use prune::{Predicate, select};
+use source::Source;
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// What is read: some columns of the rows of one host in a range of time, all or of one entity.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    pub(crate) layout: &'static Layout,
+    pub(crate) host_id: String,
+    /// Stored columns, in the order in which batches have them.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) from_ms: i64,
+    /// Not included.
+    pub(crate) to_ms: i64,
+    /// Stored columns and what they must equal.
+    pub(crate) entity: Vec<(usize, EntityValue)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntityValue {
+    Integer(i64),
+    Text(String),
+}
+
+/// Why a file gave no rows.
+#[derive(Debug)]
+pub(crate) enum ReadFailure {
+    /// The system's doing: the file may be fine.
+    Io(HistoryError),
+    /// The file's.
+    Damaged(String),
+}
+
+/// Rows of one file, batch by batch.
+pub(crate) struct FileRows {
+    reader: ParquetRecordBatchReader,
+    source: Source,
+    /// For each column asked for: which of the decoded ones it is; `None` in a file older than the column.
+    output: Vec<Option<usize>>,
+    filter: Filter,
+    scan: Arc<Scan>,
+}
+
+impl Scan {
+    pub(crate) fn new(
+        table: &'static Table,
+        host_id: &str,
+        columns: Vec<usize>,
+        range: std::ops::Range<i64>,
+    ) -> Self {
+        let (from_ms, to_ms) = (range.start, range.end);
+        let layout = layout(table);
+        Self { layout, host_id: host_id.to_owned(), columns, from_ms, to_ms, entity: Vec::new() }
+    }
+
+    /// What this scan would look at now.
+    pub(crate) fn view(&self, inner: &Inner) -> View {
+        inner.state().view(self.layout.table, &self.host_id, self.from_ms, self.to_ms)
+    }
+
+    fn predicates(&self) -> Vec<Predicate> {
+        let mut predicates = vec![
+            Predicate::Text { column: HOST_ID, value: self.host_id.clone() },
+            Predicate::Integer { column: TIME, min: self.from_ms, max: self.to_ms.saturating_sub(1) },
+        ];
+        predicates.extend(self.entity.iter().map(|(column, value)| match value {
+            EntityValue::Integer(value) => Predicate::Integer { column: *column, min: *value, max: *value },
+            EntityValue::Text(value) => Predicate::Text { column: *column, value: value.clone() },
+        }));
+        predicates
+    }
+
+    /// Rows of the head, one batch per hour, each sorted as in a file.
+    pub(crate) fn head_by_hour(&self, view: &View) -> Result<Vec<RecordBatch>, HistoryError> {
+        let rows = view.frames.iter().flat_map(|frame| rows_of(self.layout.table, frame));
+        let mut rows: Vec<_> = rows.filter(|row| self.is_of_entity(row)).collect();
+        rows.sort_by(|a, b| {
+            hour(a.time_ms()).cmp(&hour(b.time_ms())).then_with(|| a.compare(b, self.layout))
+        });
+        let hours = rows.chunk_by(|a, b| hour(a.time_ms()) == hour(b.time_ms()));
+        hours.map(|rows| batch(self.layout, &self.columns, rows)).collect()
+    }
+
+    fn is_of_entity(&self, row: &RowRef<'_>) -> bool {
+        self.entity.iter().all(|(column, value)| match (row.cell(column - FIRST), value) {
+            (tacho_model::Cell::Integer(cell), EntityValue::Integer(value)) => cell == *value,
+            (tacho_model::Cell::Text(cell), EntityValue::Text(value)) => cell == value,
+            _ => false,
+        })
+    }
+}
+
+/// Reads everything: the files by time, then the head. A damaged file is set aside and costs only itself.
+pub(crate) fn read_all(inner: &Arc<Inner>, scan: Scan) -> Result<Vec<RecordBatch>, HistoryError> {
+    let view = scan.view(inner);
+    let scan = Arc::new(scan);
+    let mut batches = Vec::new();
+    for rows in read_files(inner, &scan, &view.files) {
+        batches.extend(rows?);
+    }
+    batches.extend(scan.head_by_hour(&view)?);
+    Ok(batches)
+}
+
+/// Reads files one after the other.
+pub(crate) fn read_files<'a>(
+    inner: &'a Arc<Inner>,
+    scan: &'a Arc<Scan>,
+    files: &'a [Arc<FileEntry>],
+) -> impl Iterator<Item = Result<Vec<RecordBatch>, HistoryError>> + 'a {
+    files.iter().map(move |file| match read_file(inner, scan, file) {
+        Ok(batches) => Ok(batches),
+        Err(failure) => inner.handle(file, failure).map(|()| Vec::new()),
+    })
+}
+
+/// All rows of one file, or none: a file that turns out to be damaged half-way gives nothing.
+fn read_file(inner: &Inner, scan: &Arc<Scan>, file: &FileEntry) -> Result<Vec<RecordBatch>, ReadFailure> {
+    match FileRows::open(inner, scan, file)? {
+        Some(rows) => rows.collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+impl Inner {
+    /// Sets a damaged file aside; any other failure is the caller's. Needs a thread of tokio's blocking pool.
+    pub(crate) fn handle(&self, file: &Arc<FileEntry>, failure: ReadFailure) -> Result<(), HistoryError> {
+        match failure {
+            ReadFailure::Io(error) => Err(error),
+            ReadFailure::Damaged(why) => {
+                Handle::current().block_on(self.set_aside(file, &why));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ReadFailure {
+    /// For work that has no file to set aside.
+    pub(crate) fn into_result(self) -> Result<(), HistoryError> {
+        match self {
+            Self::Io(error) => Err(error),
+            Self::Damaged(why) => Err(HistoryError::Job(why)),
+        }
+    }
+}
+
+impl FileRows {
+    /// Opens a file to read all of it, all columns in the table's order; `None` when it has columns that
+    /// this version does not know.
+    pub(crate) fn open_whole(
+        inner: &Inner,
+        layout: &'static Layout,
+        file: &FileEntry,
+    ) -> Result<Option<Self>, ReadFailure> {
+        let source = Source::open(inner, file)?;
+        let columns: Vec<_> = (0..layout.schema.fields().len()).collect();
+        let scan = Arc::new(Scan {
+            layout,
+            host_id: String::new(),
+            columns,
+            from_ms: 0,
+            to_ms: 0,
+            entity: Vec::new(),
+        });
+        let open = || {
+            let meta = inner.metadata.get(file, &source)?;
+            if meta.from_newer {
+                return Ok(None);
+            }
+            let (leaves, output, _) = project(&meta, &scan);
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), meta.reader.clone())
+                    .with_batch_size(BATCH_ROWS)
+                    .with_projection(ProjectionMask::leaves(meta.reader.parquet_schema(), leaves));
+            let reader = builder.build().map_err(|error| error.to_string())?;
+            Ok(Some(Self { reader, source: source.clone(), output, filter: Filter::none(), scan }))
+        };
+        guarded(open).map_err(|why| source.failure(why))
+    }
+
+    /// Opens a file and decides what of it has to be decoded; `None` when that is nothing.
+    pub(crate) fn open(
+        inner: &Inner,
+        scan: &Arc<Scan>,
+        file: &FileEntry,
+    ) -> Result<Option<Self>, ReadFailure> {
+        let source = Source::open(inner, file)?;
+        let opened = guarded(|| Self::select(inner, scan, file, &source));
+        opened.map_err(|why| source.failure(why))
+    }
+
+    fn select(
+        inner: &Inner,
+        scan: &Arc<Scan>,
+        file: &FileEntry,
+        source: &Source,
+    ) -> Result<Option<Self>, String> {
+        let meta = inner.metadata.get(file, source)?;
+        let selected = select(&meta, &scan.predicates());
+        if selected.row_groups.is_empty() {
+            return Ok(None);
+        }
+        inner.counters.files_read.add(1);
+        inner.counters.row_groups_read.add(selected.row_groups.len() as u64);
+        inner.counters.rows_read.add(selected.rows as u64);
+        let (leaves, output, filter) = project(&meta, scan);
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), meta.reader.clone())
+                .with_batch_size(BATCH_ROWS)
+                .with_row_groups(selected.row_groups)
+                .with_projection(ProjectionMask::leaves(meta.reader.parquet_schema(), leaves));
+        if let Some(selection) = selected.selection {
+            builder = builder.with_row_selection(selection);
+        }
+        let reader = builder.build().map_err(|error| error.to_string())?;
+        Ok(Some(Self { reader, source: source.clone(), output, filter, scan: Arc::clone(scan) }))
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, String> {
+        for decoded in self.reader.by_ref() {
+            let decoded = decoded.map_err(|error| error.to_string())?;
+            let rows = self.filter.apply(decoded).map_err(|error| error.to_string())?;
+            if rows.num_rows() > 0 {
+                return self.arrange(&rows).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The columns asked for, in that order.
+    fn arrange(&self, rows: &RecordBatch) -> Result<RecordBatch, String> {
+        let schema = self.scan.layout.project(&self.scan.columns);
+        let column = |(output, field): (&Option<usize>, &Arc<arrow::datatypes::Field>)| match output {
+            Some(decoded) => Arc::clone(rows.column(*decoded)),
+            None => new_null_array(field.data_type(), rows.num_rows()),
+        };
+        let arrays = self.output.iter().zip(schema.fields()).map(column).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Iterator for FileRows {
+    type Item = Result<RecordBatch, ReadFailure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = guarded(AssertUnwindSafe(|| self.next_batch()));
+        next.map_err(|why| self.source.failure(why)).transpose()
+    }
+}
+
+/// Which leaves of the file to decode, which decoded column each one asked for is, and the filter.
+fn project(meta: &FileMeta, scan: &Scan) -> (Vec<usize>, Vec<Option<usize>>, Filter) {
+    let wanted =
+        scan.columns.iter().chain([&TIME, &HOST_ID]).chain(scan.entity.iter().map(|(column, _)| column));
+    let mut leaves: Vec<_> = wanted.filter_map(|column| meta.leaf(*column)).collect();
+    leaves.sort_unstable();
+    leaves.dedup();
+    let decoded = |column: usize| leaves.binary_search(&meta.leaf(column)?).ok();
+    let output = scan.columns.iter().map(|column| decoded(*column)).collect();
+    let filter = Filter::new(scan, decoded);
+    (leaves, output, filter)
+}
+
+/// A decoder that panics on bytes nobody expected must cost one file, not the server.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("its decoder panicked".to_owned()))
+}

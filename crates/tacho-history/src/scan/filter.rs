@@ -1,0 +1,92 @@
+//! Keeps exactly the rows that are asked for.
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::error::ArrowError;
+
+use super::{EntityValue, Scan};
+use crate::columns::{HOST_ID, TIME};
+
+/// Conditions on decoded columns, all of which must hold.
+pub(crate) struct Filter(Vec<(usize, Condition)>);
+
+enum Condition {
+    /// First included, second not.
+    Between(i64, i64),
+    Integer(i64),
+    Text(String),
+    /// The file does not have the column.
+    Never,
+}
+
+impl Filter {
+    /// `decoded` says which decoded column a stored one is.
+    pub(crate) fn new(scan: &Scan, decoded: impl Fn(usize) -> Option<usize>) -> Self {
+        let mut conditions = vec![
+            (TIME, Condition::Between(scan.from_ms, scan.to_ms)),
+            (HOST_ID, Condition::Text(scan.host_id.clone())),
+        ];
+        conditions.extend(scan.entity.iter().map(|(column, value)| match value {
+            EntityValue::Integer(value) => (*column, Condition::Integer(*value)),
+            EntityValue::Text(value) => (*column, Condition::Text(value.clone())),
+        }));
+        let place = |(column, condition)| match decoded(column) {
+            Some(decoded) => (decoded, condition),
+            None => (0, Condition::Never),
+        };
+        Self(conditions.into_iter().map(place).collect())
+    }
+
+    /// Keeps every row.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn apply(&self, rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let mut keep: Option<BooleanArray> = None;
+        for (column, condition) in &self.0 {
+            let Some(mask) = condition.mask(rows.column(*column)) else { continue };
+            keep = Some(match keep {
+                Some(keep) => BooleanArray::from(keep.values() & mask.values()),
+                None => mask,
+            });
+        }
+        match keep {
+            Some(keep) => filter_record_batch(&rows, &keep),
+            None => Ok(rows),
+        }
+    }
+}
+
+impl Condition {
+    /// Which rows fulfil it; `None` when all do.
+    fn mask(&self, column: &ArrayRef) -> Option<BooleanArray> {
+        let holds: Vec<bool> = match self {
+            Self::Between(from, to) => integers(column, |value| *from <= value && value < *to),
+            Self::Integer(wanted) => integers(column, |value| value == *wanted),
+            Self::Text(wanted) => texts(column, wanted),
+            Self::Never => vec![false; column.len()],
+        };
+        (!holds.iter().all(|holds| *holds)).then(|| BooleanArray::from(holds))
+    }
+}
+
+fn integers(column: &ArrayRef, holds: impl Fn(i64) -> bool) -> Vec<bool> {
+    let values = match column.data_type() {
+        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
+        _ => column.as_primitive::<Int64Type>().values(),
+    };
+    if column.null_count() == 0 {
+        return values.iter().map(|value| holds(*value)).collect();
+    }
+    values.iter().enumerate().map(|(row, value)| column.is_valid(row) && holds(*value)).collect()
+}
+
+fn texts(column: &ArrayRef, wanted: &str) -> Vec<bool> {
+    let keys = column.as_dictionary::<Int32Type>();
+    let values = keys.values().as_string::<i32>();
+    // Once per text and not once per row.
+    let equal: Vec<_> = values.iter().map(|value| value == Some(wanted)).collect();
+    (0..keys.len()).map(|row| keys.key(row).is_some_and(|key| equal[key])).collect()
+}

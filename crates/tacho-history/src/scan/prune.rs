@@ -1,0 +1,191 @@
+//! Which row groups and pages of a file can hold rows that are asked for.
+//!
+//! Conservative: a page without statistics is kept, and so is one whose bounds were shortened. Rows are
+//! filtered exactly after decoding.
+
+use std::ops::Range;
+
+use parquet::arrow::arrow_reader::RowSelection;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
+
+use super::metadata::FileMeta;
+
+/// What rows must fulfil.
+#[derive(Debug, Clone)]
+pub(crate) enum Predicate {
+    /// Between the two, both included.
+    Integer {
+        column: usize,
+        min: i64,
+        max: i64,
+    },
+    Text {
+        column: usize,
+        value: String,
+    },
+}
+
+/// What has to be decoded.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) row_groups: Vec<usize>,
+    /// Of the rows of those row groups; `None` for all.
+    pub(crate) selection: Option<RowSelection>,
+    pub(crate) rows: usize,
+}
+
+pub(crate) fn select(meta: &FileMeta, predicates: &[Predicate]) -> Selected {
+    let parquet = meta.reader.metadata();
+    let mut selected = Selected { row_groups: Vec::new(), selection: None, rows: 0 };
+    let mut ranges = Vec::new();
+    let mut total = 0;
+    for (index, row_group) in parquet.row_groups().iter().enumerate() {
+        if !predicates.iter().all(|predicate| predicate.may_hold_in(meta, row_group)) {
+            continue;
+        }
+        let rows = usize::try_from(row_group.num_rows()).unwrap_or_default();
+        let all = std::iter::once(0..rows).collect();
+        let kept = predicates.iter().fold(all, |kept: Vec<_>, predicate| {
+            intersect(&kept, &predicate.pages(meta, parquet, index, rows))
+        });
+        let kept_rows: usize = kept.iter().map(ExactSizeIterator::len).sum();
+        if kept_rows == 0 {
+            continue;
+        }
+        selected.row_groups.push(index);
+        selected.rows += kept_rows;
+        ranges.extend(kept.into_iter().map(|range| range.start + total..range.end + total));
+        total += rows;
+    }
+    if selected.rows < total {
+        selected.selection = Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
+    }
+    selected
+}
+
+impl Predicate {
+    fn column(&self) -> usize {
+        match self {
+            Self::Integer { column, .. } | Self::Text { column, .. } => *column,
+        }
+    }
+
+    fn may_hold_in(&self, meta: &FileMeta, row_group: &RowGroupMetaData) -> bool {
+        // A file without the column has no row with a value in it.
+        let Some(leaf) = meta.leaf(self.column()) else { return false };
+        let Some(statistics) = row_group.columns().get(leaf).and_then(|column| column.statistics()) else {
+            return true;
+        };
+        match (self, statistics) {
+            (Self::Integer { min, max, .. }, Statistics::Int64(values)) => {
+                overlaps(values.min_opt(), values.max_opt(), min, max)
+            }
+            (Self::Text { value, .. }, Statistics::ByteArray(_)) => {
+                let value = value.as_bytes();
+                overlaps(statistics.min_bytes_opt(), statistics.max_bytes_opt(), value, value)
+            }
+            _ => true,
+        }
+    }
+
+    /// Rows of the pages of a row group in which it may hold.
+    fn pages(
+        &self,
+        meta: &FileMeta,
+        parquet: &ParquetMetaData,
+        row_group: usize,
+        rows: usize,
+    ) -> Vec<Range<usize>> {
+        let all = || std::iter::once(0..rows).collect();
+        let Some(leaf) = meta.leaf(self.column()) else { return Vec::new() };
+        let index = parquet.column_index().and_then(|index| index.get(row_group)?.get(leaf));
+        let offsets = parquet.offset_index().and_then(|index| index.get(row_group)?.get(leaf));
+        let (Some(index), Some(offsets)) = (index, offsets) else { return all() };
+        if matches!(index, ColumnIndexMetaData::NONE) {
+            return all();
+        }
+        let start = |page: usize| {
+            let location = offsets.page_locations().get(page);
+            location.map_or(rows, |location| {
+                usize::try_from(location.first_row_index).unwrap_or_default().min(rows)
+            })
+        };
+        let pages = (0..offsets.page_locations().len()).filter(|page| self.may_hold_in_page(index, *page));
+        pages.map(|page| start(page)..start(page + 1)).filter(|range| !range.is_empty()).collect()
+    }
+
+    fn may_hold_in_page(&self, index: &ColumnIndexMetaData, page: usize) -> bool {
+        if page as u64 >= index.num_pages() {
+            return true;
+        }
+        match (self, index) {
+            (Self::Integer { min, max, .. }, ColumnIndexMetaData::INT64(index)) => {
+                // No bounds here means that all values are absent.
+                index.min_value(page).is_some()
+                    && overlaps(index.min_value(page), index.max_value(page), min, max)
+            }
+            (Self::Text { value, .. }, ColumnIndexMetaData::BYTE_ARRAY(index)) => {
+                let value = value.as_bytes();
+                index.min_value(page).is_some()
+                    && overlaps(index.min_value(page), index.max_value(page), value, value)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Could a value between `least` and `greatest` be between `min` and `max`?
+fn overlaps<T: PartialOrd + ?Sized>(least: Option<&T>, greatest: Option<&T>, min: &T, max: &T) -> bool {
+    least.is_none_or(|least| least <= max) && greatest.is_none_or(|greatest| min <= greatest)
+}
+
+/// Rows that are in both; both ascending and without overlap.
+fn intersect(left: &[Range<usize>], right: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut both = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while let (Some(a), Some(b)) = (left.get(i), right.get(j)) {
+        let range = a.start.max(b.start)..a.end.min(b.end);
+        if !range.is_empty() {
+            both.push(range);
+        }
+        if a.end <= b.end {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    both
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ranges() -> impl Strategy<Value = Vec<Range<usize>>> {
+        proptest::collection::btree_set(0usize..40, 0..10).prop_map(|edges| {
+            let edges: Vec<_> = edges.into_iter().collect();
+            edges.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_intersection_has_what_both_have(left in ranges(), right in ranges()) {
+            let has = |ranges: &[Range<usize>], row| ranges.iter().any(|range| range.contains(&row));
+            let both = intersect(&left, &right);
+            for row in 0..40 {
+                prop_assert_eq!(has(&both, row), has(&left, row) && has(&right, row));
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_that_are_not_known_exclude_nothing() {
+        assert!(overlaps::<i64>(None, None, &1, &2) && overlaps(Some(&2), None, &1, &2));
+        assert!(!overlaps(Some(&3), None, &1, &2) && !overlaps(None, Some(&0), &1, &2));
+    }
+}

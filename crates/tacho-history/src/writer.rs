@@ -1,0 +1,146 @@
+//! Writes one Parquet file of one table.
+
+use std::path::PathBuf;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, TimestampMillisecondType};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::errors::ParquetError;
+use tacho_catalog::FileRecord;
+
+use crate::HistoryError;
+use crate::columns::{HOST_ID, Layout, TIME};
+use crate::directory::{Directory, NewFile};
+use crate::time::day;
+
+/// A file being written. Dropped unfinished, it is removed from disk.
+pub(crate) struct FileWriter<'a> {
+    directory: &'a Directory,
+    writer: Option<ArrowWriter<NewFile>>,
+    record: FileRecord,
+}
+
+/// Where and how a file comes to be.
+pub(crate) struct Target<'a> {
+    pub(crate) layout: &'static Layout,
+    /// A time of its hour.
+    pub(crate) time_ms: i64,
+    pub(crate) level: i64,
+    pub(crate) now_ms: i64,
+    pub(crate) written_ms: i64,
+    pub(crate) directory: &'a Directory,
+}
+
+impl<'a> FileWriter<'a> {
+    pub(crate) fn create(target: &Target<'a>) -> Result<Self, HistoryError> {
+        let layout = target.layout;
+        let file = target.directory.create(layout.table.name, &day(target.time_ms), target.now_ms)?;
+        let record = FileRecord {
+            id: file.id.clone(),
+            table: layout.table.name.to_owned(),
+            path: file.path.clone(),
+            level: target.level,
+            host_min: String::new(),
+            host_max: String::new(),
+            time_min_ms: i64::MAX,
+            time_max_ms: i64::MIN,
+            rows: 0,
+            bytes: 0,
+            checksum: 0,
+            written_ms: target.written_ms,
+        };
+        let mut this = Self { directory: target.directory, writer: None, record };
+        // Arrow's own schema in the footer would be larger than the data of a small file; the reader
+        // knows the types.
+        let options = ArrowWriterOptions::new()
+            .with_properties(layout.properties.clone())
+            .with_skip_arrow_metadata(true);
+        match ArrowWriter::try_new_with_options(file, layout.schema.clone(), options) {
+            Ok(writer) => this.writer = Some(writer),
+            Err(source) => {
+                discard(target.directory, [&this.record.path]);
+                return Err(this.failed(source));
+            }
+        }
+        Ok(this)
+    }
+
+    /// Adds rows, all columns, in the table's order and not before those already written.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let written = writer.write(batch);
+        written.map_err(|source| self.failed(source))?;
+        self.note(batch);
+        Ok(())
+    }
+
+    fn note(&mut self, batch: &RecordBatch) {
+        let times = batch.column(TIME).as_primitive::<TimestampMillisecondType>();
+        self.record.time_min_ms = arrow::compute::min(times).unwrap_or(i64::MAX).min(self.record.time_min_ms);
+        self.record.time_max_ms = arrow::compute::max(times).unwrap_or(i64::MIN).max(self.record.time_max_ms);
+        let first = host_of(batch, 0);
+        if self.record.rows == 0 {
+            self.record.host_min = first;
+        }
+        self.record.host_max = host_of(batch, batch.num_rows() - 1);
+        self.record.rows += batch.num_rows() as i64;
+    }
+
+    /// Completes the file and makes its content durable; its name is not yet.
+    pub(crate) fn finish(mut self) -> Result<FileRecord, HistoryError> {
+        let Some(writer) = self.writer.take() else { return Ok(self.record.clone()) };
+        // From here a failure removes the file by hand, as drop no longer sees a writer.
+        let written = writer.into_inner().and_then(|file| Ok(file.finish()?));
+        match written {
+            Ok(written) => {
+                self.record.bytes = i64::try_from(written.bytes).unwrap_or(i64::MAX);
+                self.record.checksum = written.checksum;
+                Ok(self.record.clone())
+            }
+            Err(source) => {
+                let error = self.failed(source);
+                discard(self.directory, [&self.record.path]);
+                Err(error)
+            }
+        }
+    }
+
+    fn failed(&self, source: ParquetError) -> HistoryError {
+        let path: PathBuf = self.directory.absolute(&self.record.path);
+        match source {
+            // A full disk is the one that matters: keep it an I/O error.
+            ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+                Ok(source) => HistoryError::Io { action: "write", path, source: *source },
+                Err(source) => HistoryError::Write { path, source: ParquetError::External(source) },
+            },
+            source => HistoryError::Write { path, source },
+        }
+    }
+}
+
+impl Drop for FileWriter<'_> {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            discard(self.directory, [&self.record.path]);
+        }
+    }
+}
+
+/// Removes files that did not become part of the history. What cannot be removed now is at the next start.
+pub(crate) fn discard<'a>(directory: &Directory, paths: impl IntoIterator<Item = &'a PathBuf>) {
+    for path in paths {
+        if let Err(error) = directory.remove(path) {
+            tracing::warn!(%error, "an unfinished file stays until the next start");
+        }
+    }
+}
+
+fn host_of(batch: &RecordBatch, row: usize) -> String {
+    let hosts = batch.column(HOST_ID).as_dictionary::<Int32Type>();
+    let values = hosts.values().as_string::<i32>();
+    hosts.key(row).map(|key| values.value(key).to_owned()).unwrap_or_default()
+}

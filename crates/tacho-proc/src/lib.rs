@@ -1,0 +1,51 @@
+//! Reads `/proc` and `/sys`: pure parsers of kernel text, and readers rooted at a path.
+//!
+//! A parser takes bytes and never touches the machine; no bytes make one panic, as the kernel's text
+//! is untrusted input and differs from version to version. A field that this kernel does not have is
+//! `None`. A reader takes the root of its file system as a parameter, so that a recorded tree can stand
+//! for a machine, keeps its files open, and allocates nothing once its buffers have grown.
+
+mod bytes;
+mod cgroup;
+mod diskstats;
+mod error;
+mod file;
+mod listing;
+mod load;
+mod machine;
+mod meminfo;
+mod mounts;
+mod net;
+mod passwd;
+mod pressure;
+mod process;
+mod stat;
+mod system;
+mod vmstat;
+
+pub use bytes::number;
+pub use cgroup::{container_of, parse_cgroup, unit_of};
+pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};
+pub use error::ProcError;
+pub use file::{Buffer, KeptFile, ProcessFiles, read_small};
+pub use listing::{PidDirectory, parse_directory_entries};
+pub use load::{FileHandles, LoadAverage, parse_file_nr, parse_loadavg, parse_uptime};
+pub use machine::{OsRelease, Virtualization, parse_cpu_model, parse_os_release, virtualization};
+pub use meminfo::{Meminfo, parse_meminfo};
+pub use mounts::{Mount, data_mounts, parse_mountinfo};
+pub use net::{
+    InterfaceStat, Protocols, SocketCounts, SocketDiag, TcpStates, parse_net_dev, parse_snmp,
+    parse_socket_dump, parse_sockstat, parse_tcp_table,
+};
+pub use passwd::{PasswdEntry, parse_passwd};
+pub use pressure::{Pressure, parse_pressure};
+pub use process::{
+    Comm, ProcessIo, ProcessStat, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
+    split_arguments,
+};
+pub use stat::{CpuTimes, SystemStat, parse_stat};
+pub use system::{
+    FileSystemUsage, addresses, clock_ticks_per_second, effective_user_id, is_procfs, machine_name,
+    page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
+};
+pub use vmstat::{Vmstat, parse_vmstat};

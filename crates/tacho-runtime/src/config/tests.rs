@@ -1,0 +1,56 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn read(text: &str, pairs: &[(&str, &str)]) -> (Duration, u64, Vec<String>, Result<(), ConfigError>) {
+    let environment = environment(pairs);
+    let mut reader = Reader::new(text, "T", &environment);
+    let second = Duration::from_secs(1);
+    let interval = reader.duration("interval", 5 * second, second..=600 * second);
+    let size = reader.bytes("size", 64, 1..=1 << 30);
+    let servers = reader.list("servers", |item| {
+        if item.contains(':') { Ok(item.to_owned()) } else { Err(format!("is {item:?}; write host:port")) }
+    });
+    (interval, size, servers, reader.finish("test.toml"))
+}
+
+#[test]
+fn defaults_then_file_then_environment() {
+    let second = Duration::from_secs(1);
+    assert_eq!(read("", &[]), (5 * second, 64, vec![], Ok(())));
+    let file = "interval = '2s'\nsize = 10\nservers = ['a:1']";
+    assert_eq!(read(file, &[]), (2 * second, 10, vec!["a:1".to_owned()], Ok(())));
+    let (interval, _, servers, result) =
+        read(file, &[("T_INTERVAL", "3s"), ("T_SERVERS", "b:1, c:2"), ("OTHER", "x")]);
+    assert_eq!((interval, servers, result), (3 * second, vec!["b:1".to_owned(), "c:2".to_owned()], Ok(())));
+}
+
+#[test]
+fn all_mistakes_are_reported_together() {
+    let file = "intervall = '2s'\nsize = 'big'\nservers = ['a', 7]\n[extra]\nx = 1";
+    let error = read(file, &[("T_INTERVAL", "1h"), ("T_SIZ", "1")]).3.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"test.toml: 7 problems
+  T_INTERVAL (environment): is 1h; it has to be from 1s to 10m
+  size: is "big"; write a number with a unit, such as "64MiB" or "30MB"
+  servers[0]: is "a"; write host:port
+  servers[1]: is 7; write text in quotes
+  extra: no such key; there are: interval, servers, size
+  intervall: no such key; did you mean interval?
+  T_SIZ (environment): no such key; did you mean size?"#
+    );
+}
+
+#[test]
+fn broken_toml_is_one_problem_with_its_place() {
+    let error = read("interval = \n", &[]).3.unwrap_err();
+    assert_eq!(error.problems.len(), 1);
+    assert!(
+        error.problems[0].starts_with("not TOML: TOML parse error at line 1, column 12"),
+        "{}",
+        error.problems[0]
+    );
+}

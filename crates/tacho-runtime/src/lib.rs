@@ -1,0 +1,9 @@
+//! What every Tacho daemon needs and no domain type: clock, configuration, logging, task group, the lock
+//! of a data directory, TLS identity.
+
+pub mod clock;
+pub mod config;
+pub mod files;
+pub mod logging;
+pub mod tasks;
+pub mod tls;

@@ -1,0 +1,126 @@
+//! REST API v1, the page, and what watches this server. One router, served on every listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use http::StatusCode;
+use tacho_catalog::Catalog;
+use tacho_history::History;
+use tacho_runtime::clock::NowMs;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::token::MintJoinToken;
+use crate::auth::{Passwords, SignInLimit};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::page;
+
+mod error;
+mod guard;
+mod hosts;
+mod latest;
+mod live;
+mod observe;
+mod openapi;
+mod parameters;
+mod processes;
+mod rows;
+mod series;
+mod session;
+mod status;
+mod tables;
+mod time;
+mod tokens;
+mod users;
+
+pub use error::{ApiError, ErrorKind};
+
+/// Longest body of a request; the longest that makes sense is a fraction of it.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// All that requests need. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    pub history: History,
+    pub catalog: Catalog,
+    pub live: Live,
+    pub now: NowMs,
+    pub metrics: Metrics,
+    pub passwords: Passwords,
+    pub sign_in_limit: SignInLimit,
+    /// Builds a join token's text, which carries the certificate authority's fingerprint.
+    pub mint_join_token: Arc<MintJoinToken>,
+    /// Ends live streams, which would otherwise hold up the server's stop.
+    pub stop: CancellationToken,
+}
+
+/// The whole HTTP side. Whoever accepts connections puts a [`crate::auth::Peer`] into each request's
+/// extensions.
+pub fn router(state: ApiState) -> Router {
+    let (router, document) = documented(&state).split_for_parts();
+    let document = Arc::new(document);
+    router
+        .route("/api/v1/openapi.json", axum::routing::get(move || openapi::serve(Arc::clone(&document))))
+        .route("/api", axum::routing::any(unknown_call))
+        .route("/api/{*rest}", axum::routing::any(unknown_call))
+        .route("/-/{*rest}", axum::routing::any(unknown_call))
+        .fallback(page::serve)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn(guard::security_headers))
+        .layer(from_fn_with_state(state.clone(), observe::observe))
+        .with_state(state)
+}
+
+/// The description of the API that `/api/v1/openapi.json` serves.
+pub fn openapi_document(state: &ApiState) -> OpenApi {
+    documented(state).into_openapi()
+}
+
+/// Every call, with its description; a route that is not described can not be added here.
+fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let open = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(status::healthy))
+        .routes(routes!(status::ready))
+        .routes(routes!(session::sign_in, session::who, session::sign_out));
+    let viewer = OpenApiRouter::new()
+        .routes(routes!(hosts::list_hosts))
+        .routes(routes!(series::host_series))
+        .routes(routes!(processes::list_processes))
+        .routes(routes!(series::process_series))
+        .routes(routes!(rows::export_rows))
+        .routes(routes!(live::follow))
+        .routes(routes!(tables::list_tables))
+        .routes(routes!(status::metrics))
+        .routes(routes!(session::change_password))
+        .routes(routes!(hosts::show_host))
+        .route_layer(from_fn_with_state(state.clone(), guard::viewer));
+    let operator = OpenApiRouter::new()
+        .routes(routes!(hosts::remove_host))
+        .route_layer(from_fn_with_state(state.clone(), guard::operator));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(users::change_user, users::remove_user))
+        .route_layer(from_fn_with_state(state.clone(), guard::admin));
+    open.merge(viewer).merge(operator).merge(admin)
+}
+
+async fn unknown_call(uri: http::Uri) -> ApiError {
+    let path = uri.path();
+    ApiError::not_found(format!("there is no call {path}; /api/v1/openapi.json lists them all"))
+}
+
+async fn wrong_method(method: http::Method, uri: http::Uri) -> axum::response::Response {
+    let message = format!("{} does not take {method}; /api/v1/openapi.json says what it takes", uri.path());
+    let mut response = ApiError::invalid(message).into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

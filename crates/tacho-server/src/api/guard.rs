@@ -1,0 +1,96 @@
+//! Who may call what, and the headers that keep browsers from harm.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tacho_catalog::Role;
+
+use super::ApiState;
+use super::error::{ApiError, ErrorKind};
+use crate::auth::{Caller, Credential};
+
+/// A page of another site can make a browser send a request with our cookie, but not with this header.
+pub(crate) const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-tacho-request");
+
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// Lets in who may read.
+pub(crate) async fn viewer(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    require(&state, Role::Viewer, request, next).await
+}
+
+/// Lets in who may change what is watched.
+pub(crate) async fn operator(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    require(&state, Role::Operator, request, next).await
+}
+
+/// Lets in who may manage tokens and users.
+pub(crate) async fn admin(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    require(&state, Role::Admin, request, next).await
+}
+
+async fn require(state: &ApiState, role: Role, mut request: Request, next: Next) -> Response {
+    match authorize(state, role, request.method(), request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn authorize(
+    state: &ApiState,
+    role: Role,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
+    let caller = authenticate(state, headers).await?;
+    check_forgery(caller.credential, method, headers)?;
+    if caller.role < role {
+        let message =
+            format!("this needs the role {}; {} is {}", role.name(), caller.name, caller.role.name());
+        return Err(ApiError::new(ErrorKind::Forbidden, message));
+    }
+    Ok(caller)
+}
+
+/// Who is calling.
+pub(crate) async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let credential = Credential::from_headers(headers).ok_or_else(ApiError::unauthorized)?;
+    credential.caller(&state.catalog, (state.now)()).await?.ok_or_else(ApiError::unauthorized)
+}
+
+/// Refuses a change that a cookie vouches for but no script of our own page asked for.
+pub(crate) fn check_forgery(
+    credential: Credential,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
+    let by_cookie = matches!(credential, Credential::Session(_));
+    if by_cookie && !method.is_safe() && headers.get(REQUEST_HEADER).is_none_or(|value| value != "1") {
+        let message = "a change made with a session cookie needs the header `X-Tacho-Request: 1`";
+        return Err(ApiError::new(ErrorKind::Forbidden, message));
+    }
+    Ok(())
+}
+
+/// Adds to every answer what keeps browsers from guessing types, framing, and running foreign scripts. What
+/// does not say otherwise is not cached: it is somebody's data.
+pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,219 @@
+//! Live readings as server-sent events.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::error::ApiError;
+use super::hosts::{Presence, find_host};
+use super::latest::Latest;
+use super::parameters::{Problems, QueryOf, Unknown};
+use super::processes::{OtherEntry, ProcessEntry, Reading};
+use crate::auth::Caller;
+use crate::live::{LiveEvent, LiveEventKind, LiveHost};
+use crate::metrics::Counted;
+
+/// Streams that may be open at one time; more are told to come back.
+const STREAMS: i64 = 512;
+
+/// How often a stream makes sure that its caller may still read.
+const CHECK_MS: i64 = 30_000;
+
+/// Keeps proxies from closing a stream on which nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LiveParameters {
+    /// Only this host, by name or id, and its processes with it; all hosts when absent.
+    host: Option<String>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    unknown: Unknown,
+}
+
+/// Data of an event `snapshot`, and without readings of an event `state`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LiveData {
+    /// Name.
+    host: String,
+    id: String,
+    state: Presence,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest: Option<Latest>,
+    /// Only when one host was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<Vec<ProcessEntry>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<OtherEntry>,
+}
+
+/// The newest snapshot of every host, or of one with its processes, at once and whenever a newer one arrives:
+/// server-sent events `snapshot`. An event `state` says that a host came or went.
+#[utoipa::path(get, path = "/api/v1/live", tag = "hosts", params(LiveParameters),
+    responses((status = 200, description = "Events that end only with the connection.",
+        content((LiveData = "text/event-stream")))))]
+pub(crate) async fn follow(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    QueryOf(parameters): QueryOf<LiveParameters>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    Problems::new(&parameters.unknown).finish()?;
+    let only = match parameters.host {
+        Some(name) => Some(find_host(&state, &name).await?.id),
+        None => None,
+    };
+    let counted = state
+        .metrics
+        .count_up_to(STREAMS, |counters| &counters.live_streams)
+        .ok_or_else(|| ApiError::overloaded("too many live streams are open", 30))?;
+    let follower = Follower::new(state, caller, only, counted);
+    let events = futures::stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok(event), follower))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// One caller's stream.
+struct Follower {
+    state: ApiState,
+    caller: Caller,
+    /// Id of the one host asked for.
+    only: Option<Arc<str>>,
+    receiver: Receiver<Arc<LiveEvent>>,
+    /// Hosts whose current state is still to be sent, each once, however many events there were of it: a slow
+    /// reader gets the newest and skips what it missed.
+    waiting: VecDeque<Arc<LiveHost>>,
+    /// When the caller was last known to be allowed to read.
+    checked_ms: i64,
+    /// Wakes a stream on which nothing happens, to check then too.
+    wake: Interval,
+    _counted: Counted,
+}
+
+impl Follower {
+    fn new(state: ApiState, caller: Caller, only: Option<Arc<str>>, counted: Counted) -> Self {
+        // Subscribed first: what arrives in between is sent twice rather than not at all.
+        let receiver = state.live.subscribe();
+        let check = Duration::from_millis(CHECK_MS.unsigned_abs());
+        let mut wake = interval_at(tokio::time::Instant::now() + check, check);
+        wake.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let checked_ms = (state.now)();
+        let waiting = VecDeque::new();
+        let mut follower =
+            Self { state, caller, only, receiver, waiting, checked_ms, wake, _counted: counted };
+        follower.wait_for_all();
+        follower
+    }
+
+    /// The next event; absent when the stream ends.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if !self.may_still_read().await {
+                return None;
+            }
+            while let Some(host) = self.waiting.pop_front() {
+                if let Some(event) = self.event("snapshot", &host) {
+                    return Some(event);
+                }
+            }
+            let received = tokio::select! {
+                () = self.state.stop.cancelled() => return None,
+                received = self.receiver.recv() => received,
+                _ = self.wake.tick() => continue,
+            };
+            let event = match received {
+                Ok(event) => self.take(&event),
+                Err(RecvError::Lagged(_)) => {
+                    self.wait_for_all();
+                    None
+                }
+                Err(RecvError::Closed) => return None,
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    /// An event to send at once; a snapshot waits its turn behind others of the same kind.
+    fn take(&mut self, event: &LiveEvent) -> Option<Event> {
+        if self.only.as_ref().is_some_and(|only| *only != event.host.key().id) {
+            return None;
+        }
+        if event.kind != LiveEventKind::Snapshot {
+            return self.event("state", &event.host);
+        }
+        if !self.waiting.iter().any(|host| Arc::ptr_eq(host, &event.host)) {
+            self.waiting.push_back(Arc::clone(&event.host));
+        }
+        None
+    }
+
+    fn wait_for_all(&mut self) {
+        let waiting: HashSet<_> = self.waiting.iter().map(|host| Arc::clone(&host.key().id)).collect();
+        let hosts = self.state.live.hosts().into_iter();
+        let wanted = hosts.filter(|host| self.only.as_ref().is_none_or(|only| *only == host.key().id));
+        self.waiting.extend(wanted.filter(|host| !waiting.contains(&host.key().id)));
+    }
+
+    /// Absent when there is nothing to say yet.
+    fn event(&self, name: &str, host: &LiveHost) -> Option<Event> {
+        let state = host.state((self.state.now)()).into();
+        let key = host.key();
+        let mut data = LiveData {
+            host: key.name.to_string(),
+            id: key.id.to_string(),
+            state,
+            latest: None,
+            processes: None,
+            other: None,
+        };
+        if name == "snapshot" {
+            data.latest = Some(Latest::of_host(host)?);
+            if self.only.is_some() {
+                (data.processes, data.other) = processes(host);
+            }
+        }
+        Event::default().event(name).json_data(data).ok()
+    }
+
+    /// Looks the caller up again now and then. A catalog that does not answer ends the stream as well; the
+    /// browser opens another.
+    async fn may_still_read(&mut self) -> bool {
+        let now_ms = (self.state.now)();
+        if now_ms.saturating_sub(self.checked_ms) < CHECK_MS {
+            return true;
+        }
+        self.checked_ms = now_ms;
+        matches!(self.caller.credential.caller(&self.state.catalog, now_ms).await, Ok(Some(_)))
+    }
+}
+
+fn processes(host: &LiveHost) -> (Option<Vec<ProcessEntry>>, Option<OtherEntry>) {
+    let Some(newest) = host.newest() else { return (None, None) };
+    let mut other = None;
+    let mut processes = Vec::new();
+    for process in host.processes() {
+        let Some(reading) = Reading::of_live(&process, newest.time_ms) else { continue };
+        if process.identity.key.is_other() {
+            other = Some(OtherEntry::new(reading));
+        } else {
+            processes.push(ProcessEntry::new(&process.identity, reading));
+        }
+    }
+    (Some(processes), other)
+}

@@ -1,0 +1,165 @@
+//! Puts the server together, runs it, and stops it in order: no new connections, then the last flush.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tacho_catalog::Catalog;
+use tacho_history::{History, HistoryConfig};
+use tacho_runtime::clock::system_now_ms;
+use tacho_runtime::files::open_directory;
+use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
+use tacho_runtime::tls;
+use tacho_wire::MAX_MESSAGE_BYTES;
+use tacho_wire::v1::agent_service_server::AgentServiceServer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, ApiState};
+use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
+use crate::authority::Authority;
+use crate::config::Config;
+use crate::ingest::{Ingest, Sessions, Shared};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::serve::Listener;
+
+/// The last flush of a large head takes seconds on a slow disk.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// Where the catalog is kept.
+pub fn catalog_path(config: &Config) -> PathBuf {
+    config.data_dir.join("catalog.sqlite")
+}
+
+/// Runs the server until it is told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let _lock = open_directory(&config.data_dir)?;
+    let now = system_now_ms();
+    let authority = Arc::new(Authority::open(&config.data_dir, now())?);
+    let identity = authority.issue_server(&certificate_names(&config), now())?;
+    let tls = tls::server_config(identity, authority.certificate().clone())?;
+    // Sockets before anything else that lasts: a port in use is the most likely mistake.
+    let (tls_socket, http_socket) = (bind(config.listen).await?, bind(config.http_listen).await?);
+
+    let catalog = Catalog::open(&catalog_path(&config)).await?;
+    let history = History::open(history_config(&config), catalog.clone(), Arc::clone(&now)).await?;
+    let passwords = Passwords::new(PasswordCost::default())?;
+    first_start(&config, &catalog, &passwords, now()).await?;
+
+    let stop_serving = CancellationToken::new();
+    let stop_history = CancellationToken::new();
+    let live = Live::new(Arc::clone(&now));
+    let metrics = Metrics::default();
+    let minting = Arc::clone(&authority);
+    let api = api::router(ApiState {
+        history: history.clone(),
+        catalog: catalog.clone(),
+        live: live.clone(),
+        now: Arc::clone(&now),
+        metrics: metrics.clone(),
+        passwords,
+        sign_in_limit: SignInLimit::default(),
+        mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
+        stop: stop_serving.clone(),
+    });
+    let ingest = Ingest::new(Shared {
+        history: history.clone(),
+        catalog: catalog.clone(),
+        live,
+        authority,
+        now,
+        allowed_networks: config.allowed_networks.clone(),
+        metrics: metrics.clone(),
+        stop: stop_serving.clone(),
+        sessions: Sessions::default(),
+    });
+    let agents = AgentServiceServer::new(ingest)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let with_agents = api.clone().route_service("/tacho.v1.AgentService/{*call}", agents);
+
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    let mut tasks = TaskGroup::new(stop.clone());
+    tasks.spawn("history", history.run(stop_history.clone()));
+    let tls_listener = Listener {
+        socket: tls_socket,
+        tls: Some(Arc::new(tls)),
+        router: with_agents,
+        metrics: metrics.clone(),
+    };
+    let http_listener = Listener { socket: http_socket, tls: None, router: api, metrics };
+    tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
+    tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
+    tasks.spawn("stop", in_order(stop, stop_serving, stop_history));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), listen = %config.listen, http_listen = %config.http_listen,
+        data_dir = %config.data_dir.display(), "started"
+    );
+    let ended = tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"));
+    catalog.close().await;
+    tracing::info!("stopped");
+    ended
+}
+
+/// Stops what takes data in before what stores it.
+async fn in_order(
+    stop: CancellationToken,
+    serving: CancellationToken,
+    history: CancellationToken,
+) -> Result<(), std::io::Error> {
+    stop.cancelled().await;
+    serving.cancel();
+    history.cancel();
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another server running, or is the port taken?")
+    })
+}
+
+fn history_config(config: &Config) -> HistoryConfig {
+    HistoryConfig {
+        directory: config.data_dir.join("history"),
+        flush_interval: config.flush_interval,
+        flush_bytes: config.flush_bytes,
+        head_limit_bytes: config.head_limit_bytes,
+        retention: config.retention,
+    }
+}
+
+/// What browsers and API clients may call this server.
+fn certificate_names(config: &Config) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        names.push(name.trim().to_owned());
+    }
+    if !config.listen.ip().is_unspecified() {
+        names.push(config.listen.ip().to_string());
+    }
+    names.extend(config.names.iter().cloned());
+    names.sort();
+    names.dedup();
+    names
+}
+
+async fn first_start(
+    config: &Config,
+    catalog: &Catalog,
+    passwords: &Passwords,
+    now_ms: i64,
+) -> anyhow::Result<()> {
+    if auth::create_initial_admin(catalog, passwords, &config.data_dir, now_ms).await? {
+        let file = config.data_dir.join(INITIAL_PASSWORD_FILE);
+        tracing::info!(file = %file.display(), "first start: user admin was made, its password is in the file");
+    }
+    if catalog.hosts().await?.is_empty() {
+        tracing::info!("no host has joined yet; `tacho-server token create join` prints a token for one");
+    }
+    Ok(())
+}

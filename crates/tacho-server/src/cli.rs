@@ -1,0 +1,90 @@
+//! The command line of `tacho-server`.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tacho_runtime::config::{ConfigError, process_environment, read_file};
+use tacho_runtime::logging;
+
+use crate::config::{self, Config};
+use crate::{app, tokens};
+
+/// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.
+const EXIT_CONFIG: u8 = 78;
+
+const EXAMPLES: &str = "\
+Examples:
+  tacho-server run                               serve agents, API and page
+  tacho-server token create join                 print a token that lets a host join within the hour
+  tacho-server token create api --role viewer    print a token for a program that reads
+  tacho-server check /etc/tacho/server.toml      say what is wrong with a configuration
+
+Every key of the configuration can be given as an environment variable too: listen is TACHO_SERVER_LISTEN.";
+
+#[derive(Debug, Parser)]
+#[command(name = "tacho-server", version, about = "Keeps the history of a fleet, and shows it", after_help = EXAMPLES)]
+struct Cli {
+    #[arg(long, global = true, value_name = "FILE", help = format!("Configuration file [default: {}]", config::DEFAULT_FILE))]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve agents, API and page until stopped.
+    Run,
+    /// Check a configuration file; exits with 0 when it is good and 78 when it is not.
+    Check {
+        /// The file to check.
+        file: Option<PathBuf>,
+    },
+    /// Make, list and revoke tokens; works beside a running server.
+    Token {
+        #[command(subcommand)]
+        command: tokens::TokenCommand,
+    },
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = if error.is::<ConfigError>() { EXIT_CONFIG } else { 1 };
+            // Nothing is left to do when standard error is closed.
+            drop(writeln!(io::stderr(), "tacho-server: {error:#}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = || tokio::runtime::Runtime::new().context("cannot start");
+    match cli.command {
+        Command::Check { file } => {
+            let path = file.or(cli.config);
+            load(path.as_deref())?;
+            let shown = path.unwrap_or_else(|| config::DEFAULT_FILE.into());
+            writeln!(io::stdout(), "{}: good", shown.display()).context("cannot write to standard output")
+        }
+        Command::Run => {
+            let config = load(cli.config.as_deref())?;
+            logging::start(&config.log_level, config.log_format);
+            runtime()?.block_on(app::run(config))
+        }
+        Command::Token { command } => {
+            let config = load(cli.config.as_deref())?;
+            runtime()?.block_on(tokens::run(&config, command))
+        }
+    }
+}
+
+fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let (origin, text) = read_file(path, Path::new(config::DEFAULT_FILE))?;
+    config::parse(&text, &process_environment(), &origin)
+}

@@ -1,0 +1,190 @@
+//! Takes in agents: lets them join, keeps their streams, and hands their snapshots to the history and the
+//! live state.
+
+mod connection;
+mod identities;
+mod sessions;
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tacho_catalog::{AgentRecord, Catalog, NewAgent};
+use tacho_history::History;
+use tacho_runtime::clock::NowMs;
+use tacho_runtime::logging;
+use tacho_runtime::tls::fingerprint;
+use tacho_wire::v1::agent_service_server::AgentService;
+use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::auth::Peer;
+use crate::authority::Authority;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::serve::ClientCertificate;
+
+use connection::Connection;
+pub use sessions::Sessions;
+
+/// Messages to one agent that may wait; acknowledgements of many flushes fit.
+const OUTGOING_MESSAGES: usize = 16;
+/// Longer names are no host names.
+const MAX_HOST_NAME: usize = 253;
+
+/// The agents' side of the server. Clones share it.
+#[derive(Clone)]
+pub struct Ingest {
+    shared: Arc<Shared>,
+}
+
+/// What every connection needs.
+pub struct Shared {
+    pub history: History,
+    pub catalog: Catalog,
+    pub live: Live,
+    pub authority: Arc<Authority>,
+    pub now: NowMs,
+    /// Networks that agents may come from; empty means any.
+    pub allowed_networks: Vec<IpNet>,
+    pub metrics: Metrics,
+    pub stop: CancellationToken,
+    pub sessions: Sessions,
+}
+
+impl Ingest {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    fn check_network(&self, peer: Peer) -> Result<(), Status> {
+        let allowed = &self.shared.allowed_networks;
+        let address = peer.address.to_canonical();
+        if allowed.is_empty() || allowed.iter().any(|network| network.contains(&address)) {
+            return Ok(());
+        }
+        Err(self.refuse(
+            peer,
+            Status::permission_denied(format!("{address} is in none of the server's allowed_networks")),
+        ))
+    }
+
+    async fn agent(&self, peer: Peer, certificate: ClientCertificate) -> Result<AgentRecord, Status> {
+        const JOIN: &str = "join with a new token, which `tacho-server token create join` prints";
+        let Some(hash) = certificate.0 else {
+            return Err(self
+                .refuse(peer, Status::unauthenticated(format!("this agent shows no certificate; {JOIN}"))));
+        };
+        match self.shared.catalog.agent_by_certificate(&hash).await {
+            Ok(Some(agent)) if !agent.revoked => Ok(agent),
+            Ok(Some(agent)) => Err(self.refuse(
+                peer,
+                Status::permission_denied(format!(
+                    "the certificate of this agent ({}) was revoked; {JOIN}",
+                    agent.agent_id
+                )),
+            )),
+            Ok(None) => Err(self.refuse(
+                peer,
+                Status::unauthenticated(format!(
+                    "this server does not know the agent's certificate (was the host removed?); {JOIN}"
+                )),
+            )),
+            Err(error) => Err(unavailable("looking up an agent", &error)),
+        }
+    }
+
+    fn refuse(&self, peer: Peer, status: Status) -> Status {
+        self.shared.metrics.agent_streams_refused.increment();
+        tracing::warn!(address = %peer.address, reason = status.message(), "refused an agent");
+        status
+    }
+
+    async fn admit(&self, peer: Peer, request: JoinRequest) -> Result<JoinResponse, Status> {
+        let shared = &self.shared;
+        let now_ms = (shared.now)();
+        let host_name = request.host_name.trim();
+        if host_name.is_empty()
+            || host_name.len() > MAX_HOST_NAME
+            || host_name.contains(|c: char| c.is_control() || c == '/')
+        {
+            return Err(Status::invalid_argument(
+                "the host name is empty, too long, or has a slash or control characters",
+            ));
+        }
+        // The certificate is made before the token is used up, so that a broken request does not cost a use.
+        let agent_id = ulid::Ulid::new().to_string().to_lowercase();
+        let issued = shared.authority.issue_agent(&request.certificate_request, &agent_id, now_ms).map_err(
+            |error| {
+                Status::invalid_argument(format!(
+                    "the certificate request is not valid: {}",
+                    logging::chain(&error)
+                ))
+            },
+        )?;
+        let used = shared.catalog.use_join_token(&fingerprint(&request.secret), now_ms).await;
+        let token = used.map_err(|error| unavailable("using a join token", &error))?.map_err(|problem| {
+            shared.metrics.joins_refused.increment();
+            tracing::warn!(address = %peer.address, host = host_name, %problem, "refused a join");
+            Status::permission_denied(format!(
+                "{problem}; make a new one with `tacho-server token create join`"
+            ))
+        })?;
+        let host_id = ulid::Ulid::new().to_string().to_lowercase();
+        let host = shared.catalog.host_for_join(host_name, &request.machine, &host_id, now_ms).await;
+        let host = host.map_err(|error| unavailable("adding a host", &error))?;
+        let agent = NewAgent {
+            agent_id: agent_id.clone(),
+            host_id: host.id.to_string(),
+            certificate_hash: fingerprint(&issued.certificate),
+            not_after_ms: issued.not_after_ms,
+            created_ms: now_ms,
+        };
+        shared.catalog.add_agent(&agent).await.map_err(|error| unavailable("adding an agent", &error))?;
+        shared.metrics.joins.increment();
+        tracing::info!(host = %host.name, agent = agent_id, token = token.id, address = %peer.address, "a host joined");
+        Ok(JoinResponse {
+            agent_id,
+            certificate: issued.certificate.to_vec(),
+            ca_certificate: shared.authority.certificate().to_vec(),
+            host_name: host.name.to_string(),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl AgentService for Ingest {
+    type ConnectStream = ReceiverStream<Result<FromServer, Status>>;
+
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        let peer = peer(&request)?;
+        self.check_network(peer)?;
+        self.admit(peer, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<FromAgent>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let peer = peer(&request)?;
+        self.check_network(peer)?;
+        let certificate = request.extensions().get().copied().unwrap_or(ClientCertificate(None));
+        let agent = self.agent(peer, certificate).await?;
+        let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
+        let connection = Connection::new(Arc::clone(&self.shared), agent, peer.address, sender);
+        tokio::spawn(connection.run(request.into_inner()));
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+}
+
+fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
+    request.extensions().get().copied().ok_or_else(|| Status::internal("the connection has no peer"))
+}
+
+/// The agent hears that it should try again; the log has why.
+fn unavailable(doing: &str, error: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(doing, error = %logging::chain(error), "the catalog failed");
+    Status::unavailable("the server cannot reach its catalog just now; try again")
+}

@@ -1,0 +1,203 @@
+//! What is known of each host right now: its agent's connection, facts, and newest snapshots. Held in
+//! memory only; after a start it fills as agents connect. A snapshot is shared with the history's head,
+//! not copied.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tacho_model::{Block, HostFacts, HostKey, Snapshot, Table, tables};
+use tacho_runtime::clock::NowMs;
+use tokio::sync::broadcast;
+
+mod host;
+
+pub use host::{HostState, LiveHost, LiveProcess};
+
+/// Events a slow subscriber may be behind before it misses some. It loses nothing that counts: an event only
+/// says that there is something newer to look at.
+const EVENTS: usize = 1024;
+
+/// The live state of all hosts. Clones share it.
+#[derive(Clone)]
+pub struct Live {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    now: NowMs,
+    hosts: RwLock<Hosts>,
+    events: broadcast::Sender<Arc<LiveEvent>>,
+}
+
+#[derive(Default)]
+struct Hosts {
+    by_id: HashMap<Arc<str>, Arc<LiveHost>>,
+    id_by_name: HashMap<Arc<str>, Arc<str>>,
+}
+
+/// Something about a host is new.
+#[derive(Clone)]
+pub struct LiveEvent {
+    pub kind: LiveEventKind,
+    pub host: Arc<LiveHost>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveEventKind {
+    Connected,
+    Disconnected,
+    /// Taken out of the inventory.
+    Removed,
+    /// A snapshot newer than all before.
+    Snapshot,
+}
+
+impl Live {
+    pub fn new(now: NowMs) -> Self {
+        let (events, _) = broadcast::channel(EVENTS);
+        Self { inner: Arc::new(Inner { now, hosts: RwLock::default(), events }) }
+    }
+
+    /// An agent speaks for this host from now on.
+    pub fn connected(&self, key: &HostKey, facts: Arc<HostFacts>) {
+        let now_ms = (self.inner.now)();
+        let host = self.write().insert(key);
+        host.connected(facts, now_ms);
+        self.send(LiveEventKind::Connected, host);
+    }
+
+    /// Newer facts of a host. Ignored for a host that never connected.
+    pub fn facts(&self, host_id: &str, facts: Arc<HostFacts>) {
+        if let Some(host) = self.by_id(host_id) {
+            host.set_facts(facts);
+        }
+    }
+
+    /// The agent of this host is gone. The host stays, with what was last known.
+    pub fn disconnected(&self, host_id: &str) {
+        if let Some(host) = self.by_id(host_id) {
+            host.disconnected();
+            self.send(LiveEventKind::Disconnected, host);
+        }
+    }
+
+    /// Forgets a host that was taken out of the inventory. What its agent still sends is ignored.
+    pub fn remove(&self, host_id: &str) {
+        let removed = self.write().remove(host_id);
+        if let Some(host) = removed {
+            host.disconnected();
+            self.send(LiveEventKind::Removed, host);
+        }
+    }
+
+    /// Takes in a snapshot; one that is not newer than the newest (backfill) changes nothing but that the
+    /// host was heard of.
+    pub fn snapshot(&self, key: &HostKey, snapshot: Arc<Snapshot>) {
+        let Some(host) = self.by_id(&key.id) else { return };
+        if host.add(snapshot, (self.inner.now)()) {
+            self.send(LiveEventKind::Snapshot, host);
+        }
+    }
+
+    /// All hosts that connected since the start, in no order.
+    pub fn hosts(&self) -> Vec<Arc<LiveHost>> {
+        self.read().by_id.values().cloned().collect()
+    }
+
+    /// The host with this name or id; where one host's name is another's id, the name counts.
+    pub fn host(&self, name_or_id: &str) -> Option<Arc<LiveHost>> {
+        let hosts = self.read();
+        let id = hosts.id_by_name.get(name_or_id).map_or(name_or_id, |id| id);
+        hosts.by_id.get(id).cloned()
+    }
+
+    /// What happens from now on. A subscriber that is too slow misses events and is told so.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<LiveEvent>> {
+        self.inner.events.subscribe()
+    }
+
+    fn by_id(&self, host_id: &str) -> Option<Arc<LiveHost>> {
+        self.read().by_id.get(host_id).cloned()
+    }
+
+    fn send(&self, kind: LiveEventKind, host: Arc<LiveHost>) {
+        // Fails when nobody listens, which is fine.
+        drop(self.inner.events.send(Arc::new(LiveEvent { kind, host })));
+    }
+
+    // No code panics while it holds the lock; were it to, the maps would still be whole.
+    fn read(&self) -> RwLockReadGuard<'_, Hosts> {
+        self.inner.hosts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Hosts> {
+        self.inner.hosts.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hosts {
+    fn insert(&mut self, key: &HostKey) -> Arc<LiveHost> {
+        self.id_by_name.insert(Arc::clone(&key.name), Arc::clone(&key.id));
+        let host = self.by_id.entry(Arc::clone(&key.id));
+        Arc::clone(host.or_insert_with(|| Arc::new(LiveHost::new(key.clone()))))
+    }
+
+    fn remove(&mut self, host_id: &str) -> Option<Arc<LiveHost>> {
+        let host = self.by_id.remove(host_id)?;
+        self.id_by_name.remove(&host.key().name);
+        Some(host)
+    }
+}
+
+/// How far back a process's latest row may be: an idle process has one each minute, and one may be late.
+const PROCESS_WINDOW_MS: i64 = 75_000;
+
+/// Snapshots kept per host whatever their times say: at the shortest interval (1 s) the window needs 76.
+const SNAPSHOTS: usize = 80;
+
+/// The newest snapshots of one host.
+#[derive(Default)]
+struct Window {
+    /// Oldest first.
+    snapshots: VecDeque<Arc<Snapshot>>,
+    /// The newest snapshot that has a block of the table, by position in [`tables::ALL`]: some tables come
+    /// with every snapshot, some once a minute.
+    by_table: [Option<Arc<Snapshot>>; TABLES],
+}
+
+const TABLES: usize = 6;
+
+impl Window {
+    fn newest(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshots.back()
+    }
+
+    /// Adds a snapshot that is newer than all others; `false`, and nothing changes, when it is not.
+    fn add(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        if self.newest().is_some_and(|newest| snapshot.time_ms <= newest.time_ms) {
+            return false;
+        }
+        for (slot, table) in self.by_table.iter_mut().zip(tables::ALL) {
+            if snapshot.block(table).is_some_and(|block| !block.is_empty()) {
+                *slot = Some(Arc::clone(&snapshot));
+            }
+        }
+        let oldest_ms = snapshot.time_ms.saturating_sub(PROCESS_WINDOW_MS);
+        while self.snapshots.len() >= SNAPSHOTS
+            || self.snapshots.front().is_some_and(|oldest| oldest.time_ms < oldest_ms)
+        {
+            self.snapshots.pop_front();
+        }
+        self.snapshots.push_back(snapshot);
+        true
+    }
+
+    fn block_of(&self, table: &Table) -> Option<(&Snapshot, &Block)> {
+        let position = tables::ALL.iter().position(|known| known.id == table.id)?;
+        let snapshot = self.by_table.get(position)?.as_deref()?;
+        Some((snapshot, snapshot.block(table)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

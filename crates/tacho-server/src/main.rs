@@ -1,0 +1,5 @@
+//! `tacho-server`: keeps the history of a fleet, and shows it.
+
+fn main() -> std::process::ExitCode {
+    tacho_server::cli::main()
+}

@@ -1,0 +1,131 @@
+//! Server-sent events.
+
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream};
+use futures::StreamExt as _;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tacho_catalog::Role;
+use tacho_model::tables::host;
+use tacho_model::{Block, HostKey, Snapshot};
+
+use crate::fixture::{BUSY, IDLE, Server, at};
+
+struct Events {
+    body: BodyDataStream,
+    text: String,
+}
+
+impl Events {
+    async fn open(server: &Server, path: &str) -> Self {
+        let token = server.token(Role::Viewer).await;
+        let response = server.call(Method::GET, path).bearer(&token).open().await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let body: Body = response.into_body();
+        Self { body: body.into_data_stream(), text: String::new() }
+    }
+
+    /// Name and data of the next event; absent when the stream has ended.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        while !self.text.contains("\n\n") {
+            let piece = self.body.next().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        let (event, rest) = self.text.split_once("\n\n").unwrap();
+        let field =
+            |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        let found = (field("event:"), serde_json::from_str(&field("data:")).unwrap());
+        self.text = rest.to_owned();
+        Some(found)
+    }
+}
+
+fn send(server: &Server, key: &HostKey, offset_ms: i64, load: f64) {
+    let mut block = Block::new(&host::TABLE);
+    block.push().float(host::LOAD1, load);
+    let snapshot = Snapshot { time_ms: at(offset_ms), blocks: vec![block], processes: Vec::new() };
+    server.state.live.snapshot(key, Arc::new(snapshot));
+}
+
+#[tokio::test]
+async fn one_host_comes_with_its_processes() {
+    let server = Server::with_history().await;
+    let mut events = Events::open(&server, "/api/v1/live?host=web").await;
+    let (name, data) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &data["host"], &data["id"]), ("snapshot", &json!("web"), &json!("id-web")));
+    assert_eq!(data["latest"]["cpu_used_ratio"], 0.25);
+    assert_eq!(data["other"]["processes"], 3);
+    let pids: Vec<_> =
+        data["processes"].as_array().unwrap().iter().map(|process| process["pid"].clone()).collect();
+    assert_eq!(pids, [BUSY, IDLE]);
+    assert_eq!(data["processes"][1]["cpu_ratio"], 0.0, "did nothing since its row");
+    let stored = server.json("/api/v1/hosts/web/processes").await;
+    let mut by_pid = stored["processes"].as_array().unwrap().clone();
+    by_pid.sort_by_key(|process| process["pid"].as_i64());
+    assert_eq!(data["processes"], json!(by_pid), "live and stored tell the same");
+    assert_eq!(data["other"], stored["other"]);
+}
+
+#[tokio::test]
+async fn every_snapshot_arrives_and_states_change() {
+    let server = Server::empty().await;
+    let key = server.join("web").await;
+    let mut events = Events::open(&server, "/api/v1/live").await;
+    send(&server, &key, 1_000, 1.0);
+    let (name, data) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &data["latest"]["load1"]), ("snapshot", &json!(1.0)));
+    assert!(data.get("processes").is_none());
+    send(&server, &key, 2_000, 2.0);
+    assert_eq!(events.next().await.unwrap().1["latest"]["load1"], 2.0);
+    server.state.live.disconnected(&key.id);
+    let (name, data) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &data["state"]), ("state", &json!("down")));
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_the_newest() {
+    let server = Server::empty().await;
+    let key = server.join("web").await;
+    let mut events = Events::open(&server, "/api/v1/live").await;
+    for number in 0..10_000 {
+        send(&server, &key, number, number as f64);
+    }
+    assert_eq!(events.next().await.unwrap().1["latest"]["load1"], 9_999.0);
+}
+
+#[tokio::test]
+async fn only_the_host_asked_for_is_sent() {
+    let server = Server::empty().await;
+    let (web, db) = (server.join("web").await, server.join("db").await);
+    let mut events = Events::open(&server, "/api/v1/live?host=db").await;
+    send(&server, &web, 1_000, 1.0);
+    send(&server, &db, 1_000, 2.0);
+    assert_eq!(events.next().await.unwrap().1["host"], "db");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_server_stops() {
+    let server = Server::empty().await;
+    let mut events = Events::open(&server, "/api/v1/live").await;
+    assert_eq!(server.state.metrics.live_streams.get(), 1);
+    server.state.stop.cancel();
+    assert!(events.next().await.is_none());
+    drop(events);
+    assert_eq!(server.state.metrics.live_streams.get(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_does() {
+    let server = Server::empty().await;
+    let key = server.join("web").await;
+    let mut events = Events::open(&server, "/api/v1/live").await;
+    let id = server.state.catalog.tokens().await.unwrap()[0].id.clone();
+    assert!(server.state.catalog.revoke_token(&id, server.now_ms()).await.unwrap());
+    server.advance(29_999);
+    send(&server, &key, 1_000, 1.0);
+    assert!(events.next().await.is_some(), "looked up at most every 30 s");
+    server.advance(1);
+    assert!(events.next().await.is_none());
+}

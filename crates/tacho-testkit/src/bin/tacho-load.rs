@@ -1,0 +1,94 @@
+//! `tacho-load`: fills a server with the history of hosts that do not exist, through the real protocol.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tacho_runtime::clock;
+use tacho_runtime::config::parse_duration;
+use tacho_runtime::tls::JoinToken;
+use tacho_testkit::load::{Load, Progress};
+use tacho_testkit::synthetic::HostShape;
+
+#[derive(Debug, Parser)]
+#[command(name = "tacho-load", about = "Fills a server with the history of hosts that do not exist")]
+struct Arguments {
+    /// Where the server listens for agents.
+    #[arg(long, default_value = "127.0.0.1:9300")]
+    server: String,
+    /// What `tacho-server token create join` printed last.
+    #[arg(long)]
+    token: JoinToken,
+    /// How many hosts.
+    #[arg(long, default_value_t = 10)]
+    hosts: usize,
+    /// Their names are this and a number from 1.
+    #[arg(long, default_value = "load-")]
+    prefix: String,
+    /// Processes of each host.
+    #[arg(long, default_value_t = 500)]
+    processes: usize,
+    /// Of those, how many do something in each snapshot.
+    #[arg(long, default_value_t = 30)]
+    active: usize,
+    /// Time between snapshots.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    interval: Duration,
+    /// How much history; it ends now.
+    #[arg(long, default_value = "1d", value_parser = parse_duration)]
+    duration: Duration,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let duration_ms = i64::try_from(arguments.duration.as_millis())?;
+    let interval_ms = arguments.interval.as_millis().max(1);
+    let load = Load {
+        server: arguments.server,
+        token: arguments.token,
+        prefix: arguments.prefix,
+        hosts: arguments.hosts,
+        shape: HostShape {
+            processes: arguments.processes,
+            active: arguments.active.min(arguments.processes),
+        },
+        interval: arguments.interval,
+        from_ms: clock::wall_ms() - duration_ms,
+        snapshots: u64::try_from(arguments.duration.as_millis() / interval_ms)?,
+    };
+    let total = load.snapshots * load.hosts as u64;
+    let progress = Arc::new(Progress::default());
+    let begin = Instant::now();
+    let shown = tokio::spawn(show(Arc::clone(&progress), total, begin));
+    let ended = load.run(Arc::clone(&progress)).await;
+    shown.abort();
+    writeln!(std::io::stderr())?;
+    ended?;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let seconds = begin.elapsed().as_secs_f64();
+    let (frames, rows) = (count(&progress.frames_stored), count(&progress.rows));
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{:<44} {frames} in {seconds:.1} s, {:.0} per second",
+        "snapshots stored",
+        frames as f64 / seconds
+    )?;
+    writeln!(out, "{:<44} {rows}", "rows sent")?;
+    writeln!(out, "{:<44} {}", "bytes sent per snapshot", count(&progress.bytes) / frames.max(1))?;
+    Ok(())
+}
+
+/// A line refreshed in place, until aborted.
+async fn show(progress: Arc<Progress>, total: u64, begin: Instant) -> std::io::Result<()> {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sent = progress.frames_sent.load(Ordering::Relaxed);
+        let stored = progress.frames_stored.load(Ordering::Relaxed);
+        let rate = sent as f64 / begin.elapsed().as_secs_f64();
+        write!(std::io::stderr(), "\r  sent {sent} of {total} snapshots ({rate:.0}/s), stored {stored}   ")?;
+    }
+}

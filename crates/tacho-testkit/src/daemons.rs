@@ -1,0 +1,243 @@
+//! Real daemons under test: built, started on ports and directories of their own, killed or stopped, and
+//! asked over their API. What is started here ends with the value that holds it.
+
+mod binaries;
+mod client;
+mod process;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+pub use binaries::binary;
+pub use client::{Answer, get, wait_until};
+pub use process::Daemon;
+
+/// A server, its directory and addresses; it may run or not.
+#[derive(Debug)]
+pub struct Server {
+    pub data_dir: PathBuf,
+    pub http: SocketAddr,
+    pub tls: SocketAddr,
+    log: PathBuf,
+    settings: Vec<(String, String)>,
+    token: String,
+    running: Option<Daemon>,
+}
+
+/// An agent that has joined a server; it may run or not.
+#[derive(Debug)]
+pub struct Agent {
+    pub data_dir: PathBuf,
+    log: PathBuf,
+    settings: Vec<(String, String)>,
+    running: Option<Daemon>,
+}
+
+impl Server {
+    /// Starts a server in `directory`. `settings` are keys of its configuration.
+    pub fn start(directory: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let [http, tls] = free_addresses()?;
+        let mut server = Self {
+            data_dir: directory.join("server"),
+            http,
+            tls,
+            log: directory.join("server.log"),
+            settings: own(settings),
+            token: String::new(),
+            running: None,
+        };
+        server.restart()?;
+        server.token = server.create_token(&["api", "--role", "admin"])?;
+        Ok(server)
+    }
+
+    /// Starts it again, on the same directory and ports, and waits until it is ready.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.running = None;
+        let mut daemon = self.command("tacho-server", &["run"])?;
+        wait_until("the server is ready", || {
+            ensure!(daemon.is_running(), "the server ended:\n{}", daemon.log());
+            Ok(get(self.http, "/-/ready", "").is_ok_and(|answer| answer.status == 200).then_some(()))
+        })?;
+        self.running = Some(daemon);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.running = None;
+    }
+
+    /// SIGTERM; waits for its end and answers with its exit code.
+    pub fn stop(&mut self) -> anyhow::Result<i32> {
+        self.running.take().context("the server does not run")?.stop()
+    }
+
+    /// The last line that `tacho-server token create …` prints.
+    pub fn create_token(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = self.run(&[&["token", "create"], arguments].concat())?;
+        Ok(output.lines().last().context("no token was printed")?.trim().to_owned())
+    }
+
+    /// Runs `tacho-server` with this server's settings until it ends; what it printed.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.command("tacho-server", arguments)?.finish()
+    }
+
+    /// A second process of this server's binary and settings.
+    pub fn another(&self, ports: [SocketAddr; 2]) -> anyhow::Result<Daemon> {
+        let mut settings = self.all_settings();
+        settings.push(("http_listen".to_owned(), ports[0].to_string()));
+        settings.push(("listen".to_owned(), ports[1].to_string()));
+        Daemon::start(
+            &binary("tacho-server")?,
+            &["run"],
+            "TACHO_SERVER",
+            &settings,
+            &self.log.with_extension("second"),
+        )
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Daemon> {
+        let log = if arguments == ["run"] { self.log.clone() } else { self.log.with_extension("command") };
+        Daemon::start(&binary(name)?, arguments, "TACHO_SERVER", &self.all_settings(), &log)
+    }
+
+    fn all_settings(&self) -> Vec<(String, String)> {
+        let mut settings = vec![
+            ("data_dir".to_owned(), self.data_dir.display().to_string()),
+            ("http_listen".to_owned(), self.http.to_string()),
+            ("listen".to_owned(), self.tls.to_string()),
+        ];
+        settings.extend(self.settings.iter().cloned());
+        settings
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// GET of an API path; the answer has to be JSON with status 200.
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = get(self.http, path, &self.token)?;
+        ensure!(answer.status == 200, "{path}: status {}: {}", answer.status, answer.body);
+        serde_json::from_str(&answer.body).with_context(|| format!("{path}: not JSON"))
+    }
+
+    /// A metric of the server, summed over its labels.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let answer = get(self.http, "/metrics", &self.token)?;
+        ensure!(answer.status == 200, "/metrics: status {}", answer.status);
+        let samples = answer.body.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let is_it =
+                series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
+            is_it.then(|| value.parse::<f64>().ok()).flatten()
+        });
+        let values: Vec<f64> = samples.collect();
+        ensure!(!values.is_empty(), "there is no metric {name}");
+        Ok(values.iter().sum())
+    }
+
+    /// Times of all `host` rows of a host between two instants, as the API gives them, in milliseconds.
+    pub fn snapshot_times(&self, host: &str) -> anyhow::Result<Vec<i64>> {
+        let path = format!("/api/v1/hosts/{host}/rows?table=host&columns=time&from=0&to=4102444800000");
+        client::times(&self.get(&path)?)
+    }
+}
+
+impl Agent {
+    /// Joins `server` under `name` and starts.
+    pub fn start(
+        directory: &Path,
+        server: &Server,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut agent = Self::join(directory, server, name, settings)?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Joins `server` under `name`.
+    pub fn join(
+        directory: &Path,
+        server: &Server,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut settings = own(settings);
+        settings.push(("host_name".to_owned(), name.to_owned()));
+        let data_dir = directory.join(name);
+        settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        let agent = Self { data_dir, log: directory.join(format!("{name}.log")), settings, running: None };
+        let token = server.create_token(&["join"])?;
+        agent.command(&["join", &server.tls.to_string(), &token])?.finish()?;
+        Ok(agent)
+    }
+
+    /// Starts it again. It connects by itself, so there is nothing to wait for.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.running = None;
+        self.running = Some(self.command(&["run"])?);
+        Ok(())
+    }
+
+    /// Starts it as another user, who must be able to read the binary and write the data directory.
+    pub fn restart_as(&mut self, binary: &Path, user: u32) -> anyhow::Result<()> {
+        self.running = None;
+        self.running =
+            Some(Daemon::start_as(binary, user, &["run"], "TACHO_AGENT", &self.settings, &self.log)?);
+        Ok(())
+    }
+
+    /// A second process of this agent's identity, with a copy of its directory.
+    pub fn another(&self, data_dir: &Path) -> anyhow::Result<Daemon> {
+        let mut settings = self.settings.clone();
+        settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        Daemon::start(
+            &binary("tacho-agent")?,
+            &["run"],
+            "TACHO_AGENT",
+            &settings,
+            &self.log.with_extension("second"),
+        )
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.running = None;
+    }
+
+    /// SIGTERM; waits for its end and answers with its exit code.
+    pub fn stop(&mut self) -> anyhow::Result<i32> {
+        self.running.take().context("the agent does not run")?.stop()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn command(&self, arguments: &[&str]) -> anyhow::Result<Daemon> {
+        Daemon::start(&binary("tacho-agent")?, arguments, "TACHO_AGENT", &self.settings, &self.log)
+    }
+}
+
+/// Two loopback addresses that nothing listens on.
+pub fn free_addresses() -> anyhow::Result<[SocketAddr; 2]> {
+    // Both held before either is let go, so that they differ.
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok([first.local_addr()?, second.local_addr()?])
+}
+
+fn own(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// How long anything here may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(90);

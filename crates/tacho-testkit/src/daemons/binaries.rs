@@ -1,0 +1,32 @@
+//! Where the daemons' binaries are: built beside this test program, as the same build.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, ensure};
+
+/// The binary called `name`. The first call has cargo build all of them, which is quick when `make test`
+/// has done so before, and never leaves a test with yesterday's binary.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    let directory = directory.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(directory.join(name))
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    // target/debug/deps/it-0123: a test program lies one below where the binaries are.
+    let program = std::env::current_exe().context("this program has no path")?;
+    let directory = program.ancestors().nth(2).context("this program is not in a target directory")?;
+    let target = directory.parent().context("this program is not in a target directory")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--workspace", "--bins", "--target-dir"])
+        .arg(target)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .status()
+        .context("cargo does not run")?;
+    ensure!(built.success(), "the daemons do not build");
+    Ok(target.join("debug"))
+}

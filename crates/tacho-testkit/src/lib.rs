@@ -1,0 +1,7 @@
+//! Development only: hosts that do not exist, a load generator that speaks the real protocol, and real
+//! daemons under test.
+
+pub mod daemons;
+pub mod load;
+pub mod random;
+pub mod synthetic;

@@ -1,0 +1,79 @@
+//! A full disk at flush: the server keeps running, says so, and loses nothing once there is room.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tacho_testkit::daemons::{Agent, Server, wait_until};
+
+/// A small file system of its own, taken down with its value.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn mount(at: &Path) -> Option<Self> {
+        std::fs::create_dir(at).unwrap();
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tacho-test"]).arg(at).status();
+        status.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
+    }
+
+    /// Writes until there is no room; the file to remove.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).unwrap();
+        while file.write_all(&[7; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the server's last files may still be open.
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_costs_nothing_once_there_is_room_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&directory.path().join("server")) else {
+        eprintln!("not checked: this user may not mount a file system");
+        return;
+    };
+    let mut server = Server::start(directory.path(), &[("flush_interval", "1s")]).unwrap();
+    let agent = Agent::start(directory.path(), &server, "patient", &[("interval", "1s")]).unwrap();
+    let stored = |server: &Server| server.metric("tacho_history_frames_stored_total");
+    wait_until("the first snapshots are stored", || Ok((stored(&server)? >= 2.0).then_some(()))).unwrap();
+
+    let filler = disk.fill();
+    wait_until("a flush fails", || {
+        Ok((server.metric("tacho_history_flush_failures_total")? >= 2.0).then_some(()))
+    })
+    .unwrap();
+    assert!(server.log().contains("disk"), "the log says what is the matter: {}", server.log());
+    let during = server.snapshot_times("patient").unwrap();
+    wait_until("snapshots are taken in all the same", || {
+        Ok((server.snapshot_times("patient")?.len() > during.len()).then_some(()))
+    })
+    .unwrap();
+
+    let seen = server.snapshot_times("patient").unwrap();
+    std::fs::remove_file(filler).unwrap();
+    let before = stored(&server).unwrap();
+    wait_until("the flush goes through", || {
+        Ok((stored(&server)? >= before + seen.len() as f64 / 2.0).then_some(()))
+    })
+    .unwrap();
+    drop(agent);
+    assert_eq!(server.stop().unwrap(), 0, "{}", server.log());
+    server.restart().unwrap();
+    let mut kept = server.snapshot_times("patient").unwrap();
+    kept.sort_unstable();
+    let count = kept.len();
+    kept.dedup();
+    assert_eq!(kept.len(), count, "nothing is there twice");
+    assert!(seen.iter().all(|time| kept.binary_search(time).is_ok()), "seen {seen:?}, kept {kept:?}");
+    drop(server);
+}

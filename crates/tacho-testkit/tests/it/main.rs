@@ -1,0 +1,14 @@
+//! The real daemons, where nothing less shows it: killed, crowded, short of room, without rights.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by a panic, and says on standard error what it could not check"
+)]
+
+mod disk_full;
+mod kill;
+mod packaging;
+mod refused;
+mod unprivileged;
+mod usage;

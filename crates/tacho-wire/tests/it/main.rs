@@ -1,0 +1,3 @@
+//! Integration tests of `tacho-wire`.
+
+mod generated;
