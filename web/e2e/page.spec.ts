@@ -1,0 +1,36 @@
+import { expect, test, tolerate } from './fixtures';
+
+test('help, theme and an address with nothing behind it', async ({ watched: page }) => {
+  await page.goto('/');
+  await expect(page.getByRole('heading', { name: 'Fleet' })).toBeVisible();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard and mouse' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+
+  const root = page.locator('html');
+  await expect(root).toHaveAttribute('data-mantine-color-scheme', 'dark');
+  await page.keyboard.press('d');
+  await expect(root).toHaveAttribute('data-mantine-color-scheme', 'light');
+  await page.reload();
+  await expect(root).toHaveAttribute('data-mantine-color-scheme', 'light');
+
+  await page.goto('/nothing/here');
+  await page.getByRole('button', { name: 'Go to the fleet' }).click();
+  await expect(page.getByRole('heading', { name: 'Fleet' })).toBeVisible();
+
+  tolerate(page, /\/api\/v1\/(hosts\/no-such-host|live)/);
+  await page.goto('/hosts/no-such-host');
+  await expect(page.getByText('There is no host “no-such-host”')).toBeVisible();
+});
+
+test('says so when the server is gone, and goes on when it is back', async ({ watched: page, recorded }) => {
+  tolerate(page, /\/api\/v1\//);
+  await page.goto(`/hosts/${recorded.host}?range=5m`);
+  await expect(page.getByRole('status').filter({ hasText: 'Live' })).toBeVisible();
+  await page.context().setOffline(true);
+  await expect(page.getByRole('status').filter({ hasText: 'Offline' })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole('table', { name: 'Processes' })).toBeVisible();
+  await page.context().setOffline(false);
+  await expect(page.getByRole('status').filter({ hasText: 'Live' })).toBeVisible({ timeout: 30_000 });
+});

@@ -1,0 +1,104 @@
+import { request } from './client';
+import { parseTime } from './wire';
+
+export type Reading = number | null;
+
+/** The newest readings of a host; `null` is absent, never zero. */
+export interface Latest {
+  readonly timeMs: number;
+  readonly cpu_used_ratio: Reading;
+  readonly memory_used_ratio: Reading;
+  readonly memory_used_bytes: Reading;
+  readonly memory_total_bytes: Reading;
+  readonly swap_used_ratio: Reading;
+  readonly load1: Reading;
+  readonly load5: Reading;
+  readonly load15: Reading;
+  readonly cpu_cores: Reading;
+  readonly disk_read_bytes_per_second: Reading;
+  readonly disk_write_bytes_per_second: Reading;
+  readonly disk_busy_ratio_max: Reading;
+  readonly net_rx_bytes_per_second: Reading;
+  readonly net_tx_bytes_per_second: Reading;
+  readonly cpu_pressure_some_ratio: Reading;
+  readonly memory_pressure_some_ratio: Reading;
+  readonly io_pressure_some_ratio: Reading;
+  readonly processes: Reading;
+  readonly uptime_seconds: Reading;
+  readonly filesystem_used_ratio_max: Reading;
+}
+
+export interface Collector {
+  readonly name: string;
+  readonly absent: readonly string[];
+  readonly error: string;
+}
+
+export interface Facts {
+  readonly host_name: string;
+  readonly os: string;
+  readonly kernel: string;
+  readonly architecture: string;
+  readonly cpu_model: string;
+  readonly cpu_cores: number | null;
+  readonly memory_bytes: number | null;
+  readonly boot_time: string | null;
+  readonly virtualization: string;
+  readonly addresses: readonly string[];
+  readonly sampler: string;
+  readonly agent_user: string;
+  readonly collectors: readonly Collector[];
+}
+
+export interface Host {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'up' | 'down';
+  readonly lastSeenMs: number | null;
+  readonly agentVersion: string | null;
+  readonly facts: Facts | null;
+  readonly latest: Latest | null;
+}
+
+export type WireLatest = Omit<Latest, 'timeMs'> & { readonly time: string };
+
+interface WireHost {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'up' | 'down';
+  readonly last_seen: string | null;
+  readonly agent_version: string | null;
+  readonly facts: Facts | null;
+  readonly latest: WireLatest | null;
+}
+
+export function readLatest(wire: WireLatest | null | undefined): Latest | null {
+  if (!wire) return null;
+  const { time, ...readings } = wire;
+  return { ...readings, timeMs: parseTime(time) ?? 0 };
+}
+
+function readHost(wire: WireHost): Host {
+  return {
+    id: wire.id,
+    name: wire.name,
+    state: wire.state,
+    lastSeenMs: parseTime(wire.last_seen),
+    agentVersion: wire.agent_version,
+    facts: wire.facts,
+    latest: readLatest(wire.latest),
+  };
+}
+
+export const hostsKey = ['hosts'] as const;
+
+export async function fetchHosts(signal: AbortSignal): Promise<Host[]> {
+  const { hosts } = await request<{ hosts: WireHost[] }>('hosts', { signal });
+  return hosts.map(readHost);
+}
+
+export const hostKey = (name: string): readonly [string, string] => ['host', name];
+
+export async function fetchHost(name: string, signal: AbortSignal): Promise<Host> {
+  return readHost(await request<WireHost>(`hosts/${encodeURIComponent(name)}`, { signal }));
+}

@@ -1,0 +1,31 @@
+import type { JSX, MouseEvent, ReactNode } from 'react';
+
+import { navigate } from '../state/router';
+
+export interface LinkProps {
+  readonly to: string;
+  readonly className?: string | undefined;
+  readonly children: ReactNode;
+  readonly title?: string;
+  readonly current?: boolean;
+}
+
+/** A link within the page; the browser still opens it in a new tab when asked to. */
+export function Link({ to, className, children, title, current = false }: LinkProps): JSX.Element {
+  const onClick = (event: MouseEvent): void => {
+    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    navigate(to);
+  };
+  return (
+    <a
+      href={to}
+      className={className}
+      title={title}
+      aria-current={current ? 'page' : undefined}
+      onClick={onClick}
+    >
+      {children}
+    </a>
+  );
+}

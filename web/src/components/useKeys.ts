@@ -1,0 +1,30 @@
+import { useEffect, useRef } from 'react';
+
+export type KeyMap = Readonly<Record<string, (event: KeyboardEvent) => void>>;
+
+const EDITABLE =
+  'input, textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="listbox"]';
+
+/**
+ * Keys of a page, by `event.key` in lower case, with `shift+` for named keys. Not while somebody types, and
+ * never with Ctrl, Alt or Meta: those belong to the browser.
+ */
+export function useKeys(keys: KeyMap): void {
+  const current = useRef(keys);
+  useEffect(() => {
+    current.current = keys;
+  }, [keys]);
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (event.target instanceof Element && event.target.closest(EDITABLE)) return;
+      const name = event.key.length > 1 && event.shiftKey ? `shift+${event.key}` : event.key;
+      const run = current.current[name.toLowerCase()];
+      if (!run) return;
+      event.preventDefault();
+      run(event);
+    };
+    window.addEventListener('keydown', onKeyDown);
+    return () => window.removeEventListener('keydown', onKeyDown);
+  }, []);
+}

@@ -1,0 +1,42 @@
+import type { Span } from './range';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const BUCKETS = [
+  SECOND,
+  2 * SECOND,
+  5 * SECOND,
+  10 * SECOND,
+  15 * SECOND,
+  30 * SECOND,
+  MINUTE,
+  2 * MINUTE,
+  5 * MINUTE,
+  10 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  6 * HOUR,
+  24 * HOUR,
+] as const;
+
+export interface Buckets extends Span {
+  readonly bucketMs: number;
+  readonly points: number;
+}
+
+/**
+ * Round buckets that cover `span` with about `most` of them. They begin at multiples of their length, so
+ * that a range that follows "now" keeps its buckets and its lines do not wobble. None is shorter than the
+ * snapshots are apart (`intervalMs`): a bucket then stands for the snapshot in it.
+ */
+export function bucketsFor(span: Span, most: number, intervalMs = 0): Buckets {
+  const least = Math.max(intervalMs, (span.toMs - span.fromMs) / most);
+  const bucketMs = BUCKETS.find((length) => length >= least) ?? 24 * HOUR;
+  const fromMs = Math.floor(span.fromMs / bucketMs) * bucketMs;
+  const toMs = Math.max(Math.ceil(span.toMs / bucketMs) * bucketMs, fromMs + bucketMs);
+  return { bucketMs, fromMs, toMs, points: (toMs - fromMs) / bucketMs };
+}

@@ -1,0 +1,92 @@
+import { Button } from '@mantine/core';
+import { type JSX, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
+
+import { fetchHosts, hostsKey } from '../../api/hosts';
+import { FilterField } from '../../components/FilterField';
+import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
+import { PlusIcon } from '../../components/icons';
+import { useKeys } from '../../components/useKeys';
+import { type FleetView, decodeFleetView, encodeFleetView } from '../../state/fleetAddress';
+import { useLiveSnapshots } from '../../state/live';
+import { navigate, useSearch } from '../../state/router';
+import { text } from '../../text';
+import { AddHostDialog, JoinSteps } from './AddHostDialog';
+import styles from './FleetPage.module.css';
+import { FleetTable } from './FleetTable';
+import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRows';
+
+/** States change without a snapshot (a host goes silent), so that the inventory is asked again. */
+const HOSTS_REFETCH_MS = 10_000;
+
+export function FleetPage(): JSX.Element {
+  const hosts = useQuery({
+    queryKey: hostsKey,
+    queryFn: ({ signal }) => fetchHosts(signal),
+    refetchInterval: HOSTS_REFETCH_MS,
+  });
+  const live = useDeferredValue(useLiveSnapshots());
+  const rows = useMemo(() => buildFleetRows(hosts.data ?? [], live), [hosts.data, live]);
+  if (hosts.data) return hosts.data.length === 0 ? <EmptyFleet /> : <Fleet rows={rows} />;
+  return hosts.error ? (
+    <ErrorNotice error={hosts.error} onRetry={() => void hosts.refetch()} />
+  ) : (
+    <PageLoading />
+  );
+}
+
+function EmptyFleet(): JSX.Element {
+  return (
+    <Notice title={text.fleet.empty.title} detail={text.fleet.empty.detail}>
+      <div className={styles.join}>
+        <JoinSteps />
+      </div>
+    </Notice>
+  );
+}
+
+function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
+  const search = useSearch();
+  const view = useMemo(() => decodeFleetView(search), [search]);
+  const change = useCallback(
+    (part: Partial<FleetView>) => navigate(`/${encodeFleetView({ ...view, ...part })}`, true),
+    [view],
+  );
+  const [adding, setAdding] = useState(false);
+  const filterInput = useRef<HTMLInputElement>(null);
+  useKeys({ '/': () => filterInput.current?.focus() });
+  const shown = useMemo(
+    () => sortFleet(filterFleet(rows, view.filter), view.sort),
+    [rows, view.filter, view.sort],
+  );
+  const up = rows.filter((row) => row.state === 'up').length;
+  const onFilter = useCallback((filter: string) => change({ filter }), [change]);
+  return (
+    <div className={styles.page}>
+      <div className={styles.bar}>
+        <h1 className={styles.title}>{text.fleet.title}</h1>
+        <span className={styles.counts}>
+          {shown.length === rows.length
+            ? text.fleet.hosts(rows.length)
+            : text.fleet.shown(shown.length, rows.length)}
+          <span className={styles.up}>{text.fleet.up(up)}</span>
+          {up < rows.length && <span className={styles.down}>{text.fleet.down(rows.length - up)}</span>}
+        </span>
+        <div className={styles.spring} />
+        <FilterField
+          label={text.fleet.filter}
+          hint={text.fleet.filterHint}
+          value={view.filter}
+          onChange={onFilter}
+          input={filterInput}
+          width={280}
+        />
+        <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
+          {text.fleet.add}
+        </Button>
+      </div>
+      <FleetTable rows={shown} sort={view.sort} onSort={(sort) => change({ sort })} />
+      <AddHostDialog opened={adding} onClose={() => setAdding(false)} />
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import type { JSX, ReactNode } from 'react';
+
+import { LeftIcon, RightIcon } from '../../components/icons';
+import { formatDuration } from '../../lib/format';
+import type { Span } from '../../lib/range';
+import { formatInstant, formatRange } from '../../lib/time';
+import { serverNow } from '../../api/client';
+import { text } from '../../text';
+import styles from './ProcessPanel.module.css';
+import type { TimeActions } from './useTimeGestures';
+import type { Focus, Shown } from './useFocus';
+
+export interface FocusLineProps {
+  readonly focus: Focus;
+  readonly shown: Shown | null;
+  readonly actions: TimeActions;
+  readonly step: (count: number) => void;
+}
+
+/** A snapshot this much older than what was asked for is worth a word. */
+const OLD_MS = 90_000;
+
+/** Says which moment the table shows, and what can be done with it. */
+export function FocusLine({ focus, shown, actions, step }: FocusLineProps): JSX.Element {
+  const { mode, hint } = text.processes;
+  return (
+    <div className={styles.focus}>
+      <span className={styles.mode} data-mode={focus.kind}>
+        {mode[focus.kind]}
+      </span>
+      <span className={styles.moment}>{moment(focus, shown)}</span>
+      {focus.kind === 'range' ? (
+        <RangeButtons span={focus.span} actions={actions} />
+      ) : (
+        <StepButtons step={step}>
+          {focus.kind === 'pinned' && (
+            <Button size="compact-xs" variant="default" onClick={() => actions.pin(null)}>
+              {text.processes.unpin}
+            </Button>
+          )}
+        </StepButtons>
+      )}
+      <span className={styles.hint}>{hint[focus.kind]}</span>
+    </div>
+  );
+}
+
+function moment(focus: Focus, shown: Shown | null): string {
+  const now = serverNow();
+  if (focus.kind === 'range') {
+    const seconds = (focus.span.toMs - focus.span.fromMs) / 1000;
+    return `${formatRange(focus.span.fromMs, focus.span.toMs, now)} · ${formatDuration(seconds)}`;
+  }
+  const snapshotMs = shown?.kind === 'at' ? shown.answer.timeMs : null;
+  if (focus.kind === 'live') return snapshotMs === null ? '' : formatInstant(snapshotMs, now);
+  if (focus.kind === 'hover' || snapshotMs === null) return formatInstant(focus.atMs, now);
+  const older = focus.atMs - snapshotMs;
+  const note = older > OLD_MS ? ` · ${text.processes.snapshotOf(formatDuration(older / 1000))}` : '';
+  return formatInstant(snapshotMs, now) + note;
+}
+
+function RangeButtons({
+  span,
+  actions,
+}: {
+  readonly span: Span;
+  readonly actions: TimeActions;
+}): JSX.Element {
+  return (
+    <span className={styles.actions}>
+      <Button size="compact-xs" variant="default" onClick={() => actions.zoomTo(span)}>
+        {text.processes.zoom}
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => actions.select(null)}>
+        {text.processes.clearRange}
+      </Button>
+    </span>
+  );
+}
+
+interface StepButtonsProps {
+  readonly step: (count: number) => void;
+  readonly children: ReactNode;
+}
+
+function StepButtons({ step, children }: StepButtonsProps): JSX.Element {
+  const { previous, next } = text.processes;
+  return (
+    <span className={styles.actions}>
+      <Tooltip label={`${previous} (←)`}>
+        <ActionIcon size="sm" variant="subtle" color="gray" aria-label={previous} onClick={() => step(-1)}>
+          <LeftIcon />
+        </ActionIcon>
+      </Tooltip>
+      <Tooltip label={`${next} (→)`}>
+        <ActionIcon size="sm" variant="subtle" color="gray" aria-label={next} onClick={() => step(1)}>
+          <RightIcon />
+        </ActionIcon>
+      </Tooltip>
+      {children}
+    </span>
+  );
+}

@@ -1,0 +1,100 @@
+import { Button, Popover } from '@mantine/core';
+import type { JSX } from 'react';
+
+import { serverNow } from '../../api/client';
+import type { Facts, Host } from '../../api/hosts';
+import { parseTime } from '../../api/wire';
+import { InfoIcon } from '../../components/icons';
+import { formatBytes, formatDuration } from '../../lib/format';
+import { formatDateTime } from '../../lib/time';
+import { text } from '../../text';
+import styles from './HostTitle.module.css';
+
+export interface HostTitleProps {
+  readonly name: string;
+  readonly host: Host | null;
+  readonly uptimeSeconds: number | null;
+  /** A snapshot arrived after the inventory was asked. */
+  readonly heardMs: number | null;
+}
+
+/** Which host this is, in one line; all there is to know of it in a panel. */
+export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps): JSX.Element {
+  const words = text.host.facts;
+  const state = host && heardMs !== null && heardMs > (host.lastSeenMs ?? 0) ? 'up' : (host?.state ?? null);
+  const facts = host?.facts;
+  const parts: string[] = [];
+  if (facts) {
+    parts.push(facts.os);
+    if (facts.cpu_cores) parts.push(words.cores(facts.cpu_cores));
+    if (facts.memory_bytes) parts.push(formatBytes(facts.memory_bytes));
+  }
+  if (state === 'up' && uptimeSeconds !== null) parts.push(words.up(formatDuration(uptimeSeconds)));
+  if (state === 'down' && host?.lastSeenMs != null) {
+    parts.push(words.downSince(formatDuration((serverNow() - host.lastSeenMs) / 1000)));
+  }
+  return (
+    <div className={styles.title}>
+      <h1 className={styles.name}>
+        <span className={styles.dot} data-state={state ?? 'unknown'} aria-hidden="true" />
+        {name}
+      </h1>
+      {state && (
+        <span className={styles.state} data-state={state}>
+          {text.state[state]}
+        </span>
+      )}
+      <span className={styles.parts}>{parts.filter((part) => part !== '').join(' · ')}</span>
+      {host && facts && <Details host={host} facts={facts} />}
+    </div>
+  );
+}
+
+function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }): JSX.Element {
+  const words = text.host.facts;
+  const limits = facts.collectors.flatMap(({ name, absent, error }) =>
+    (error === '' ? absent : [...absent, error]).map((reason) => `${name}: ${reason}`),
+  );
+  const boot = parseTime(facts.boot_time);
+  const rows: readonly (readonly [string, string])[] = [
+    [words.rows.os, facts.os],
+    [words.rows.kernel, `${facts.kernel} ${facts.architecture}`],
+    [words.rows.cpu, facts.cpu_model],
+    [words.rows.memory, formatBytes(facts.memory_bytes)],
+    [words.rows.virtualization, facts.virtualization],
+    [words.rows.addresses, facts.addresses.join(', ')],
+    [words.rows.boot, boot ? formatDateTime(boot) : ''],
+    [words.rows.agent, words.agentLine(host.agentVersion ?? '', facts.sampler, facts.agent_user)],
+  ];
+  return (
+    <Popover position="bottom-start" shadow="md" width={440} withArrow>
+      <Popover.Target>
+        <Button size="compact-xs" variant="subtle" color="gray" leftSection={<InfoIcon />}>
+          {limits.length === 0 ? words.details : `${words.details} · ${words.limits(limits.length)}`}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <dl className={styles.facts}>
+          {rows
+            .filter(([, value]) => value.trim() !== '')
+            .map(([label, value]) => (
+              <div key={label}>
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+        </dl>
+        {limits.length > 0 && (
+          <div className={styles.limits}>
+            <p>{words.absentIntro}</p>
+            <ul>
+              {limits.map((limit) => (
+                <li key={limit}>{limit}</li>
+              ))}
+            </ul>
+          </div>
+        )}
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,206 @@
+import { SegmentedControl } from '@mantine/core';
+import { type JSX, useCallback, useDeferredValue, useMemo } from 'react';
+
+import type { Group, Resource } from '../../api/processes';
+import type { LiveSnapshot } from '../../api/live';
+import { FilterField } from '../../components/FilterField';
+import { ErrorNotice } from '../../components/Notice';
+import { maxOf } from '../../lib/plot';
+import type { Span } from '../../lib/range';
+import { type CursorStore, useCursor } from '../../state/cursor';
+import type { HostView } from '../../state/hostAddress';
+import { text } from '../../text';
+import { FocusLine } from './FocusLine';
+import styles from './ProcessPanel.module.css';
+import { ProcessTable, type SumRow } from './ProcessTable';
+import { SelectedProcess } from './SelectedProcess';
+import type { TimeActions } from './useTimeGestures';
+import { type ColumnChoice, processColumns } from './processColumns';
+import {
+  type ProcessRow,
+  type RowNumbers,
+  filterRows,
+  groupName,
+  groupRows,
+  hostAt,
+  otherAt,
+  otherOver,
+  processId,
+  rowsAt,
+  rowsOver,
+  sortRows,
+  totalOver,
+} from './processRows';
+import { type Focus, RANGE_LIMIT, type Shown, useFocusRows } from './useFocus';
+import type { ChangeView } from './useHostView';
+
+export interface ProcessPanelProps {
+  readonly host: string;
+  readonly view: HostView;
+  readonly change: ChangeView;
+  readonly span: Span;
+  readonly following: boolean;
+  readonly live: LiveSnapshot | null;
+  readonly cursor: CursorStore;
+  readonly actions: TimeActions;
+  readonly step: (count: number) => void;
+  readonly cores: number | null;
+  readonly memoryBytes: number | null;
+  readonly filterInput: React.RefObject<HTMLInputElement | null>;
+}
+
+const GROUPS: readonly Group[] = ['process', 'name', 'user', 'unit'];
+
+/** The processes of the moment that the charts point at. */
+export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
+  const { host, view, change, span, live, cursor, filterInput } = props;
+  const { hoverMs } = useCursor(cursor);
+  const focus = useMemo(
+    () => focusOf(view, hoverMs, props.following, span.toMs),
+    [view, hoverMs, props.following, span.toMs],
+  );
+  const found = useFocusRows(host, focus, live, resourceOf(view.sort.column), view.group);
+  const shown = useDeferredValue(found.shown);
+  const table = useMemo(() => (shown ? buildTable(shown, view.group) : NO_TABLE), [shown, view.group]);
+  const rows = useMemo(
+    () => sortRows(filterRows(table.rows, view.filter), view.sort),
+    [table.rows, view.filter, view.sort],
+  );
+  const columns = useMemo(() => processColumns(table), [table]);
+  const onRow = useOnRow(view, change);
+  const onFilter = useCallback((filter: string) => change({ filter }), [change]);
+  return (
+    <section className={styles.panel} aria-label={text.processes.label}>
+      <div className={styles.bar} data-loading={found.loading || undefined}>
+        <FocusLine focus={focus} shown={shown} {...props} />
+        <div className={styles.spring} />
+        <span className={styles.count}>{countText(rows.length, table.rows.length, table.over)}</span>
+        <FilterField
+          label={text.processes.filter}
+          hint={text.processes.filterHint}
+          value={view.filter}
+          onChange={onFilter}
+          input={filterInput}
+        />
+        <SegmentedControl
+          size="xs"
+          aria-label={text.processes.groupLabel}
+          value={view.group}
+          onChange={(group) => change({ group: GROUPS.find((known) => known === group) ?? 'process' })}
+          data={GROUPS.map((group) => ({ value: group, label: text.processes.groups[group] }))}
+        />
+      </div>
+      {view.process && <SelectedProcess process={view.process} rows={table.rows} change={change} />}
+      {found.error ? (
+        <ErrorNotice error={found.error} onRetry={found.retry} />
+      ) : (
+        <ProcessTable
+          rows={rows}
+          columns={columns}
+          sums={view.filter === '' ? table.sums : NO_TABLE.sums}
+          group={table.group}
+          whole={{ cpu: props.cores, memory: props.memoryBytes }}
+          selectedId={view.process ? processId(view.process) : null}
+          sort={view.sort}
+          onSort={(sort) => change({ sort })}
+          onRow={onRow}
+          nowMs={span.toMs}
+          empty={
+            shown
+              ? table.rows.length === 0
+                ? text.processes.none
+                : text.processes.noMatch
+              : text.common.loading
+          }
+        />
+      )}
+    </section>
+  );
+}
+
+/** A selection holds the table, then a pin; only then the pointer moves it, and last it follows "now". */
+export function focusOf(view: HostView, hoverMs: number | null, following: boolean, endMs: number): Focus {
+  if (view.selection) return { kind: 'range', span: view.selection };
+  if (view.pinMs !== null) return { kind: 'pinned', atMs: view.pinMs };
+  if (hoverMs !== null) return { kind: 'hover', atMs: hoverMs };
+  return following ? { kind: 'live' } : { kind: 'end', atMs: endMs - 1 };
+}
+
+function resourceOf(column: string): Resource {
+  if (column === 'memory') return 'memory';
+  if (column === 'read' || column === 'write') return 'disk';
+  return column === 'rx' || column === 'tx' ? 'network' : 'cpu';
+}
+
+interface TableContent extends ColumnChoice {
+  readonly rows: readonly ProcessRow[];
+  readonly sums: readonly SumRow[];
+}
+
+const NO_TABLE: TableContent = {
+  rows: [],
+  sums: [],
+  over: false,
+  group: 'process',
+  withNetwork: false,
+  withUnit: false,
+};
+
+function buildTable(shown: Shown, group: Group): TableContent {
+  const over = shown.kind === 'over';
+  const rows = over ? rowsOver(shown.answer, shown.group) : groupRows(rowsAt(shown.answer.processes), group);
+  const sums = over
+    ? [
+        sumRow(text.processes.otherRow, text.processes.otherRangeHint, otherOver(shown.answer)),
+        sumRow(text.processes.totalRow, '', totalOver(shown.answer)),
+      ]
+    : [
+        sumRow(text.processes.otherRow, text.processes.otherHint, otherAt(shown.answer.other)),
+        sumRow(text.processes.hostTotal, '', hostAt(shown.answer.totals)),
+      ];
+  return {
+    rows,
+    sums: sums.filter((sum) => sum !== null),
+    over,
+    group: over ? shown.group : group,
+    withUnit: rows.some((row) => row.unit !== null),
+    withNetwork: maxOf([rows.map((row) => row.rx), rows.map((row) => row.tx)]) > 0,
+  };
+}
+
+function sumRow(label: string, hint: string, numbers: RowNumbers | null): SumRow | null {
+  return (
+    numbers && {
+      label: numbers.count === null ? label : `${label} (${String(numbers.count)})`,
+      hint,
+      numbers,
+    }
+  );
+}
+
+function countText(shown: number, all: number, over: boolean): string {
+  if (shown !== all) return text.processes.shown(shown, all);
+  return over && all >= RANGE_LIMIT ? text.processes.more(all) : text.processes.count(all);
+}
+
+/** A click on a process puts its lines into the charts, or takes them out; on a group it opens the group. */
+function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void {
+  const { process: selected, group } = view;
+  const selectedId = selected ? processId(selected) : null;
+  return useCallback(
+    (row: ProcessRow) => {
+      if (row.key) {
+        change({ process: row.id === selectedId ? null : row.key });
+      } else if (group !== 'process') {
+        const name = groupName(row, group);
+        change(
+          { group: 'process', filter: name === null ? '' : `${group}:${quoted(name)}` },
+          { replace: false },
+        );
+      }
+    },
+    [change, selectedId, group],
+  );
+}
+
+const quoted = (word: string): string => (/\s/.test(word) ? `"${word}"` : word);

@@ -1,0 +1,182 @@
+import { type JSX, memo, useRef } from 'react';
+
+import type { Group } from '../../api/processes';
+import { SortHeader } from '../../components/SortHeader';
+import { useRowWindow } from '../../components/useRowWindow';
+import { formatDateTime } from '../../lib/time';
+import type { Sort } from '../../state/hostAddress';
+import { text } from '../../text';
+import styles from './ProcessTable.module.css';
+import type { ProcessColumn } from './processColumns';
+import { type ProcessRow, type RowNumbers, groupName } from './processRows';
+
+const ROW_HEIGHT = 24;
+
+export interface SumRow {
+  readonly label: string;
+  readonly hint: string;
+  readonly numbers: RowNumbers;
+}
+
+export interface ProcessTableProps {
+  readonly rows: readonly ProcessRow[];
+  readonly columns: readonly ProcessColumn[];
+  readonly sums: readonly SumRow[];
+  readonly group: Group;
+  /** What the whole machine has, for the bars. */
+  readonly whole: { readonly cpu: number | null; readonly memory: number | null };
+  readonly selectedId: string | null;
+  readonly sort: Sort;
+  readonly onSort: (sort: Sort) => void;
+  readonly onRow: (row: ProcessRow) => void;
+  readonly nowMs: number;
+  readonly empty: string;
+}
+
+export function ProcessTable(props: ProcessTableProps): JSX.Element {
+  const { rows, columns, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
+  return (
+    <div className={styles.scroller} ref={scroller}>
+      <table className={styles.table} aria-label={text.processes.label} aria-rowcount={rows.length + 1}>
+        <colgroup>
+          {columns.map(({ id, width }) => (
+            <col key={id} style={{ width }} />
+          ))}
+        </colgroup>
+        <thead>
+          <tr>
+            {columns.map(({ id, label, hint, numeric }) => (
+              <SortHeader key={id} column={id} {...{ label, hint, numeric, sort, onSort }} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.before > 0 && <tr aria-hidden="true" style={{ height: shown.before }} />}
+          {rows.slice(shown.first, shown.last).map((row, index) => (
+            <BodyRow
+              key={row.id}
+              {...{ row, columns, group, onRow, nowMs }}
+              wholeCpu={whole.cpu}
+              wholeMemory={whole.memory}
+              index={shown.first + index + 2}
+              selected={row.id === selectedId}
+            />
+          ))}
+          {shown.after > 0 && <tr aria-hidden="true" style={{ height: shown.after }} />}
+        </tbody>
+        {sums.length > 0 && (
+          <tfoot>
+            {sums.map((sum) => (
+              <FootRow key={sum.label} sum={sum} columns={columns} />
+            ))}
+          </tfoot>
+        )}
+      </table>
+      {rows.length === 0 && <p className={styles.empty}>{empty}</p>}
+    </div>
+  );
+}
+
+interface BodyRowProps {
+  readonly row: ProcessRow;
+  readonly columns: readonly ProcessColumn[];
+  readonly group: Group;
+  readonly wholeCpu: number | null;
+  readonly wholeMemory: number | null;
+  readonly index: number;
+  readonly selected: boolean;
+  readonly onRow: (row: ProcessRow) => void;
+  readonly nowMs: number;
+}
+
+const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
+  const { row, columns, wholeCpu, wholeMemory, index, selected, nowMs } = props;
+  return (
+    <tr
+      className={styles.row}
+      aria-rowindex={index}
+      data-selected={selected || undefined}
+      data-ended={row.state === 'X' || undefined}
+    >
+      {columns.map((column) => {
+        if (column.id === (props.group === 'process' ? 'name' : props.group)) {
+          return <NameCell key={column.id} {...props} />;
+        }
+        const whole = column.bar === 'cpu' ? wholeCpu : column.bar === 'memory' ? wholeMemory : null;
+        const value = row[column.id];
+        const label = column.format(row, nowMs);
+        return (
+          <td
+            key={column.id}
+            data-numeric={column.numeric || undefined}
+            data-faint={value === 0 || value === null || undefined}
+            data-column={column.id}
+            title={cellTitle(column, row, label)}
+          >
+            {column.bar && typeof value === 'number' && whole !== null && whole > 0 && (
+              <span
+                className={styles.bar}
+                style={{ width: `${String(Math.min(1, value / whole) * 100)}%` }}
+              />
+            )}
+            <span className={styles.value}>{label}</span>
+          </td>
+        );
+      })}
+    </tr>
+  );
+});
+
+function cellTitle(column: ProcessColumn, row: ProcessRow, label: string): string | undefined {
+  if (column.id === 'state') return text.processes.states[row.state ?? ''];
+  if (column.id === 'first_seen' || column.id === 'last_seen') {
+    const ms = row[column.id];
+    return ms === null ? undefined : formatDateTime(ms);
+  }
+  return column.numeric ? undefined : label;
+}
+
+/** The cell whose button is the whole row: it selects a process, or opens a group. */
+function NameCell({ row, group, selected, onRow }: BodyRowProps): JSX.Element {
+  const name = group === 'process' ? row.name : groupName(row, group);
+  const label =
+    group === 'process'
+      ? text.processes.select(name ?? '', row.pid ?? 0)
+      : text.processes.drillDown(name ?? text.processes.ungrouped);
+  return (
+    <td className={styles.name} title={name ?? undefined}>
+      <button
+        type="button"
+        aria-label={label}
+        aria-pressed={group === 'process' ? selected : undefined}
+        onClick={() => onRow(row)}
+      >
+        {name ?? text.processes.ungrouped}
+      </button>
+    </td>
+  );
+}
+
+function FootRow({
+  sum,
+  columns,
+}: {
+  readonly sum: SumRow;
+  readonly columns: readonly ProcessColumn[];
+}): JSX.Element {
+  const first = columns.findIndex((column) => column.sum);
+  return (
+    <tr className={styles.foot}>
+      <th scope="row" colSpan={first} title={sum.hint}>
+        {sum.label}
+      </th>
+      {columns.slice(first).map((column) => (
+        <td key={column.id} data-numeric={column.numeric || undefined}>
+          {column.sum?.(sum.numbers) ?? ''}
+        </td>
+      ))}
+    </tr>
+  );
+}

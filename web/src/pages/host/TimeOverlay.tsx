@@ -1,0 +1,143 @@
+import { type JSX, useRef } from 'react';
+
+import { formatClock, formatDateTime } from '../../lib/time';
+import { formatDuration } from '../../lib/format';
+import type { Span } from '../../lib/range';
+import { type Grid, snap } from '../../lib/snap';
+import { type CursorStore, useCursor } from '../../state/cursor';
+import { text } from '../../text';
+import styles from './TimeOverlay.module.css';
+import { type TimeActions, useGestures, useWheel } from './useTimeGestures';
+
+export interface TimeOverlayProps {
+  readonly span: Span;
+  readonly grid: Grid;
+  readonly gaps: readonly Span[];
+  readonly pinMs: number | null;
+  readonly selection: Span | null;
+  readonly cursor: CursorStore;
+  readonly actions: TimeActions;
+  readonly onPointerInside: (inside: boolean) => void;
+}
+
+const percent = (span: Span, ms: number): number => ((ms - span.fromMs) / (span.toMs - span.fromMs)) * 100;
+
+/**
+ * Lies over all tracks: one crosshair, one selection, one set of gestures. It is a slider over time for
+ * those who do not use a pointer; the page's keys move it.
+ */
+export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
+  const { span, grid, gaps, pinMs, selection, cursor, actions } = props;
+  const element = useRef<HTMLDivElement>(null);
+  const handlers = useGestures(props, element);
+  useWheel(element, span, actions);
+  const shownMs = pinMs ?? selection?.toMs ?? span.toMs;
+  return (
+    <div
+      ref={element}
+      className={styles.overlay}
+      role="slider"
+      tabIndex={0}
+      aria-label={text.host.charts.cursor}
+      aria-valuemin={span.fromMs}
+      aria-valuemax={span.toMs}
+      aria-valuenow={Math.min(span.toMs, Math.max(span.fromMs, shownMs))}
+      aria-valuetext={formatDateTime(shownMs)}
+      {...handlers}
+    >
+      {gaps.map((gap) => (
+        <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={text.host.charts.gap} />
+      ))}
+      {selection && <Band span={span} band={selection} className={styles.selection} />}
+      {selection && <SelectionButtons span={span} selection={selection} actions={actions} />}
+      {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
+      <Moving span={span} grid={grid} cursor={cursor} />
+    </div>
+  );
+}
+
+interface BandProps {
+  readonly span: Span;
+  readonly band: Span;
+  readonly className: string | undefined;
+  readonly title?: string;
+}
+
+function Band({ span, band, className, title }: BandProps): JSX.Element | null {
+  const left = Math.max(0, percent(span, band.fromMs));
+  const right = Math.min(100, percent(span, band.toMs));
+  if (right <= left) return null;
+  return (
+    <div
+      className={className}
+      title={title}
+      style={{ left: `${String(left)}%`, width: `${String(right - left)}%` }}
+    />
+  );
+}
+
+interface MarkerProps {
+  readonly span: Span;
+  readonly grid: Grid;
+  readonly ms: number;
+  readonly className: string | undefined;
+}
+
+function Marker({ span, grid, ms, className }: MarkerProps): JSX.Element | null {
+  const { drawnMs } = snap(grid, ms);
+  const left = percent(span, drawnMs);
+  if (left < 0 || left > 100) return null;
+  return (
+    <div className={className} style={{ left: `${String(left)}%` }}>
+      <span className={styles.time} data-side={left > 92 ? 'left' : left < 8 ? 'right' : undefined}>
+        {formatClock(ms)}
+      </span>
+    </div>
+  );
+}
+
+/** All that moves with the pointer, so that nothing else renders with it. */
+function Moving(props: {
+  readonly span: Span;
+  readonly grid: Grid;
+  readonly cursor: CursorStore;
+}): JSX.Element {
+  const { span, grid, cursor } = props;
+  const { hoverMs, drag } = useCursor(cursor);
+  return (
+    <>
+      {drag && <Band span={span} band={drag} className={styles.selection} />}
+      {drag && (
+        <span
+          className={styles.length}
+          style={{ left: `${String(percent(span, (drag.fromMs + drag.toMs) / 2))}%` }}
+        >
+          {formatDuration((drag.toMs - drag.fromMs) / 1000)}
+        </span>
+      )}
+      {hoverMs !== null && <Marker span={span} grid={grid} ms={hoverMs} className={styles.crosshair} />}
+    </>
+  );
+}
+
+interface SelectionButtonsProps {
+  readonly span: Span;
+  readonly selection: Span;
+  readonly actions: TimeActions;
+}
+
+function SelectionButtons({ span, selection, actions }: SelectionButtonsProps): JSX.Element | null {
+  const middle = percent(span, (selection.fromMs + selection.toMs) / 2);
+  if (middle < 0 || middle > 100) return null;
+  const left = Math.min(94, Math.max(6, middle));
+  return (
+    <div className={styles.buttons} style={{ left: `${String(left)}%` }}>
+      <button type="button" onClick={() => actions.zoomTo(selection)}>
+        {text.host.charts.selectionZoom}
+      </button>
+      <button type="button" onClick={() => actions.select(null)}>
+        {text.host.charts.selectionClear}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,139 @@
+/** Columns of the process table: which there are, how wide, and how a cell reads. */
+import {
+  ABSENT,
+  formatBytes,
+  formatCores,
+  formatCount,
+  formatCpuSeconds,
+  formatRate,
+} from '../../lib/format';
+import { formatInstant } from '../../lib/time';
+import { text } from '../../text';
+import type { Group } from '../../api/processes';
+import type { ProcessRow, RowNumbers } from './processRows';
+
+export interface ProcessColumn {
+  /** What the table is sorted by in the address; the same at an instant and over a range. */
+  readonly id: keyof ProcessRow;
+  readonly label: string;
+  readonly hint?: string;
+  readonly width: number | 'auto';
+  readonly numeric: boolean;
+  readonly format: (row: ProcessRow, nowMs: number) => string;
+  /** For the rows of sums below the table; absent where a sum has no meaning. */
+  readonly sum?: (row: RowNumbers) => string;
+  /** The part of the whole that a bar behind the number shows. */
+  readonly bar?: 'cpu' | 'memory';
+}
+
+const words = text.processes.columns;
+const hints = text.processes.columnHints;
+
+type NumberId = keyof RowNumbers;
+
+function number(
+  id: NumberId,
+  label: string,
+  width: number,
+  format: (value: number | null) => string,
+  more: Partial<ProcessColumn> = {},
+): ProcessColumn {
+  return {
+    id,
+    label,
+    width,
+    numeric: true,
+    format: (row) => format(row[id]),
+    sum: (row) => format(row[id]),
+    ...more,
+  };
+}
+
+function textColumn(id: 'name' | 'user' | 'unit', label: string, width: number): ProcessColumn {
+  return { id, label, width, numeric: false, format: (row) => row[id] ?? ABSENT };
+}
+
+function when(id: 'first_seen' | 'last_seen', label: string): ProcessColumn {
+  return {
+    id,
+    label,
+    width: 84,
+    numeric: true,
+    format: (row, nowMs) => (row[id] === null ? ABSENT : formatInstant(row[id], nowMs)),
+  };
+}
+
+const PID: ProcessColumn = {
+  id: 'pid',
+  label: words.pid,
+  width: 72,
+  numeric: true,
+  format: (row) => (row.pid === null ? ABSENT : String(row.pid)),
+};
+
+const STATE: ProcessColumn = {
+  id: 'state',
+  label: words.state,
+  hint: hints['state'] ?? '',
+  width: 58,
+  numeric: false,
+  format: (row) => row.state ?? ABSENT,
+};
+
+const COMMAND: ProcessColumn = {
+  id: 'command',
+  label: words.command,
+  width: 'auto',
+  numeric: false,
+  format: (row) => row.command ?? (row.key ? `[${text.processes.kernelThread}]` : ''),
+};
+
+const count = number('count', words.count, 66, formatCount);
+const hinted = (id: string): Partial<ProcessColumn> => (hints[id] === undefined ? {} : { hint: hints[id] });
+
+export interface ColumnChoice {
+  readonly over: boolean;
+  readonly group: Group;
+  readonly withNetwork: boolean;
+  /** Hosts without systemd have no units. */
+  readonly withUnit: boolean;
+}
+
+export function processColumns({ over, group, withNetwork, withUnit }: ColumnChoice): ProcessColumn[] {
+  const isGroup = group !== 'process';
+  const head = isGroup
+    ? [textColumn(group, words[group], 240), count]
+    : [PID, textColumn('name', words.name, 150), textColumn('user', words.user, 92)];
+  const body = over ? overColumns(withNetwork) : atColumns(withNetwork, isGroup);
+  const unit = withUnit ? [textColumn('unit', words.unit, 170)] : [];
+  const tail = isGroup ? [{ ...COMMAND, label: '' }] : [...unit, COMMAND];
+  return [...head, ...body, ...tail];
+}
+
+function atColumns(withNetwork: boolean, isGroup: boolean): ProcessColumn[] {
+  return [
+    ...(isGroup ? [] : [STATE]),
+    number('cpu', words.cpu, 84, formatCores, { ...hinted('cpu'), bar: 'cpu' }),
+    number('memory', words.memory, 90, formatBytes, { ...hinted('memory'), bar: 'memory' }),
+    number('read', words.read, 92, formatRate),
+    number('write', words.write, 92, formatRate),
+    ...(withNetwork ? [number('rx', words.rx, 92, formatRate), number('tx', words.tx, 92, formatRate)] : []),
+    number('threads', words.threads, 76, formatCount),
+  ];
+}
+
+function overColumns(withNetwork: boolean): ProcessColumn[] {
+  return [
+    number('cpu', words.cpu, 84, formatCores, { ...hinted('cpu'), bar: 'cpu' }),
+    number('cpu_time', words.cpu_time, 84, formatCpuSeconds, hinted('cpu_time')),
+    number('cpu_max', words.cpu_max, 80, formatCores, hinted('cpu_max')),
+    number('memory', words.memory_max, 106, formatBytes, { ...hinted('memory_max'), bar: 'memory' }),
+    number('read', words.read_total, 84, formatBytes),
+    number('write', words.write_total, 84, formatBytes),
+    ...(withNetwork
+      ? [number('rx', words.rx_total, 84, formatBytes), number('tx', words.tx_total, 84, formatBytes)]
+      : []),
+    when('first_seen', words.first_seen),
+    when('last_seen', words.last_seen),
+  ];
+}

@@ -1,0 +1,286 @@
+/** What the charts of a host show: series in, tracks out. No drawing here. */
+import type { Series } from '../../api/series';
+import type { Values } from '../../lib/plot';
+import type { ColorName } from '../../palette';
+
+import {
+  ABSENT,
+  formatBytes,
+  formatBytesShort,
+  formatNumber,
+  formatRate,
+  formatRatio,
+} from '../../lib/format';
+import { bridge, bytesAbove, maxOf, roundAbove, stack, stepAbove, usualSpacing } from '../../lib/plot';
+import { text } from '../../text';
+
+export type Format = (value: number | null | undefined) => string;
+
+export interface TrackLine {
+  readonly key: string;
+  readonly label: string;
+  readonly color: ColorName;
+  readonly values: Values;
+  /** Where it is drawn: its value, or the sum with those below it in a stack. */
+  readonly drawn: Values;
+  readonly style: 'stacked' | 'area' | 'line' | 'dashed';
+  readonly format: Format;
+}
+
+export type TrackId = 'cpu' | 'pressure' | 'memory' | 'disk' | 'network' | 'load' | 'cores';
+
+export interface Track {
+  readonly id: TrackId;
+  /** The one reading that stands for the track, shown large. */
+  readonly headline: { readonly values: Values; readonly format: Format };
+  readonly lines: readonly TrackLine[];
+  readonly max: number;
+  readonly axis: Format;
+}
+
+export const TRACK_IDS: readonly TrackId[] = [
+  'cpu',
+  'pressure',
+  'memory',
+  'disk',
+  'network',
+  'load',
+  'cores',
+];
+
+/** Columns of the table `host` that the tracks need. */
+export const HOST_COLUMNS = [
+  'cpu_used_ratio',
+  'cpu_user_ratio',
+  'cpu_nice_ratio',
+  'cpu_system_ratio',
+  'cpu_irq_ratio',
+  'cpu_softirq_ratio',
+  'cpu_steal_ratio',
+  'cpu_iowait_ratio',
+  'cpu_cores',
+  'cpu_pressure_some_ratio',
+  'memory_pressure_some_ratio',
+  'io_pressure_some_ratio',
+  'memory_total_bytes',
+  'memory_used_bytes',
+  'memory_available_bytes',
+  'memory_free_bytes',
+  'swap_used_bytes',
+  'disk_read_bytes_per_second',
+  'disk_write_bytes_per_second',
+  'disk_busy_ratio_max',
+  'net_rx_bytes_per_second',
+  'net_tx_bytes_per_second',
+  'load1',
+  'load5',
+  'load15',
+] as const;
+
+const NONE: Values = [];
+
+type Column = (name: string) => Values;
+
+function columnsOf(series: Series): Column {
+  return (name) => series.columns[name] ?? NONE;
+}
+
+function sum(...parts: Values[]): Values {
+  return (parts[0] ?? NONE).map((_, index) => {
+    let total: number | null = null;
+    for (const part of parts) {
+      const value = part[index];
+      if (value != null) total = (total ?? 0) + value;
+    }
+    return total;
+  });
+}
+
+function difference(all: Values, part: Values): Values {
+  return all.map((value, index) => {
+    const less = part[index];
+    return value == null || less == null ? null : Math.max(0, value - less);
+  });
+}
+
+type Spec = Omit<TrackLine, 'drawn' | 'format'>;
+
+const line = (
+  key: string,
+  label: string,
+  color: ColorName,
+  values: Values,
+  style: TrackLine['style'],
+): Spec => ({
+  key,
+  label,
+  color,
+  values,
+  style,
+});
+
+/** Stacks those lines that are stacked, and bridges the buckets between two snapshots. */
+function finish(series: Series, specs: readonly Spec[], format: Format): TrackLine[] {
+  const { timeMs, bucketMs } = series;
+  const spacing = usualSpacing(timeMs, columnsOf(series)('cpu_cores'), bucketMs);
+  const stacked = stack(specs.filter((spec) => spec.style === 'stacked').map((spec) => spec.values));
+  let next = 0;
+  return specs.map((spec) => {
+    const drawn = spec.style === 'stacked' ? (stacked[next++] ?? NONE) : spec.values;
+    return { ...spec, format, drawn: bridge(timeMs, drawn, spacing) };
+  });
+}
+
+const highest = (lines: readonly TrackLine[]): number => maxOf(lines.map((one) => one.drawn));
+
+/** Tracks for the series of `HOST_COLUMNS`, without cores, which have series of their own. */
+export function buildTracks(series: Series): Track[] {
+  const column = columnsOf(series);
+  return [cpu(series, column), pressure(series, column), memory(series, column)].concat([
+    disk(series, column),
+    network(series, column),
+    load(series, column),
+  ]);
+}
+
+function cpu(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const lines = finish(
+    series,
+    [
+      line('user', names.user, 'blue', sum(column('cpu_user_ratio'), column('cpu_nice_ratio')), 'stacked'),
+      line('system', names.system, 'violet', column('cpu_system_ratio'), 'stacked'),
+      line(
+        'interrupts',
+        names.interrupts,
+        'teal',
+        sum(column('cpu_irq_ratio'), column('cpu_softirq_ratio')),
+        'stacked',
+      ),
+      line('steal', names.steal, 'red', column('cpu_steal_ratio'), 'stacked'),
+      line('iowait', names.iowait, 'amber', column('cpu_iowait_ratio'), 'stacked'),
+    ],
+    formatRatio,
+  );
+  return {
+    id: 'cpu',
+    headline: { values: column('cpu_used_ratio'), format: formatRatio },
+    lines,
+    max: stepAbove(highest(lines), [0.1, 0.25, 0.5, 1]),
+    axis: (value) => formatRatio(value, (value ?? 0) > 0 && (value ?? 0) < 0.1 ? 1 : 0),
+  };
+}
+
+function pressure(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const values = ['cpu', 'memory', 'io'].map((kind) => column(`${kind}_pressure_some_ratio`));
+  const [ofCpu = NONE, ofMemory = NONE, ofIo = NONE] = values;
+  const lines = finish(
+    series,
+    [
+      line('cpu', names.pressureCpu, 'blue', ofCpu, 'area'),
+      line('memory', names.pressureMemory, 'teal', ofMemory, 'area'),
+      line('io', names.pressureIo, 'amber', ofIo, 'area'),
+    ],
+    formatRatio,
+  );
+  const worst = ofCpu.map((_, index) => {
+    const present = values.map((one) => one[index]).filter((value) => value != null);
+    return present.length === 0 ? null : Math.max(...present);
+  });
+  return {
+    id: 'pressure',
+    headline: { values: worst, format: formatRatio },
+    lines,
+    max: stepAbove(highest(lines), [0.1, 0.25, 0.5, 1]),
+    axis: (value) => formatRatio(value, 0),
+  };
+}
+
+function memory(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const total = maxOf([column('memory_total_bytes')]);
+  const used = column('memory_used_bytes');
+  const lines = finish(
+    series,
+    [
+      line('used', names.used, 'teal', used, 'stacked'),
+      line(
+        'cache',
+        names.cache,
+        'slate',
+        difference(column('memory_available_bytes'), column('memory_free_bytes')),
+        'stacked',
+      ),
+      line('swap', names.swap, 'red', column('swap_used_bytes'), 'line'),
+    ],
+    formatBytes,
+  );
+  return {
+    id: 'memory',
+    headline: { values: used, format: formatBytes },
+    lines,
+    max: total > 0 ? total : bytesAbove(highest(lines), 1024 ** 2),
+    axis: formatBytesShort,
+  };
+}
+
+const QUIET_RATE = 100 * 1024;
+
+function rates(series: Series, id: TrackId, specs: readonly Spec[], headline: Track['headline']): Track {
+  const lines = finish(series, specs, formatRate);
+  const max = bytesAbove(highest(lines), QUIET_RATE);
+  return { id, headline, lines, max, axis: (value) => `${formatBytesShort(value)}/s` };
+}
+
+function disk(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const read = column('disk_read_bytes_per_second');
+  const written = column('disk_write_bytes_per_second');
+  const lines = [
+    line('read', names.read, 'blue', read, 'area'),
+    line('written', names.written, 'amber', written, 'area'),
+  ];
+  // Busy time has no place on an axis of bytes: it is the headline only.
+  const busy = { values: column('disk_busy_ratio_max'), format: busyFormat };
+  return rates(series, 'disk', lines, busy);
+}
+
+const busyFormat: Format = (value) => (value == null ? ABSENT : text.host.lines.busy(formatRatio(value)));
+
+function network(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const received = column('net_rx_bytes_per_second');
+  const sent = column('net_tx_bytes_per_second');
+  return rates(
+    series,
+    'network',
+    [
+      line('received', names.received, 'teal', received, 'area'),
+      line('sent', names.sent, 'violet', sent, 'area'),
+    ],
+    { values: sum(received, sent), format: formatRate },
+  );
+}
+
+function load(series: Series, column: Column): Track {
+  const names = text.host.lines;
+  const one = column('load1');
+  const format: Format = (value) => formatNumber(value, 2);
+  const lines = finish(
+    series,
+    [
+      line('load1', names.load1, 'blue', one, 'area'),
+      line('load5', names.load5, 'violet', column('load5'), 'line'),
+      line('load15', names.load15, 'slate', column('load15'), 'line'),
+    ],
+    format,
+  );
+  return {
+    id: 'load',
+    headline: { values: one, format },
+    lines,
+    max: roundAbove(highest(lines), 1),
+    axis: (value) => formatNumber(value, (value ?? 0) < 5 ? 1 : 0),
+  };
+}

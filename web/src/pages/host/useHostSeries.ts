@@ -1,0 +1,123 @@
+/** All series of the host page for one range, shaped for drawing. */
+import { useMemo } from 'react';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+
+import type { ProcessKey } from '../../api/processes';
+import {
+  type EntitySeries,
+  type SeriesQuery,
+  fetchEntitySeries,
+  fetchHostSeries,
+  fetchProcessSeries,
+  seriesKey,
+} from '../../api/series';
+import { bucketsFor } from '../../lib/buckets';
+import { type Values, findGaps } from '../../lib/plot';
+import type { Span } from '../../lib/range';
+import { EMPTY_GRID, type Grid, makeGrid } from '../../lib/snap';
+import { useInterval } from './useInterval';
+import { PROCESS_COLUMNS, buildOverlay } from './overlay';
+import { HOST_COLUMNS, type Track, type TrackId, type TrackLine, buildTracks } from './tracks';
+
+export interface HostSeries {
+  readonly grid: Grid;
+  readonly tracks: readonly Track[];
+  readonly overlay: Partial<Record<TrackId, readonly TrackLine[]>>;
+  readonly gaps: readonly Span[];
+  readonly cores: readonly EntitySeries[];
+  readonly coreCount: number | null;
+  /** There is no snapshot in the whole range. */
+  readonly empty: boolean;
+  readonly loading: boolean;
+  readonly error: Error | null;
+  readonly retry: () => void;
+}
+
+export interface HostSeriesQuery {
+  readonly host: string;
+  readonly span: Span;
+  readonly width: number;
+  readonly following: boolean;
+  readonly process: ProcessKey | null;
+  readonly withCores: boolean;
+}
+
+/** A point per this many pixels: finer is not seen, and each one costs. */
+const PIXELS_PER_POINT = 1.6;
+const NONE: Values = [];
+const GC_MS = 60_000;
+
+export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
+  const { host, span, width, following, process, withCores } = wanted;
+  const most = Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
+  const intervalMs = useInterval(host, span.toMs);
+  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, most, intervalMs ?? 0);
+  const common = useMemo(() => ({ host, fromMs, toMs, points }), [host, fromMs, toMs, points]);
+  // The newest bucket grows while it is followed.
+  const refetchInterval = following ? Math.min(60_000, Math.max(5000, bucketMs / 4)) : (false as const);
+  const options = {
+    placeholderData: keepPreviousData,
+    staleTime: following ? 1000 : 60_000,
+    gcTime: GC_MS,
+    refetchInterval,
+    enabled: width > 0 && intervalMs !== null,
+  };
+
+  const hostQuery: SeriesQuery = { ...common, columns: HOST_COLUMNS };
+  const series = useQuery({
+    ...options,
+    queryKey: seriesKey('host', hostQuery),
+    queryFn: ({ signal }) => fetchHostSeries(hostQuery, signal),
+  });
+
+  const processQuery: SeriesQuery = { ...common, columns: PROCESS_COLUMNS };
+  const ofProcess = useQuery({
+    ...options,
+    queryKey: [...seriesKey('process', processQuery), process?.pid, process?.startMs],
+    queryFn: async ({ signal }) => {
+      const key = process ?? { pid: 0, startMs: 0 };
+      return { key, series: await fetchProcessSeries(key, processQuery, signal) };
+    },
+    enabled: options.enabled && process !== null,
+  });
+
+  const coresQuery: SeriesQuery = { ...common, points: Math.min(points, 400), columns: ['cpu_used_ratio'] };
+  const ofCores = useQuery({
+    ...options,
+    queryKey: seriesKey('cpu', coresQuery),
+    queryFn: ({ signal }) => fetchEntitySeries('cpu', coresQuery, signal),
+    enabled: options.enabled && withCores,
+  });
+
+  const shaped = useMemo(() => {
+    const data = series.data;
+    if (!data) return { grid: EMPTY_GRID, tracks: [], coreCount: null };
+    const filled = data.columns['cpu_cores'] ?? NONE;
+    const grid = makeGrid(data.timeMs, filled, data.bucketMs);
+    return { grid, tracks: buildTracks(data), coreCount: filled.findLast((count) => count != null) ?? null };
+  }, [series.data]);
+
+  const overlay = useMemo(() => {
+    const known = ofProcess.data;
+    const isWanted = known && known.key.pid === process?.pid && known.key.startMs === process.startMs;
+    return isWanted && series.data ? buildOverlay(series.data, known.series) : {};
+  }, [series.data, ofProcess.data, process]);
+
+  const { grid } = shaped;
+  const gaps = useMemo(
+    () => (grid.timeMs.length === 0 ? [] : findGaps(grid.timeMs, grid.filled, grid.bucketMs, span)),
+    [grid, span],
+  );
+
+  return {
+    ...shaped,
+    overlay,
+    gaps,
+    cores: ofCores.data ?? [],
+    empty:
+      series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null),
+    loading: series.isPending || series.isPlaceholderData,
+    error: series.data ? null : series.error,
+    retry: () => void series.refetch(),
+  };
+}

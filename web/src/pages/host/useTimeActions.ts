@@ -1,0 +1,165 @@
+/** What pointer, buttons and keys do with time, all in one place: each is a change of the address. */
+import { type RefObject, useCallback, useEffect, useMemo, useRef } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+
+import { serverNow } from '../../api/client';
+import type { LiveSnapshot } from '../../api/live';
+import type { ProcessesAt } from '../../api/processes';
+import { fetchSnapshotTimes } from '../../api/series';
+import { useKeys } from '../../components/useKeys';
+import { DEFAULT_RANGE, type Range, type Span, panBy, zoomBy, zoomTo } from '../../lib/range';
+import type { HostView } from '../../state/hostAddress';
+import type { TimeActions } from './useTimeGestures';
+import { processesAtKey } from './useFocus';
+import type { HostSeries } from './useHostSeries';
+import { type ChangeView, useFrozenRange } from './useHostView';
+
+export interface TimeActionsInput {
+  readonly host: string;
+  readonly view: HostView;
+  readonly change: ChangeView;
+  readonly span: Span;
+  readonly series: HostSeries;
+  readonly live: LiveSnapshot | null;
+  readonly filterInput: RefObject<HTMLInputElement | null>;
+}
+
+export interface TimeControl {
+  readonly actions: TimeActions;
+  readonly step: (count: number) => void;
+  readonly goNow: () => void;
+  readonly setRange: (range: Range) => void;
+}
+
+const ZOOM = 2;
+const PAN = 0.5;
+const MANY_STEPS = 10;
+
+export function useTimeActions(input: TimeActionsInput): TimeControl {
+  const { host, view, change, span } = input;
+  const client = useQueryClient();
+  const { freeze, thaw } = useFrozenRange();
+  const followed = useRef<Range>(DEFAULT_RANGE);
+  useEffect(() => {
+    if (view.range.kind === 'last') followed.current = view.range;
+  }, [view.range]);
+
+  const actions = useMemo<TimeActions>(
+    () => ({
+      pin: (atMs) => {
+        if (atMs === null) {
+          change({ pinMs: null, range: view.selection ? view.range : thaw(view.range) });
+          return;
+        }
+        // The exact snapshot, when its rows are here already: it makes the better link.
+        const known = client.getQueryData<ProcessesAt>(processesAtKey(host, atMs));
+        change({ pinMs: known?.timeMs ?? atMs, selection: null, range: freeze(view.range, span) });
+      },
+      select: (selection) => {
+        if (selection) change({ selection, pinMs: null, range: freeze(view.range, span) });
+        else change({ selection: null, range: thaw(view.range) });
+      },
+      zoomTo: (wanted) => change({ range: zoomTo(wanted), selection: null }, { replace: false }),
+      zoomBy: (factor, aroundMs, smooth = false) =>
+        change({ range: zoomBy(span, factor, aroundMs, serverNow()) }, { replace: smooth }),
+      pan: (fraction, smooth = false) =>
+        change({ range: panBy(span, fraction, serverNow()) }, { replace: smooth }),
+    }),
+    [host, view.range, view.selection, span, change, client, freeze, thaw],
+  );
+
+  const setRange = useCallback(
+    (range: Range) => change({ range, pinMs: null, selection: null }, { replace: false }),
+    [change],
+  );
+  const goNow = useCallback(() => setRange(followed.current), [setRange]);
+  const step = useStep(input, freeze);
+  usePageKeys(input, actions, step, goNow);
+  return { actions, step, goNow, setRange };
+}
+
+/** Goes to the snapshot `count` before or after the one that is shown. */
+function useStep(
+  input: TimeActionsInput,
+  freeze: (range: Range, span: Span) => Range,
+): (count: number) => void {
+  const { host, view, change, span, series, live } = input;
+  const running = useRef(false);
+  return useCallback(
+    (count: number) => {
+      if (running.current) return;
+      running.current = true;
+      const newest = view.range.kind === 'last' ? (live?.latest.timeMs ?? span.toMs) : span.toMs;
+      const from = view.pinMs ?? view.selection?.toMs ?? newest;
+      void findSnapshot(host, from, count, series.grid.spacingMs)
+        .then((pinMs) => {
+          if (pinMs === null) return;
+          const range = freeze(view.range, span);
+          change({ pinMs, selection: null, range: range.kind === 'fixed' ? showing(range, pinMs) : range });
+        })
+        .catch(() => undefined)
+        .finally(() => {
+          running.current = false;
+        });
+    },
+    [host, view.range, view.pinMs, view.selection, change, span, series.grid.spacingMs, live, freeze],
+  );
+}
+
+/** How far to look for the next snapshot: past a gap, but not through the whole history. */
+const REACHES_MS = [2 * 60_000, 6 * 3_600_000];
+
+async function findSnapshot(
+  host: string,
+  fromMs: number,
+  count: number,
+  spacingMs: number,
+): Promise<number | null> {
+  for (const reach of REACHES_MS) {
+    const length = Math.max(reach, Math.min(spacingMs, 60_000) * Math.abs(count) * 2);
+    const back = count < 0;
+    const span = back
+      ? { fromMs: fromMs - length, toMs: fromMs }
+      : { fromMs: fromMs + 1, toMs: fromMs + 1 + length };
+    const times = await fetchSnapshotTimes(host, span);
+    const found = back ? times.at(Math.max(-times.length, count)) : times[Math.min(count, times.length) - 1];
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** `range`, moved if need be so that `ms` is in it. */
+function showing(range: Span & { readonly kind: 'fixed' }, ms: number): Range {
+  const shift = ms < range.fromMs ? ms - range.fromMs : Math.max(0, ms - range.toMs + 1);
+  return shift === 0 ? range : { kind: 'fixed', fromMs: range.fromMs + shift, toMs: range.toMs + shift };
+}
+
+function usePageKeys(
+  { view, change, span, filterInput }: TimeActionsInput,
+  actions: TimeActions,
+  step: (count: number) => void,
+  goNow: () => void,
+): void {
+  const escape = (): void => {
+    if (view.selection) actions.select(null);
+    else if (view.pinMs !== null) actions.pin(null);
+    else if (view.process) change({ process: null });
+  };
+  const zoomOut = (): void => actions.zoomBy(ZOOM, (span.fromMs + span.toMs) / 2);
+  useKeys({
+    arrowleft: () => step(-1),
+    arrowright: () => step(1),
+    'shift+arrowleft': () => step(-MANY_STEPS),
+    'shift+arrowright': () => step(MANY_STEPS),
+    t: () => step(1),
+    enter: () => {
+      if (view.selection) actions.zoomTo(view.selection);
+    },
+    '-': zoomOut,
+    '[': () => actions.pan(-PAN),
+    ']': () => actions.pan(PAN),
+    escape,
+    n: goNow,
+    '/': () => filterInput.current?.focus(),
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * Colours of the charts. Canvas cannot read style sheets cheaply, so that they are here and in
+ * `styles/tokens.css` only where HTML shows them; both hues and lightness differ, for colour-blind eyes.
+ */
+export type ColorScheme = 'light' | 'dark';
+
+export type ColorName = 'blue' | 'violet' | 'teal' | 'amber' | 'red' | 'slate' | 'process';
+
+export interface Palette {
+  readonly line: Readonly<Record<ColorName, string>>;
+  readonly grid: string;
+  readonly axis: string;
+  /** Opacity of the area below a line, and of a stacked area. */
+  readonly area: number;
+  readonly stackedArea: number;
+  /** Colours of a heat map from idle to full. */
+  readonly heat: readonly string[];
+}
+
+export const palettes: Readonly<Record<ColorScheme, Palette>> = {
+  dark: {
+    line: {
+      blue: '#4c9be8',
+      violet: '#a78bfa',
+      teal: '#3fb8a3',
+      amber: '#e5b454',
+      red: '#ef6b6b',
+      slate: '#8494a7',
+      process: '#ff7ab8',
+    },
+    grid: 'rgba(148, 163, 184, 0.10)',
+    axis: '#7b8898',
+    area: 0.16,
+    stackedArea: 0.62,
+    heat: ['#131a22', '#16304a', '#1c4f7c', '#2b79b8', '#6fb2dd', '#f2c76a', '#ef6b6b'],
+  },
+  light: {
+    line: {
+      blue: '#2672c4',
+      violet: '#7c55d6',
+      teal: '#178a77',
+      amber: '#c98a10',
+      red: '#cf3b3b',
+      slate: '#8896a6',
+      process: '#d6246e',
+    },
+    grid: 'rgba(51, 65, 85, 0.09)',
+    axis: '#7a8797',
+    area: 0.12,
+    stackedArea: 0.58,
+    heat: ['#f3f6f9', '#dbe9f6', '#add0ec', '#6aa9da', '#2f7cc0', '#e0a030', '#cf3b3b'],
+  },
+};
+
+/** `#rrggbb` with an opacity. */
+export function withAlpha(color: string, alpha: number): string {
+  const byte = Math.round(Math.min(1, Math.max(0, alpha)) * 255);
+  return color + byte.toString(16).padStart(2, '0');
+}
