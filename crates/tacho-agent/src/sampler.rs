@@ -188,13 +188,14 @@ impl Sampler {
         let (host, buffer) = (&mut blocks.host.push(), &mut self.buffer);
         let busy_us = self.cpu.collect(buffer, host, blocks.cpu);
         let swap_used_bytes = self.memory.collect(buffer, host);
-        self.load.collect(buffer, host);
+        let threads = self.load.collect(buffer, host);
         self.pressures.collect(buffer, host);
         self.disks.collect(tick, buffer, host, blocks.disk);
         self.interfaces.collect(tick, buffer, host, blocks.interface);
         self.sockets.collect(tick, buffer, host);
         self.file_systems.collect(tick, buffer, blocks.filesystem);
-        let surroundings = Surroundings { busy_us, swap_used_bytes };
+        let comings_and_goings = self.cpu.forks().zip(threads);
+        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings };
         let mut out = processes::Output {
             host,
             block: blocks.process,

@@ -207,7 +207,11 @@ fn per_second(position: usize, column: &Column) -> Derived {
 }
 
 fn share(table: &Table, position: usize, column: &Column, cpu: Option<&CpuStates>) -> Derived {
-    let name = column.name.replacen("_us", "_ratio", 1);
+    // `cpu_user_us`, `disk_busy_us_max`.
+    let name = match column.name.strip_suffix("_us") {
+        Some(stem) => format!("{stem}_ratio"),
+        None => column.name.replace("_us_", "_ratio_"),
+    };
     let guest = column.name.ends_with("guest_us");
     if let Some(all) = cpu
         && (guest || all.positions().contains(&position))

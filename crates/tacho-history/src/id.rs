@@ -38,6 +38,6 @@ mod tests {
     #[test]
     fn the_encoding_is_that_of_the_ulid_specification() {
         assert_eq!(encode(u128::MAX), "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
-        assert_eq!(encode(0x0156_3DF3_6481_0000_0000_0000_0000_0000 >> 0), "01ARYZ6S410000000000000000");
+        assert_eq!(encode(0x0156_3DF3_6481_0000_0000_0000_0000_0000), "01ARYZ6S410000000000000000");
     }
 }

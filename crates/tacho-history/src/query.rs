@@ -10,3 +10,6 @@ pub use processes_at::{HostRow, ProcessRow, ProcessesAt};
 pub use processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery};
 pub use rows::{ByteStream, RowsQuery};
 pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, bucket_ms};
+
+#[cfg(test)]
+mod tests;

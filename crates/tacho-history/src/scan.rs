@@ -10,6 +10,7 @@ mod source;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use parquet::arrow::ProjectionMask;
@@ -122,27 +123,62 @@ impl Scan {
     }
 }
 
-/// Reads everything: the files by time, then the head. A damaged file is set aside and costs only itself.
+/// Reads everything into memory: for short ranges.
 pub(crate) fn read_all(inner: &Arc<Inner>, scan: Scan) -> Result<Vec<RecordBatch>, HistoryError> {
-    let view = scan.view(inner);
-    let scan = Arc::new(scan);
     let mut batches = Vec::new();
-    for rows in read_files(inner, &scan, &view.files) {
-        batches.extend(rows?);
-    }
-    batches.extend(scan.head_by_hour(&view)?);
+    read_each(inner, scan, |batch| {
+        batches.push(batch);
+        Ok(())
+    })?;
     Ok(batches)
 }
 
-/// Reads files one after the other.
-pub(crate) fn read_files<'a>(
-    inner: &'a Arc<Inner>,
-    scan: &'a Arc<Scan>,
-    files: &'a [Arc<FileEntry>],
-) -> impl Iterator<Item = Result<Vec<RecordBatch>, HistoryError>> + 'a {
-    files.iter().map(move |file| match read_file(inner, scan, file) {
-        Ok(batches) => Ok(batches),
-        Err(failure) => inner.handle(file, failure).map(|()| Vec::new()),
+/// Reads everything, batch by batch: the files by time, then the head.
+pub(crate) fn read_each(
+    inner: &Arc<Inner>,
+    scan: Scan,
+    mut each: impl FnMut(RecordBatch) -> Result<(), HistoryError>,
+) -> Result<(), HistoryError> {
+    let view = scan.view(inner);
+    let scan = Arc::new(scan);
+    read_files(inner, &scan, &view.files, |_, batches| batches.into_iter().try_for_each(&mut each))?;
+    scan.head_by_hour(&view)?.into_iter().try_for_each(each)
+}
+
+/// Files decoded at the same time when there are several.
+const DECODERS: usize = 2;
+
+/// Hands over each file's rows in the order of the files. A damaged file is set aside and costs only itself.
+/// When there are several, threads decode ahead, each by one file at most.
+pub(crate) fn read_files(
+    inner: &Arc<Inner>,
+    scan: &Arc<Scan>,
+    files: &[Arc<FileEntry>],
+    mut each: impl FnMut(&FileEntry, Vec<RecordBatch>) -> Result<(), HistoryError>,
+) -> Result<(), HistoryError> {
+    let mut hand_over = |file: &Arc<FileEntry>, read: Result<Vec<RecordBatch>, ReadFailure>| match read {
+        Ok(batches) => each(file, batches),
+        Err(failure) => inner.handle(file, failure),
+    };
+    if files.len() <= DECODERS {
+        return files.iter().try_for_each(|file| hand_over(file, read_file(inner, scan, file)));
+    }
+    std::thread::scope(|scope| {
+        let decoders: Vec<_> = (0..DECODERS)
+            .map(|first| {
+                let (sender, receiver) = sync_channel(0);
+                scope.spawn(move || {
+                    let mut files = files.iter().skip(first).step_by(DECODERS);
+                    // Sending fails when the reader gave up.
+                    files.try_for_each(|file| sender.send(read_file(inner, scan, file)))
+                });
+                receiver
+            })
+            .collect();
+        files.iter().zip(decoders.iter().cycle()).try_for_each(|(file, decoder)| match decoder.recv() {
+            Ok(read) => hand_over(file, read),
+            Err(_) => Err(HistoryError::Job("a thread that reads files".to_owned())),
+        })
     })
 }
 

@@ -369,7 +369,7 @@ table! {
         NET_RX_BYTES: Integer Delta Bytes = 30;
         /// Sent to the network; absent unless the BPF sampler runs.
         NET_TX_BYTES: Integer Delta Bytes = 31;
-        /// Processes this row stands for: 1, or how many are in the `other` row.
+        /// Processes this row stands for: 1, 0 for one that ended, or how many are in the `other` row.
         PROCESSES: Integer Gauge None = 32;
     }
 }

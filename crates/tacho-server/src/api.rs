@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
+use axum::{Extension, Router};
 use http::StatusCode;
 use tacho_catalog::Catalog;
 use tacho_history::History;
@@ -64,14 +64,13 @@ pub struct ApiState {
 /// extensions.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = documented(&state).split_for_parts();
-    let document = Arc::new(document);
     router
-        .route("/api/v1/openapi.json", axum::routing::get(move || openapi::serve(Arc::clone(&document))))
         .route("/api", axum::routing::any(unknown_call))
         .route("/api/{*rest}", axum::routing::any(unknown_call))
         .route("/-/{*rest}", axum::routing::any(unknown_call))
         .fallback(page::serve)
         .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(Arc::new(document)))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn(guard::security_headers))
         .layer(from_fn_with_state(state.clone(), observe::observe))
@@ -88,12 +87,17 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let open = OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(status::healthy))
         .routes(routes!(status::ready))
+        .routes(routes!(openapi::describe))
         .routes(routes!(session::sign_in, session::who, session::sign_out));
-    let viewer = OpenApiRouter::new()
-        .routes(routes!(hosts::list_hosts))
+    // The limit is inside: strangers can not use it up.
+    let queries = OpenApiRouter::new()
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
+        .route_layer(from_fn_with_state(state.clone(), guard::viewer));
+    let viewer = OpenApiRouter::new()
+        .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
@@ -110,7 +114,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::change_user, users::remove_user))
         .route_layer(from_fn_with_state(state.clone(), guard::admin));
-    open.merge(viewer).merge(operator).merge(admin)
+    open.merge(queries).merge(viewer).merge(operator).merge(admin)
 }
 
 async fn unknown_call(uri: http::Uri) -> ApiError {

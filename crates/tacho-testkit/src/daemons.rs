@@ -5,6 +5,7 @@ mod binaries;
 mod client;
 mod process;
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -239,5 +240,27 @@ fn own(settings: &[(&str, &str)]) -> Vec<(String, String)> {
     settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
+/// Characters of a daemon's log that a failed test shows.
+const SHOWN_LOG: usize = 4000;
 /// How long anything here may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        tell_when_panicking("server", &self.log());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        tell_when_panicking("agent", &self.log());
+    }
+}
+
+/// A failed test shows what its daemons had to say.
+fn tell_when_panicking(who: &str, log: &str) {
+    if std::thread::panicking() {
+        let from = log.char_indices().rev().nth(SHOWN_LOG).map_or(0, |(position, _)| position);
+        drop(writeln!(std::io::stderr(), "log of the {who}:\n{}", log.get(from..).unwrap_or_default()));
+    }
+}

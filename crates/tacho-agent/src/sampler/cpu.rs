@@ -62,6 +62,11 @@ impl Cpu {
         }
     }
 
+    /// Processes and threads made since boot.
+    pub(super) fn forks(&self) -> Option<u64> {
+        self.now.forks.filter(|_| self.comparable)
+    }
+
     /// Answers how much CPU time programs and the kernel's own threads used since the call before.
     pub(super) fn collect(
         &mut self,

@@ -26,9 +26,11 @@ impl Load {
         }
     }
 
-    pub(super) fn collect(&mut self, buffer: &mut Buffer, host: &mut Row<'_>) {
+    /// Answers how many threads there are.
+    pub(super) fn collect(&mut self, buffer: &mut Buffer, host: &mut Row<'_>) -> Option<u64> {
         let load = read(&mut self.loadavg, buffer, "loadavg", parse_loadavg);
-        if let Some(load) = self.status.note("load", load) {
+        let load = self.status.note("load", load);
+        if let Some(load) = &load {
             host.float(host::LOAD1, load.load1)
                 .float(host::LOAD5, load.load5)
                 .float(host::LOAD15, load.load15);
@@ -40,6 +42,7 @@ impl Load {
         if let Some(files) = self.status.note("open files", files) {
             host.unsigned(host::OPEN_FILES, files.open).unsigned(host::OPEN_FILES_MAX, files.max);
         }
+        load?.threads
     }
 }
 

@@ -41,6 +41,10 @@ const LONGEST_REST_SAMPLES: u64 = 8;
 const UNACCOUNTED_CORE_SHARE: u64 = 25;
 const UNACCOUNTED_BUSY_SHARE: u64 = 50;
 
+/// Why disk use of some processes is absent.
+const DISK_DENIED: &str =
+    "denied for some processes; those of other users take CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+
 #[derive(Debug)]
 pub(super) struct Processes {
     source: ProcessSource,
@@ -50,6 +54,8 @@ pub(super) struct Processes {
     entries: Vec<Entry>,
     ended: Vec<Ended>,
     pids: Vec<u32>,
+    /// As of the newest list of pids, read before it.
+    listed_at: Option<(u64, u64)>,
     fresh_pids: Vec<u32>,
     /// Processes that are there and can not be read.
     unreadable: u64,
@@ -63,6 +69,8 @@ pub(super) struct Surroundings {
     pub(super) busy_us: Option<u64>,
     /// Swap in use; with none in use no process is asked for its own.
     pub(super) swap_used_bytes: Option<u64>,
+    /// Threads made since boot, and threads there are. While neither changes nothing came or went.
+    pub(super) comings_and_goings: Option<(u64, u64)>,
 }
 
 /// Where the readings go.
@@ -83,6 +91,7 @@ impl Processes {
             entries: Vec::new(),
             ended: Vec::new(),
             pids: Vec::new(),
+            listed_at: None,
             fresh_pids: Vec::new(),
             unreadable: 0,
             status: Status::new("process"),
@@ -90,8 +99,7 @@ impl Processes {
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings, out: &mut Output<'_, '_>) {
-        let listed = self.source.list(&mut self.pids);
-        if self.status.note("processes", listed).is_none() {
+        if self.list(surroundings.comings_and_goings).is_none() {
             return;
         }
         if self.pids.first() == Some(&1) {
@@ -118,6 +126,19 @@ impl Processes {
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
         self.note_denied();
         out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
+    }
+
+    /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for
+    /// a snapshot in which most processes rest.
+    fn list(&mut self, comings_and_goings: Option<(u64, u64)>) -> Option<()> {
+        if self.listed_at.is_some() && self.listed_at == comings_and_goings {
+            return Some(());
+        }
+        self.listed_at = None;
+        let listed = self.source.list(&mut self.pids);
+        self.status.note("processes", listed)?;
+        self.listed_at = comings_and_goings;
+        Some(())
     }
 
     /// Compares the list with what is known: finds what ended and what is new.
@@ -233,7 +254,7 @@ impl Processes {
 
     fn note_denied(&mut self) {
         if self.entries.iter().any(|entry| entry.io.is_denied()) {
-            self.status.absent("disk_read_bytes, disk_write_bytes", "denied for processes of other users");
+            self.status.absent("disk_read_bytes, disk_write_bytes", DISK_DENIED);
         } else {
             self.status.present("disk_read_bytes, disk_write_bytes");
         }

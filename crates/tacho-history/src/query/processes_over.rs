@@ -122,7 +122,7 @@ impl History {
 }
 
 /// Columns of `process` that are read, in this order after time and interval; see [`usage`].
-const COLUMNS: [u16; 17] = [
+const COLUMNS: [u16; 15] = [
     process::PID.0,
     process::START_TIME.0,
     process::NAME.0,
@@ -138,8 +138,6 @@ const COLUMNS: [u16; 17] = [
     process::NET_RX_BYTES.0,
     process::NET_TX_BYTES.0,
     process::PAGE_FAULTS_MAJOR.0,
-    process::PROCESSES.0,
-    process::STATE.0,
 ];
 
 fn processes_over(inner: &Arc<Inner>, query: &ProcessesQuery) -> Result<ProcessesOver, HistoryError> {
@@ -148,31 +146,52 @@ fn processes_over(inner: &Arc<Inner>, query: &ProcessesQuery) -> Result<Processe
     let scan = Scan::new(&process::TABLE, &query.host_id, columns.collect(), query.from_ms..query.to_ms);
     let view = scan.view(inner);
     let scan = Arc::new(scan);
-    let mut usages = Usages::new(query.group);
-    let mut peaks = Peaks::new(query.group);
-    // By hour, as a group's peaks need all rows of a moment together, and no more than an hour's should be in
-    // memory. Rows of the head belong to an hour that files may have rows of too.
-    let mut head: BTreeMap<i64, Vec<RecordBatch>> = BTreeMap::new();
+    let mut hours = Hours {
+        usages: Usages::new(query.group),
+        peaks: Peaks::new(query.group),
+        head: BTreeMap::new(),
+        current: i64::MIN,
+    };
     for batch in scan.head_by_hour(&view)? {
-        head.entry(hour(usage::first_time(&batch))).or_default().push(batch);
+        hours.head.entry(hour(usage::first_time(&batch))).or_default().push(batch);
     }
-    let mut files = view.files.as_slice();
-    loop {
-        let next = files.first().map(|file| file.hour());
-        let Some(current) = next.into_iter().chain(head.keys().next().copied()).min() else { break };
-        let of_hour = files.iter().take_while(|file| file.hour() == current).count();
-        for batches in read_files(inner, &scan, &files[..of_hour]) {
-            for batch in batches? {
-                usages.add(&batch, &mut peaks);
-            }
+    read_files(inner, &scan, &view.files, |file, batches| {
+        hours.begin(file.hour());
+        batches.iter().for_each(|batch| hours.usages.add(batch, &mut hours.peaks));
+        Ok(())
+    })?;
+    hours.begin(i64::MAX);
+    Ok(hours.usages.into_answer(query))
+}
+
+/// Adds up hour by hour: a group's peaks need all rows of a moment together, and no more than an hour's should
+/// be in memory. Rows of the head belong to hours that files may have rows of too.
+struct Hours {
+    usages: Usages,
+    peaks: Peaks,
+    head: BTreeMap<i64, Vec<RecordBatch>>,
+    current: i64,
+}
+
+impl Hours {
+    /// Ends all hours before this one.
+    fn begin(&mut self, hour: i64) {
+        if hour == self.current {
+            return;
         }
-        files = &files[of_hour..];
-        for batch in head.remove(&current).unwrap_or_default() {
-            usages.add(&batch, &mut peaks);
+        let of_current = self.head.remove(&self.current).unwrap_or_default();
+        self.end(&of_current);
+        while let Some(entry) = self.head.first_entry().filter(|entry| *entry.key() < hour) {
+            let batches = entry.remove();
+            self.end(&batches);
         }
-        peaks.finish_hour(&mut usages);
+        self.current = hour;
     }
-    Ok(usages.into_answer(query))
+
+    fn end(&mut self, head: &[RecordBatch]) {
+        head.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
+        self.peaks.finish_hour(&mut self.usages);
+    }
 }
 
 /// A sum in which an absent part counts as nothing, absent only when both are.

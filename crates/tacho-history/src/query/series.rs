@@ -9,7 +9,7 @@ use tacho_model::{ColumnType, Meaning, ProcessKey, Table, tables::process};
 
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::scan::{EntityValue, Scan, read_all};
+use crate::scan::{EntityValue, Scan, read_each};
 use crate::{History, HistoryError};
 use columns::{Entities, Numbers, Wanted};
 use lines::Lines;
@@ -72,10 +72,10 @@ pub struct Series {
 
 /// Length of the buckets that divide a range into at most `points`.
 pub fn bucket_ms(from_ms: i64, to_ms: i64, points: usize) -> i64 {
-    let points = i64::try_from(points).unwrap_or(i64::MAX).max(1);
-    let range = to_ms.saturating_sub(from_ms).max(1);
+    let range = (i128::from(to_ms) - i128::from(from_ms)).max(1);
+    let points = i128::try_from(points).unwrap_or(i128::MAX).max(1);
     // Rounded up, so that there are never more buckets than asked for.
-    (range / points).saturating_add(i64::from(range % points != 0)).max(1)
+    i64::try_from((range + points - 1) / points).unwrap_or(i64::MAX)
 }
 
 /// A process without a row for longer than this is not known to have been idle; agents send a row of every
@@ -118,7 +118,7 @@ impl Buckets {
             return Err(HistoryError::EmptyRange { from_ms, to_ms });
         }
         let bucket_ms = bucket_ms(from_ms, to_ms, points);
-        let last = to_ms.saturating_sub(1).saturating_sub(from_ms) / bucket_ms;
+        let last = (i128::from(to_ms) - 1 - i128::from(from_ms)) / i128::from(bucket_ms);
         let count = usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1);
         Ok(Self { from_ms, to_ms, bucket_ms, count })
     }
@@ -161,7 +161,7 @@ fn series(inner: &Arc<Inner>, query: &SeriesQuery) -> Result<Vec<Series>, Histor
         lines.push(Lines::new(buckets, wanted.len(), query.aggregate));
     }
     let mut values = vec![None; wanted.len()];
-    for batch in read_all(inner, scan)? {
+    read_each(inner, scan, |batch| {
         let numbers = Numbers::new(&batch, 2 + entity_columns.len());
         let mut rows = entities.rows(&batch, 2, entity_columns.len());
         for row in 0..batch.num_rows() {
@@ -174,7 +174,8 @@ fn series(inner: &Arc<Inner>, query: &SeriesQuery) -> Result<Vec<Series>, Histor
             wanted.evaluate(interval_ms, |input| numbers.get(input, row), &mut values);
             lines[entity].add(time_ms, interval_ms, &values);
         }
-    }
+        Ok(())
+    })?;
     let mut series: Vec<_> = entities
         .into_names()
         .into_iter()
@@ -232,14 +233,15 @@ fn process_series(inner: &Arc<Inner>, query: &ProcessSeriesQuery) -> Result<Seri
         (FIRST + usize::from(process::START_TIME.0), EntityValue::Integer(query.key.start_time_ms)),
     ];
     let mut rows = Vec::new();
-    for batch in read_all(inner, scan)? {
+    read_each(inner, scan, |batch| {
         let numbers = Numbers::new(&batch, 2);
         for row in 0..batch.num_rows() {
             let (time_ms, interval_ms) = numbers.time_and_interval(row);
             let inputs = (0..numbers.len()).map(|input| numbers.get(input, row)).collect();
             rows.push(Row { time_ms, interval_ms, inputs });
         }
-    }
+        Ok(())
+    })?;
     rows.sort_by_key(|row| row.time_ms);
 
     let mut lines = Lines::new(buckets, wanted.len(), query.aggregate);
@@ -284,13 +286,18 @@ mod tests {
 
     #[test]
     fn buckets_cover_the_range_and_are_no_more_than_asked_for() {
-        for (from, to, points) in
-            [(0, 3_600_000, 300), (0, 10, 3), (-5, 6, 100), (i64::MIN, i64::MAX, 7), (3, 4, 0)]
-        {
+        for (from, to, points) in [
+            (0, 3_600_000, 300),
+            (0, 10, 3),
+            (-5, 6, 100),
+            (i64::MIN, i64::MAX, 7),
+            (3, 4, 0),
+            (0, i64::MAX, 1),
+        ] {
             let buckets = Buckets::new(from, to, points).unwrap();
             assert!(buckets.count <= points.max(1), "{buckets:?}");
             let end = i128::from(from) + i128::from(buckets.bucket_ms) * buckets.count as i128;
-            assert!(from.checked_sub(to).is_none() || end >= i128::from(to), "{buckets:?}");
+            assert!(end >= i128::from(to), "{buckets:?}");
         }
         assert!(Buckets::new(5, 5, 10).is_err());
     }

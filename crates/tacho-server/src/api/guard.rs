@@ -1,5 +1,7 @@
 //! Who may call what, and the headers that keep browsers from harm.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -8,6 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tacho_catalog::Role;
+use tokio::sync::Semaphore;
 
 use super::ApiState;
 use super::error::{ApiError, ErrorKind};
@@ -20,6 +23,40 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
+
+/// Queries of the history that run at one time: more would only take turns on the cores and the disk, and
+/// hold memory meanwhile.
+const QUERIES_AT_ONCE: usize = 16;
+
+/// Queries that may wait for their turn: some page loads. More are told to come back later.
+const QUERIES_WAITING: usize = 256;
+
+/// Bounds the queries of the history. Clones share the bound.
+#[derive(Clone)]
+pub(crate) struct QueryLimit {
+    running: Arc<Semaphore>,
+    /// Running and waiting.
+    admitted: Arc<Semaphore>,
+}
+
+impl Default for QueryLimit {
+    fn default() -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
+            admitted: Arc::new(Semaphore::new(QUERIES_AT_ONCE + QUERIES_WAITING)),
+        }
+    }
+}
+
+/// Runs a query when it is its turn.
+pub(crate) async fn limit_queries(State(limit): State<QueryLimit>, request: Request, next: Next) -> Response {
+    let Ok(_admitted) = limit.admitted.try_acquire() else {
+        return ApiError::overloaded("too many queries wait already; try again later", 1).into_response();
+    };
+    // Fails when the semaphore is closed, which nobody does.
+    let _running = limit.running.acquire().await;
+    next.run(request).await
+}
 
 /// Lets in who may read.
 pub(crate) async fn viewer(State(state): State<ApiState>, request: Request, next: Next) -> Response {

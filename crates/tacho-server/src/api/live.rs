@@ -1,6 +1,6 @@
 //! Live readings as server-sent events.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +97,8 @@ struct Follower {
     /// Hosts whose current state is still to be sent, each once, however many events there were of it: a slow
     /// reader gets the newest and skips what it missed.
     waiting: VecDeque<Arc<LiveHost>>,
+    /// Time of the snapshot that was sent last, by host id: several events may be about one snapshot.
+    sent: HashMap<Arc<str>, i64>,
     /// When the caller was last known to be allowed to read.
     checked_ms: i64,
     /// Wakes a stream on which nothing happens, to check then too.
@@ -112,9 +114,9 @@ impl Follower {
         let mut wake = interval_at(tokio::time::Instant::now() + check, check);
         wake.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let checked_ms = (state.now)();
-        let waiting = VecDeque::new();
+        let (waiting, sent) = (VecDeque::new(), HashMap::new());
         let mut follower =
-            Self { state, caller, only, receiver, waiting, checked_ms, wake, _counted: counted };
+            Self { state, caller, only, receiver, waiting, sent, checked_ms, wake, _counted: counted };
         follower.wait_for_all();
         follower
     }
@@ -126,7 +128,7 @@ impl Follower {
                 return None;
             }
             while let Some(host) = self.waiting.pop_front() {
-                if let Some(event) = self.event("snapshot", &host) {
+                if let Some(event) = self.snapshot(&host) {
                     return Some(event);
                 }
             }
@@ -155,7 +157,8 @@ impl Follower {
             return None;
         }
         if event.kind != LiveEventKind::Snapshot {
-            return self.event("state", &event.host);
+            self.sent.remove(&event.host.key().id);
+            return Event::default().event("state").json_data(self.data(&event.host)).ok();
         }
         if !self.waiting.iter().any(|host| Arc::ptr_eq(host, &event.host)) {
             self.waiting.push_back(Arc::clone(&event.host));
@@ -170,25 +173,30 @@ impl Follower {
         self.waiting.extend(wanted.filter(|host| !waiting.contains(&host.key().id)));
     }
 
-    /// Absent when there is nothing to say yet.
-    fn event(&self, name: &str, host: &LiveHost) -> Option<Event> {
-        let state = host.state((self.state.now)()).into();
+    /// The newest snapshot; absent when there is none that was not sent.
+    fn snapshot(&mut self, host: &LiveHost) -> Option<Event> {
+        let newest_ms = host.newest()?.time_ms;
+        if self.sent.insert(Arc::clone(&host.key().id), newest_ms) == Some(newest_ms) {
+            return None;
+        }
+        let mut data = self.data(host);
+        data.latest = Some(Latest::of_host(host)?);
+        if self.only.is_some() {
+            (data.processes, data.other) = processes(host);
+        }
+        Event::default().event("snapshot").json_data(data).ok()
+    }
+
+    fn data(&self, host: &LiveHost) -> LiveData {
         let key = host.key();
-        let mut data = LiveData {
+        LiveData {
             host: key.name.to_string(),
             id: key.id.to_string(),
-            state,
+            state: host.state((self.state.now)()).into(),
             latest: None,
             processes: None,
             other: None,
-        };
-        if name == "snapshot" {
-            data.latest = Some(Latest::of_host(host)?);
-            if self.only.is_some() {
-                (data.processes, data.other) = processes(host);
-            }
         }
-        Event::default().event(name).json_data(data).ok()
     }
 
     /// Looks the caller up again now and then. A catalog that does not answer ends the stream as well; the

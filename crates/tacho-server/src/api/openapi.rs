@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -40,7 +40,9 @@ pub(crate) fn base() -> Document {
     Base::openapi()
 }
 
-/// Open to everybody: it says nothing that the source does not.
-pub(crate) async fn serve(document: Arc<Document>) -> Response {
+/// This description. Open to everybody: it says nothing that the source does not.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "status", security(()),
+    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)))]
+pub(crate) async fn describe(Extension(document): Extension<Arc<Document>>) -> Response {
     Json(&*document).into_response()
 }

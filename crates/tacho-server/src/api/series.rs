@@ -199,10 +199,11 @@ fn process_key(pid: &str, start_time: &str, problems: &mut Problems) -> ProcessK
 impl SeriesParameters {
     fn table(&self, problems: &mut Problems) -> &'static Table {
         let host = &tables::host::TABLE;
-        let Some(name) = self.table.as_deref() else { return host };
-        let table = tables::by_name(name).unwrap_or_else(|| {
-            problems.add(format_args!("`table`: there is no {name:?}; there are {}", table_names()));
-            host
+        let table = self.table.as_deref().map_or(host, |name| {
+            tables::by_name(name).unwrap_or_else(|| {
+                problems.add(format_args!("`table`: there is no {name:?}; there are {}", table_names()));
+                host
+            })
         });
         if table.id == tables::process::TABLE.id {
             problems.add(

@@ -29,7 +29,7 @@ pub enum HostState {
     Down,
 }
 
-/// A process that is alive, or ended within the newest interval: where its latest row is.
+/// A process that is alive: where its latest row is.
 #[derive(Clone)]
 pub struct LiveProcess {
     pub identity: Arc<ProcessIdentity>,
@@ -97,14 +97,13 @@ impl LiveHost {
         state.window.block_of(table).map(|(snapshot, block)| read(snapshot, block))
     }
 
-    /// Every process by its latest row, and last the `other` row when there is one. A process that ended
-    /// is listed only if it did so in the newest interval, so that usage adds up.
+    /// Every process alive by its latest row, and last the `other` row when there is one.
     pub fn processes(&self) -> Vec<LiveProcess> {
         let snapshots: Vec<Arc<Snapshot>> = self.lock().window.snapshots.iter().rev().cloned().collect();
         let mut seen = HashSet::new();
         let mut processes = Vec::new();
         let mut other = None;
-        for (age, snapshot) in snapshots.iter().enumerate() {
+        for snapshot in &snapshots {
             for (identity, row, block) in snapshot.process_rows() {
                 let process =
                     || LiveProcess { identity: Arc::clone(identity), snapshot: Arc::clone(snapshot), row };
@@ -113,7 +112,7 @@ impl LiveHost {
                     continue;
                 }
                 let ended = block.text(tables::process::STATE, row) == Some(ENDED);
-                if seen.insert(identity.key) && (age == 0 || !ended) {
+                if seen.insert(identity.key) && !ended {
                     processes.push(process());
                 }
             }

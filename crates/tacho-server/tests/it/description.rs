@@ -23,6 +23,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/hosts/{host}/rows",
     "get /api/v1/hosts/{host}/series",
     "get /api/v1/live",
+    "get /api/v1/openapi.json",
     "get /api/v1/session",
     "get /api/v1/tables",
     "get /api/v1/tokens",

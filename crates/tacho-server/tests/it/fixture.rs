@@ -198,7 +198,7 @@ impl Call<'_> {
         self
     }
 
-    pub(crate) fn from_address(mut self, address: &str, tls: bool) -> Self {
+    pub(crate) fn of_address(mut self, address: &str, tls: bool) -> Self {
         let address: IpAddr = address.parse().unwrap();
         self.request = self.request.extension(Peer { address, tls });
         self

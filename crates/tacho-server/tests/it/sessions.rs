@@ -14,7 +14,7 @@ async fn who(server: &Server, cookie: &str) -> Answer {
 }
 
 async fn try_to_sign_in(server: &Server, password: &str, address: &str) -> Answer {
-    let call = server.call(Method::POST, "/api/v1/session").from_address(address, true);
+    let call = server.call(Method::POST, "/api/v1/session").of_address(address, true);
     call.json(&sign_in_body("ann", password)).send().await
 }
 

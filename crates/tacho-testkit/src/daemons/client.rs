@@ -1,4 +1,4 @@
-//! As much of an HTTP client as tests need: one GET, one connection, over plain HTTP.
+//! As much of an HTTP client as tests need: one GET, one connection, over plain HTTP/1.1.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -21,15 +21,37 @@ pub struct Answer {
 pub fn get(address: SocketAddr, path: &str, token: &str) -> anyhow::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    // HTTP/1.0: the body is what comes until the connection ends.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
     let text = String::from_utf8(text).context("the answer is not UTF-8")?;
     let (head, body) = text.split_once("\r\n\r\n").context("the answer has no end of its head")?;
     let status =
         head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("the answer has no status")?;
-    Ok(Answer { status, body: body.to_owned() })
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_chunked {
+        chunks(body).with_context(|| format!("{path}: cut off in the middle"))?
+    } else {
+        body.to_owned()
+    };
+    Ok(Answer { status, body })
+}
+
+/// The body that chunks carry; nothing when the last chunk is missing.
+fn chunks(mut text: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = text.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.push_str(rest.get(..length)?);
+        text = rest.get(length..)?.strip_prefix("\r\n")?;
+    }
 }
 
 /// Tries again and again until there is something. The one way tests wait for another process.

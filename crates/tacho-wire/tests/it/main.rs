@@ -1,3 +1,5 @@
 //! Integration tests of `tacho-wire`.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
+
 mod generated;

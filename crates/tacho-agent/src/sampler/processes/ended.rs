@@ -61,12 +61,9 @@ impl Ended {
         }
     }
 
-    /// CPU time that was counted for it and for its children already, and that its heir gets now.
-    fn seen(&self) -> CpuTime {
-        CpuTime {
-            user_us: self.reading.user_us.saturating_add(self.reading.children_user_us),
-            system_us: self.reading.system_us.saturating_add(self.reading.children_system_us),
-        }
+    /// All that it used of disks as far as it was seen.
+    fn disk_bytes(&self) -> u64 {
+        self.io.map_or(0, |io| io.read_bytes.saturating_add(io.write_bytes))
     }
 
     /// The most CPU time that it can have used since its last reading, by the pace it showed.
@@ -91,7 +88,8 @@ pub(super) fn living_ancestor(ended: &[Ended], mut parent: u32) -> u32 {
 
 /// Takes off the heirs' counters what was counted for the ended already, gives the ended what they used at
 /// last, and answers the CPU time of processes that no snapshot saw. What an heir got and nobody claims is kept
-/// for one more snapshot, because the heir may have been read after an end that the list did not show yet.
+/// for one more snapshot where a child of it seems to live, because the heir may have been read after an end
+/// that the list did not show yet.
 pub(super) fn settle(entries: &mut [Entry], ended: &mut [Ended], now_us: u64) -> CpuTime {
     ended.sort_unstable_by_key(|ended| ended.pid);
     let mut unseen = CpuTime::default();
@@ -107,14 +105,33 @@ pub(super) fn settle(entries: &mut [Entry], ended: &mut [Ended], now_us: u64) ->
     for ended in ended.iter_mut() {
         give_disk_use(entries, ended);
     }
+    note_living_children(entries);
     for entry in entries {
         if !entry.keeps_credit {
             entry.io_credit = ProcessIo::default();
         }
         unseen.add(entry.inherited.held);
-        entry.inherited.held = std::mem::take(&mut entry.inherited.fresh);
+        let fresh = std::mem::take(&mut entry.inherited.fresh);
+        let held = fresh.scaled_to(fresh.total_us().min(entry.living_children_us));
+        unseen.add(fresh.without(held));
+        entry.inherited.held = held;
     }
     unseen
+}
+
+/// Adds up, for those who got CPU time that nobody claims, what was counted for their children who live.
+fn note_living_children(entries: &mut [Entry]) {
+    if entries.iter().all(|entry| entry.inherited.fresh == CpuTime::default()) {
+        return;
+    }
+    for position in 0..entries.len() {
+        let Some(child) = entries.get(position).map(|child| child.reading) else { return };
+        if let Ok(parent) = entries.binary_search_by_key(&child.parent, |entry| entry.pid)
+            && let Some(parent) = entries.get_mut(parent)
+        {
+            parent.living_children_us = parent.living_children_us.saturating_add(child.seen().total_us());
+        }
+    }
 }
 
 /// Who waited for it: the nearest ancestor alive, or whoever inherits orphans, if it got enough CPU time.
@@ -124,7 +141,7 @@ fn find_heir(entries: &[Entry], ended: &[Ended], position: usize) -> (Option<usi
     let ancestor = position_of(living_ancestor(ended, this.parent));
     let got_enough = |position: &usize| {
         let got_us = entries.get(*position).map_or(0, |entry| entry.inherited.total_us());
-        got_us > 0 && got_us.saturating_add(SLACK_US) >= this.seen().total_us()
+        got_us > 0 && got_us.saturating_add(SLACK_US) >= this.reading.seen().total_us()
     };
     match [ancestor, position_of(INIT)].into_iter().flatten().find(got_enough) {
         Some(heir) => (Some(heir), true),
@@ -140,8 +157,9 @@ fn claim(entries: &mut [Entry], ended: &mut Ended, (heir, waited): (Option<usize
         entry.keeps_credit |= !ended.found_in_list;
     }
     if waited {
-        entry.inherited.take(ended.seen());
-        entry.heirs += 1;
+        entry.inherited.take(ended.reading.seen());
+        entry.waited_for += 1;
+        entry.waited_for_disk_bytes = entry.waited_for_disk_bytes.saturating_add(ended.disk_bytes());
         ended.heir = heir;
     }
     if let Some(usage) = &mut entry.usage
@@ -162,17 +180,28 @@ fn give_cpu_time(entries: &mut [Entry], ended: &mut Ended, now_us: u64) {
     ended.usage = Some(Usage { cpu, ..Usage::default() });
 }
 
-/// Disk use is the ended one's when nobody else can have caused it: its heir did nothing itself, and had no
-/// other children.
+/// Disk use is its children's when the heir did nothing itself and had no children that were not seen. Several
+/// that ended together share it as they used disks before.
 fn give_disk_use(entries: &mut [Entry], ended: &mut Ended) {
     let Some(entry) = ended.heir.and_then(|heir| entries.get_mut(heir)) else { return };
-    let only_child = entry.heirs == 1 && entry.inherited.total_us() <= SLACK_US;
-    let Some(of_heir) = entry.usage.as_mut().filter(|usage| only_child && usage.cpu.total_us() <= SLACK_US)
+    let (weight, weights) = (ended.disk_bytes(), entry.waited_for_disk_bytes);
+    entry.waited_for_disk_bytes = weights.saturating_sub(weight);
+    let (share, of) = match entry.waited_for {
+        1 => (1, 1),
+        _ if weight == 0 => return,
+        _ => (weight, weights),
+    };
+    let is_childs = entry.inherited.total_us() <= SLACK_US;
+    let Some(of_heir) = entry.usage.as_mut().filter(|usage| is_childs && usage.cpu.total_us() <= SLACK_US)
     else {
         return;
     };
-    if let (Some(usage), Some(_), Some(disk)) = (&mut ended.usage, ended.io, of_heir.disk) {
-        usage.disk = Some(disk);
-        of_heir.disk = Some(ProcessIo::default());
-    }
+    let (Some(usage), Some(_), Some(disk)) = (&mut ended.usage, ended.io, &mut of_heir.disk) else { return };
+    let part = |bytes: u64| {
+        u64::try_from(u128::from(bytes) * u128::from(share) / u128::from(of.max(1))).unwrap_or(bytes)
+    };
+    let given = ProcessIo { read_bytes: part(disk.read_bytes), write_bytes: part(disk.write_bytes) };
+    disk.read_bytes -= given.read_bytes;
+    disk.write_bytes -= given.write_bytes;
+    usage.disk = Some(given);
 }

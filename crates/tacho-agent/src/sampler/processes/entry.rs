@@ -63,8 +63,11 @@ pub(super) struct Entry {
     /// The credit came after this process was read; the next reading still has to honour it.
     pub(super) keeps_credit: bool,
     pub(super) inherited: Inherited,
-    /// How many that ended in the snapshot being taken it waited for.
-    pub(super) heirs: u32,
+    /// How many that ended in the snapshot being taken it waited for, and what those used of disks.
+    pub(super) waited_for: u32,
+    pub(super) waited_for_disk_bytes: u64,
+    /// CPU time counted so far for children that live; known while somebody's CPU time is unclaimed.
+    pub(super) living_children_us: u64,
     /// Absent in the snapshot that sees a running process for the first time.
     pub(super) usage: Option<Usage>,
     /// The largest share of its time that it ever used, in thousandths of a core.
@@ -104,7 +107,9 @@ impl Entry {
             io_credit: ProcessIo::default(),
             keeps_credit: false,
             inherited: Inherited::default(),
-            heirs: 0,
+            waited_for: 0,
+            waited_for_disk_bytes: 0,
+            living_children_us: 0,
             usage: None,
             peak_millicores: 0,
             memory: ProcessMemory::default(),
@@ -151,7 +156,7 @@ impl Entry {
         let disk = matches!(self.io, Io::Known(_)).then(ProcessIo::default);
         self.usage = Some(Usage { disk, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
-        self.heirs = 0;
+        (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
         self.wants_io = self.keeps_credit;
     }
 
@@ -266,6 +271,14 @@ impl CpuTime {
         Self { user_us, system_us: total_us - user_us }
     }
 
+    /// The rest when a part of it is taken out.
+    pub(super) fn without(self, part: Self) -> Self {
+        Self {
+            user_us: self.user_us.saturating_sub(part.user_us),
+            system_us: self.system_us.saturating_sub(part.system_us),
+        }
+    }
+
     /// Takes up to so much away, user and system time where it is there, and answers how much was not.
     fn take(&mut self, wanted: Self) -> Self {
         let (user_us, system_us) = (self.user_us.min(wanted.user_us), self.system_us.min(wanted.system_us));
@@ -284,6 +297,16 @@ impl CpuTime {
     pub(super) fn add(&mut self, other: Self) {
         self.user_us = self.user_us.saturating_add(other.user_us);
         self.system_us = self.system_us.saturating_add(other.system_us);
+    }
+}
+
+impl Reading {
+    /// CPU time counted for the process and for children of it that ended: what its parent gets at its end.
+    pub(super) fn seen(&self) -> CpuTime {
+        CpuTime {
+            user_us: self.user_us.saturating_add(self.children_user_us),
+            system_us: self.system_us.saturating_add(self.children_system_us),
+        }
     }
 }
 

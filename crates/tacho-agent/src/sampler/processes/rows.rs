@@ -156,7 +156,8 @@ impl Rows {
         // Those known from the start would else all come at once, again and again.
         let wait_us = match tick.interval_us {
             Some(_) => self.idle_interval_us,
-            None => self.idle_interval_us / SPREAD * (u64::from(entry.pid) % SPREAD + 1),
+            // In step with the turns in which resting processes are read.
+            None => self.idle_interval_us / SPREAD * (SPREAD - u64::from(entry.pid) % SPREAD),
         };
         LastRow {
             due_us: tick.now_us.saturating_add(wait_us),

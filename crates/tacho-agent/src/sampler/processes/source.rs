@@ -194,3 +194,32 @@ impl ProcSource {
         self.buffer.read_record(name, file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_beyond_the_limit_are_opened_anew_and_all_are_given_back() {
+        let root = tempfile::tempdir().unwrap();
+        for pid in 1..=5 {
+            let directory = root.path().join(pid.to_string());
+            std::fs::create_dir(&directory).unwrap();
+            let stat = format!("{pid} (p) S 1 1 1 0 -1 0 0 0 0 0 7 0 0 0 20 0 1 0 5 1000 100 9 1 1 5 0\n");
+            std::fs::write(directory.join("stat"), stat).unwrap();
+            std::fs::write(directory.join("io"), "read_bytes: 1\nwrite_bytes: 2\n").unwrap();
+        }
+        let mut source = ProcessSource::open(root.path(), RESERVED_DESCRIPTORS + 3).unwrap();
+        let mut kept: Vec<KeptFiles> = (0..5).map(|_| KeptFiles::default()).collect();
+        for _ in 0..2 {
+            for (pid, kept) in (1..).zip(&mut kept) {
+                assert_eq!(source.read(pid, kept).unwrap().user_us, 70_000);
+                assert_eq!(source.read_io(pid, kept).unwrap().write_bytes, 2);
+            }
+            assert_eq!(source.proc().kept, 3);
+        }
+        kept.iter_mut().for_each(|kept| source.close(kept));
+        assert_eq!(source.proc().kept, 0);
+        assert!(source.read(9, &mut kept[0]).unwrap_err().is_gone());
+    }
+}

@@ -4,9 +4,7 @@
 //! its next one, as an idle process has a row only once a minute; a row without it (the process ended) and
 //! silence for longer than that end it.
 
-use std::collections::{HashMap, VecDeque};
-
-use tacho_model::ProcessKey;
+use std::collections::VecDeque;
 
 use super::ProcessGroup;
 use super::usage::Usages;
@@ -18,7 +16,8 @@ pub(crate) struct Point {
     pub(crate) time_ms: i64,
     /// Of the answer.
     pub(crate) line: usize,
-    pub(crate) process: ProcessKey,
+    /// A number that only this process has.
+    pub(crate) process: usize,
     pub(crate) cpu_ratio: Option<f64>,
     pub(crate) rss_bytes: Option<i64>,
 }
@@ -29,10 +28,14 @@ pub(crate) struct Peaks {
     /// Lines that are processes need none of this.
     wanted: bool,
     points: Vec<Point>,
-    held: HashMap<ProcessKey, Held>,
-    /// When each held value was read, oldest first.
-    ages: VecDeque<(i64, ProcessKey)>,
-    rss: HashMap<usize, i64>,
+    /// By process.
+    held: Vec<Option<Held>>,
+    /// When each held value was read and of which process, oldest first.
+    ages: VecDeque<(i64, usize)>,
+    /// By line.
+    rss_bytes: Vec<i64>,
+    /// By line: CPU time of the moment, and which moment that is.
+    cpu_ratio: Vec<(i64, Option<f64>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,13 +48,28 @@ struct Held {
 impl Peaks {
     pub(crate) fn new(group: ProcessGroup) -> Self {
         let wanted = group != ProcessGroup::Process;
-        Self { wanted, points: Vec::new(), held: HashMap::new(), ages: VecDeque::new(), rss: HashMap::new() }
+        Self {
+            wanted,
+            points: Vec::new(),
+            held: Vec::new(),
+            ages: VecDeque::new(),
+            rss_bytes: Vec::new(),
+            cpu_ratio: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, point: Point) {
-        if self.wanted {
-            self.points.push(point);
+        if !self.wanted {
+            return;
         }
+        if self.held.len() <= point.process {
+            self.held.resize(point.process + 1, None);
+        }
+        if self.rss_bytes.len() <= point.line {
+            self.rss_bytes.resize(point.line + 1, 0);
+            self.cpu_ratio.resize(point.line + 1, (i64::MIN, None));
+        }
+        self.points.push(point);
     }
 
     /// Takes all rows of an hour, hours in order.
@@ -68,33 +86,34 @@ impl Peaks {
     fn take_moment(&mut self, moment: &[Point], usages: &mut Usages) {
         let Some(time_ms) = moment.first().map(|point| point.time_ms) else { return };
         self.end_held(time_ms.saturating_sub(IDLE_MS));
-        let mut cpu: HashMap<usize, f64> = HashMap::new();
         for point in moment {
+            let (since_ms, sum) = &mut self.cpu_ratio[point.line];
+            if *since_ms != time_ms {
+                (*since_ms, *sum) = (time_ms, None);
+            }
             if let Some(ratio) = point.cpu_ratio {
-                *cpu.entry(point.line).or_default() += ratio;
+                *sum = Some(sum.unwrap_or_default() + ratio);
             }
             self.hold(point);
         }
         for point in moment {
-            let rss_bytes = self.rss.get(&point.line).copied().filter(|_| point.rss_bytes.is_some());
-            usages.set_peaks(point.line, cpu.get(&point.line).copied(), rss_bytes);
+            let rss_bytes = point.rss_bytes.map(|_| self.rss_bytes[point.line]);
+            usages.set_peaks(point.line, self.cpu_ratio[point.line].1, rss_bytes);
         }
     }
 
     fn hold(&mut self, point: &Point) {
         self.release(point.process);
         let Some(rss_bytes) = point.rss_bytes else { return };
-        let held = Held { line: point.line, time_ms: point.time_ms, rss_bytes };
-        self.held.insert(point.process, held);
+        self.held[point.process] = Some(Held { line: point.line, time_ms: point.time_ms, rss_bytes });
         self.ages.push_back((point.time_ms, point.process));
-        let sum = self.rss.entry(point.line).or_default();
+        let sum = &mut self.rss_bytes[point.line];
         *sum = sum.saturating_add(rss_bytes);
     }
 
-    fn release(&mut self, process: ProcessKey) {
-        if let Some(held) = self.held.remove(&process)
-            && let Some(sum) = self.rss.get_mut(&held.line)
-        {
+    fn release(&mut self, process: usize) {
+        if let Some(held) = self.held[process].take() {
+            let sum = &mut self.rss_bytes[held.line];
             *sum = sum.saturating_sub(held.rss_bytes);
         }
     }
@@ -105,7 +124,7 @@ impl Peaks {
             self.ages.front().copied().filter(|(time_ms, _)| *time_ms < before_ms)
         {
             self.ages.pop_front();
-            if self.held.get(&process).is_some_and(|held| held.time_ms == time_ms) {
+            if self.held[process].is_some_and(|held| held.time_ms == time_ms) {
                 self.release(process);
             }
         }

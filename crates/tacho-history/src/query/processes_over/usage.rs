@@ -1,6 +1,7 @@
 //! Adds up rows by process or group.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
@@ -31,8 +32,9 @@ pub(crate) struct Usages {
     group: ProcessGroup,
     by_key: HashMap<Key, usize>,
     lines: Vec<ProcessUsage>,
-    /// Processes that each group has been found to have; not kept when lines are processes.
-    members: HashSet<(usize, ProcessKey)>,
+    /// Numbers of processes, and which line has been found to have which; not kept when lines are processes.
+    processes: HashMap<ProcessKey, usize>,
+    members: HashSet<(usize, usize)>,
     other: ProcessUsage,
 }
 
@@ -54,7 +56,14 @@ struct Columns<'a> {
 impl Usages {
     pub(crate) fn new(group: ProcessGroup) -> Self {
         let other = ProcessUsage::default();
-        Self { group, by_key: HashMap::new(), lines: Vec::new(), members: HashSet::new(), other }
+        Self {
+            group,
+            by_key: HashMap::new(),
+            lines: Vec::new(),
+            processes: HashMap::new(),
+            members: HashSet::new(),
+            other,
+        }
     }
 
     /// Adds rows, which are sorted by process.
@@ -70,13 +79,7 @@ impl Usages {
     }
 
     /// Adds rows of one process. A user or unit may change with time, so groups are told row by row.
-    fn add_process(
-        &mut self,
-        columns: &Columns<'_>,
-        key: ProcessKey,
-        rows: std::ops::Range<usize>,
-        peaks: &mut Peaks,
-    ) {
+    fn add_process(&mut self, columns: &Columns<'_>, key: ProcessKey, rows: Range<usize>, peaks: &mut Peaks) {
         if key.is_other() {
             columns.add_to(&mut self.other, rows);
             return;
@@ -92,7 +95,8 @@ impl Usages {
                 columns.peaks_of_process(&mut self.lines[line], first..end);
                 columns.identify(&mut self.lines[line], end - 1);
             } else {
-                columns.points(line, key, first..end, peaks);
+                let process = self.member(line, key);
+                columns.points(line, process, first..end, peaks);
             }
             first = end;
         }
@@ -112,14 +116,22 @@ impl Usages {
         });
         if name.is_none() {
             lines[line].processes = 1;
-        } else if self.members.insert((line, process)) {
-            lines[line].processes += 1;
         }
         line
     }
 
+    /// The number of a process, which is counted once in each line.
+    fn member(&mut self, line: usize, process: ProcessKey) -> usize {
+        let next = self.processes.len();
+        let process = *self.processes.entry(process).or_insert(next);
+        if self.members.insert((line, process)) {
+            self.lines[line].processes += 1;
+        }
+        process
+    }
+
     pub(crate) fn set_peaks(&mut self, line: usize, cpu_ratio: Option<f64>, rss_bytes: Option<i64>) {
-        let Some(line) = self.lines.get_mut(line) else { return };
+        let line = &mut self.lines[line];
         line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio);
         line.rss_bytes_max = line.rss_bytes_max.max(rss_bytes);
     }
@@ -226,29 +238,23 @@ impl<'a> Columns<'a> {
     }
 
     /// Adds what adds up.
-    fn add_to(&self, line: &mut ProcessUsage, rows: std::ops::Range<usize>) {
+    fn add_to(&self, line: &mut ProcessUsage, rows: Range<usize>) {
         for (to, column) in sums(line).into_iter().zip(SUMMED) {
-            let array = self.batch.column(column);
-            let values = integers(array);
-            for row in rows.clone() {
-                if array.is_valid(row) {
-                    *to = add(*to, Some(values[row]));
-                }
-            }
+            *to = add(*to, sum(self.batch.column(column), rows.clone()));
         }
         for row in rows {
             seen(line, self.times[row]);
         }
     }
 
-    fn peaks_of_process(&self, line: &mut ProcessUsage, rows: std::ops::Range<usize>) {
+    fn peaks_of_process(&self, line: &mut ProcessUsage, rows: Range<usize>) {
         for row in rows {
             line.cpu_ratio_max = max_float(line.cpu_ratio_max, self.cpu_ratio(row));
             line.rss_bytes_max = line.rss_bytes_max.max(self.integer(RSS, row));
         }
     }
 
-    fn points(&self, line: usize, process: ProcessKey, rows: std::ops::Range<usize>, peaks: &mut Peaks) {
+    fn points(&self, line: usize, process: usize, rows: Range<usize>, peaks: &mut Peaks) {
         for row in rows {
             let (cpu_ratio, rss_bytes) = (self.cpu_ratio(row), self.integer(RSS, row));
             peaks.add(Point { time_ms: self.times[row], line, process, cpu_ratio, rss_bytes });
@@ -317,6 +323,19 @@ fn integers(column: &ArrayRef) -> &[i64] {
     match column.data_type() {
         DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
         _ => column.as_primitive::<Int64Type>().values(),
+    }
+}
+
+/// The sum of some rows; `None` when all of them are absent.
+fn sum(column: &ArrayRef, rows: Range<usize>) -> Option<i64> {
+    let values = &integers(column)[rows.clone()];
+    match column.nulls() {
+        Some(nulls) if nulls.null_count() == column.len() => None,
+        Some(nulls) => {
+            let present = values.iter().zip(rows).filter(|(_, row)| nulls.is_valid(*row));
+            present.map(|(value, _)| *value).reduce(i64::saturating_add)
+        }
+        None => values.iter().copied().reduce(i64::saturating_add),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use tacho_model::{ColumnType, Meaning, Table};
 
@@ -99,21 +100,25 @@ pub(crate) struct Numbers<'a> {
 }
 
 enum Values<'a> {
-    Integers(&'a [i64], &'a ArrayRef),
-    Floats(&'a [f64], &'a ArrayRef),
+    Integers(&'a [i64], Option<&'a NullBuffer>),
+    Floats(&'a [f64], Option<&'a NullBuffer>),
     None,
 }
 
 impl<'a> Numbers<'a> {
     /// The inputs begin with column `first`.
     pub(crate) fn new(batch: &'a RecordBatch, first: usize) -> Self {
-        let values = |column: &'a ArrayRef| match column.data_type() {
-            DataType::Int64 => Values::Integers(column.as_primitive::<Int64Type>().values(), column),
-            DataType::Timestamp(..) => {
-                Values::Integers(column.as_primitive::<TimestampMillisecondType>().values(), column)
+        let values = |column: &'a ArrayRef| {
+            // Most columns have no absent value: then nothing has to be looked up per row.
+            let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
+            match column.data_type() {
+                DataType::Int64 => Values::Integers(column.as_primitive::<Int64Type>().values(), nulls),
+                DataType::Timestamp(..) => {
+                    Values::Integers(column.as_primitive::<TimestampMillisecondType>().values(), nulls)
+                }
+                DataType::Float64 => Values::Floats(column.as_primitive::<Float64Type>().values(), nulls),
+                _ => Values::None,
             }
-            DataType::Float64 => Values::Floats(column.as_primitive::<Float64Type>().values(), column),
-            _ => Values::None,
         };
         Self {
             times: batch.column(0).as_primitive::<TimestampMillisecondType>().values(),
@@ -132,11 +137,15 @@ impl<'a> Numbers<'a> {
 
     pub(crate) fn get(&self, input: usize, row: usize) -> Option<f64> {
         match self.columns.get(input)? {
-            Values::Integers(values, array) => array.is_valid(row).then(|| values[row] as f64),
-            Values::Floats(values, array) => array.is_valid(row).then(|| values[row]),
+            Values::Integers(values, nulls) => is_valid(*nulls, row).then(|| values[row] as f64),
+            Values::Floats(values, nulls) => is_valid(*nulls, row).then(|| values[row]),
             Values::None => None,
         }
     }
+}
+
+fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
+    nulls.is_none_or(|nulls| nulls.is_valid(row))
 }
 
 /// Entities met so far.

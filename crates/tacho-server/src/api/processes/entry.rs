@@ -24,7 +24,7 @@ pub(crate) struct ProcessEntry {
     /// Container id; empty where there is none.
     container: String,
     cgroup: String,
-    /// State letter of the kernel; `X` for a process that ended in this interval.
+    /// State letter of the kernel: R running, S sleeping, D blocked, Z zombie, T stopped, I idle.
     state: Option<String>,
     #[serde(flatten)]
     numbers: Numbers,
