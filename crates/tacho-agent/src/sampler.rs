@@ -126,6 +126,7 @@ struct Blocks<'s> {
     filesystem: &'s mut Block,
     interface: &'s mut Block,
     process: &'s mut Block,
+    _later: &'s mut [Block],
 }
 
 impl Sampler {
@@ -231,8 +232,8 @@ impl Sampler {
 
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
-        let [host, cpu, disk, filesystem, interface, process] = blocks else { return None };
-        Some(Self { host, cpu, disk, filesystem, interface, process })
+        let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
+        Some(Self { host, cpu, disk, filesystem, interface, process, _later: later })
     }
 }
 

@@ -15,7 +15,7 @@ mod tokens;
 mod users;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -33,6 +33,9 @@ pub use users::{UserChange, UserRecord};
 /// Writers queue for the one write lock, also those of another process (`token create` beside a running
 /// server). Each transaction takes milliseconds; who waits this long is told that the catalog is busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two tries to open a database that another program is making.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Enough for one writer and the readers that a page load causes; more would only hold file handles.
 const CONNECTIONS: u32 = 4;
@@ -55,11 +58,20 @@ impl Catalog {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(options)
-            .await
-            .map_err(|source| CatalogError::Open { path: path.to_owned(), source })?;
+        let begin = Instant::now();
+        let pool = loop {
+            let opened =
+                SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options.clone()).await;
+            match opened {
+                Ok(pool) => break pool,
+                // Two programs that make the database together: SQLite does not wait where one switches to the
+                // write-ahead log (https://www.sqlite.org/c3ref/busy_handler.html), so we do.
+                Err(error) if is_busy(&error) && begin.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                Err(source) => return Err(CatalogError::Open { path: path.to_owned(), source }),
+            }
+        };
         schema::migrate(&pool, path).await?;
         Ok(Self { pool })
     }
@@ -74,6 +86,12 @@ impl Catalog {
     pub(crate) async fn begin_write(&self, what: &'static str) -> Result<WriteTransaction, CatalogError> {
         self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(CatalogError::query(what))
     }
+}
+
+/// Another connection holds the lock: the low byte of SQLite's result code is `SQLITE_BUSY`.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 pub(crate) type WriteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;

@@ -23,6 +23,7 @@ pub enum Unit {
     /// A share, 0 to 1.
     Ratio,
     BitsPerSecond,
+    Celsius,
     /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
     EpochMilliseconds,
 }

@@ -10,8 +10,24 @@ use crate::Table;
 use crate::table::table;
 
 /// All tables, in the order of their ids.
-pub static ALL: &[&Table] =
-    &[&host::TABLE, &cpu::TABLE, &disk::TABLE, &filesystem::TABLE, &interface::TABLE, &process::TABLE];
+pub static ALL: &[&Table] = &[
+    &host::TABLE,
+    &cpu::TABLE,
+    &disk::TABLE,
+    &filesystem::TABLE,
+    &interface::TABLE,
+    &process::TABLE,
+    &connection::TABLE,
+    &listener::TABLE,
+    &cgroup::TABLE,
+    &sensor::TABLE,
+    &numa::TABLE,
+    &raid::TABLE,
+    &gpu::TABLE,
+    &event::TABLE,
+    &script::TABLE,
+    &metric::TABLE,
+];
 
 /// The table called `name`.
 pub fn by_name(name: &str) -> Option<&'static Table> {
@@ -202,6 +218,36 @@ table! {
         AGENT_QUEUED_FRAMES: Integer Gauge None = 96;
         /// Frames dropped because the queue was full.
         AGENT_DROPPED_FRAMES: Integer Delta None = 97;
+        /// Moving average of the share of memory in use: 0.3 of the value before and 0.7 of the current one.
+        MEMORY_USED_AVERAGE_RATIO: Float Gauge Ratio = 98;
+        /// The hottest temperature sensor.
+        TEMPERATURE_MAX_CELSIUS: Float Gauge Celsius = 99;
+        /// Tracked network connections (netfilter).
+        CONNTRACK_ENTRIES: Integer Gauge None = 100;
+        /// Most network connections that can be tracked.
+        CONNTRACK_MAX: Integer Gauge None = 101;
+        /// 1 when the kernel's clock is disciplined by a time service (NTP, PTP), 0 when it is not.
+        CLOCK_SYNCHRONIZED: Integer Gauge None = 102;
+        /// Largest error of the clock that its time service reckons with.
+        CLOCK_ERROR_MAX_US: Integer Gauge Microseconds = 103;
+        /// Why the kernel is tainted, as bits of `/proc/sys/kernel/tainted`; 0 is untainted.
+        KERNEL_TAINT: Integer Gauge None = 104;
+        /// NFS calls made as a client.
+        NFS_CLIENT_CALLS: Integer Delta None = 105;
+        /// NFS calls made again as a client, because no answer came.
+        NFS_CLIENT_RETRANSMITS: Integer Delta None = 106;
+        /// NFS calls answered as a server.
+        NFS_SERVER_CALLS: Integer Delta None = 107;
+        /// Sessions of users logged in.
+        USERS_LOGGED_IN: Integer Gauge None = 108;
+        /// Received from the network by all processes, counted independently of the process rows.
+        PROCESSES_NET_RX_BYTES: Integer Delta Bytes = 109;
+        /// Sent to the network by all processes, counted independently of the process rows.
+        PROCESSES_NET_TX_BYTES: Integer Delta Bytes = 110;
+        /// Processes that ended; absent where ends are not told one by one.
+        PROCESSES_ENDED: Integer Delta None = 111;
+        /// Processes that ended too many at once to be told one by one; what they used is not in any row.
+        PROCESSES_ENDED_UNSEEN: Integer Delta None = 112;
     }
 }
 
@@ -365,12 +411,254 @@ table! {
         PAGE_FAULTS_MAJOR: Integer Delta None = 28;
         /// Open files; read where it is cheap (Linux 6.2 and later, same user or privileged).
         OPEN_FILES: Integer Gauge None = 29;
-        /// Received from the network; absent unless the BPF sampler runs.
+        /// Received from the network; absent where the kernel does not tell (see `network` in the host's facts).
         NET_RX_BYTES: Integer Delta Bytes = 30;
-        /// Sent to the network; absent unless the BPF sampler runs.
+        /// Sent to the network; absent where the kernel does not tell (see `network` in the host's facts).
         NET_TX_BYTES: Integer Delta Bytes = 31;
         /// Processes this row stands for: 1, 0 for one that ended, or how many are in the `other` row.
         PROCESSES: Integer Gauge None = 32;
+        /// Exit code of a process that ended by itself.
+        EXIT_CODE: Integer Gauge None = 33;
+        /// Signal that ended the process.
+        EXIT_SIGNAL: Integer Gauge None = 34;
+        /// How long a process that ended had lived.
+        LIFETIME_US: Integer Gauge Microseconds = 35;
+    }
+}
+
+table! {
+    /// The network connections that carried most bytes in the interval, and those above a threshold (settings).
+    connection = 7, entity ["protocol", "local_address", "local_port", "remote_address", "remote_port"] {
+        /// `tcp` or `udp`.
+        PROTOCOL: Text Label None = 10;
+        /// Address of this side.
+        LOCAL_ADDRESS: Text Label None = 11;
+        /// Port of this side.
+        LOCAL_PORT: Integer Label None = 12;
+        /// Address of the other side.
+        REMOTE_ADDRESS: Text Label None = 13;
+        /// Port of the other side.
+        REMOTE_PORT: Integer Label None = 14;
+        /// Process id of the owner.
+        PID: Integer Label None = 15;
+        /// Name of the owner.
+        NAME: Text Label None = 16;
+        /// State of a TCP connection: `established`, `close-wait`, …
+        STATE: Text Gauge None = 17;
+        /// Bytes received.
+        RX_BYTES: Integer Delta Bytes = 18;
+        /// Bytes sent; of TCP those that the other side acknowledged.
+        TX_BYTES: Integer Delta Bytes = 19;
+        /// TCP segments sent again.
+        RETRANSMITS: Integer Delta None = 20;
+        /// Smoothed round-trip time of a TCP connection.
+        RTT_US: Integer Gauge Microseconds = 21;
+    }
+}
+
+table! {
+    /// Listening sockets with their owners: all of them when the agent starts and once an hour, one when it
+    /// appears or goes.
+    listener = 8, entity ["protocol", "address", "port"] {
+        /// `tcp` or `udp`.
+        PROTOCOL: Text Label None = 10;
+        /// Address it listens on; `0.0.0.0` and `::` are all.
+        ADDRESS: Text Label None = 11;
+        /// Port it listens on.
+        PORT: Integer Label None = 12;
+        /// Process id of the owner.
+        PID: Integer Label None = 13;
+        /// Name of the owner.
+        NAME: Text Label None = 14;
+        /// 1 while it listens, 0 when it has gone.
+        OPEN: Integer Gauge None = 15;
+    }
+}
+
+table! {
+    /// One row per systemd unit and container that did anything in the interval, each idle one at least once a
+    /// minute. What its processes used, theirs that ended included.
+    cgroup = 9, entity ["cgroup"] {
+        /// Path of the control group.
+        CGROUP: Text Label None = 10;
+        /// Its systemd unit.
+        UNIT: Text Label None = 11;
+        /// Its container id.
+        CONTAINER: Text Label None = 12;
+        /// CPU time in user mode.
+        CPU_USER_US: Integer Delta Microseconds = 13;
+        /// CPU time in the kernel.
+        CPU_SYSTEM_US: Integer Delta Microseconds = 14;
+        /// Time in which it was kept from running by its limit.
+        CPU_THROTTLED_US: Integer Delta Microseconds = 15;
+        /// CPUs it may use at most; absent without a limit.
+        CPU_LIMIT_CORES: Float Gauge None = 16;
+        /// Memory in use, page cache included.
+        MEMORY_BYTES: Integer Gauge Bytes = 17;
+        /// Most memory it may use; absent without a limit.
+        MEMORY_LIMIT_BYTES: Integer Gauge Bytes = 18;
+        /// Anonymous memory in use.
+        MEMORY_ANONYMOUS_BYTES: Integer Gauge Bytes = 19;
+        /// Memory swapped out.
+        SWAP_BYTES: Integer Gauge Bytes = 20;
+        /// Processes the kernel killed in it for want of memory.
+        OOM_KILLS: Integer Delta None = 21;
+        /// Threads and processes in it.
+        TASKS: Integer Gauge None = 22;
+        /// Most threads and processes it may have; absent without a limit.
+        TASKS_LIMIT: Integer Gauge None = 23;
+        /// Read from disk.
+        DISK_READ_BYTES: Integer Delta Bytes = 24;
+        /// Written to disk.
+        DISK_WRITE_BYTES: Integer Delta Bytes = 25;
+        /// Time in which at least one of its tasks waited for a CPU.
+        CPU_PRESSURE_SOME_US: Integer Delta Microseconds = 26;
+        /// Time in which at least one of its tasks waited for memory.
+        MEMORY_PRESSURE_SOME_US: Integer Delta Microseconds = 27;
+        /// Time in which every one of its tasks waited for memory.
+        MEMORY_PRESSURE_FULL_US: Integer Delta Microseconds = 28;
+        /// Time in which at least one of its tasks waited for a disk.
+        IO_PRESSURE_SOME_US: Integer Delta Microseconds = 29;
+        /// Time in which every one of its tasks waited for a disk.
+        IO_PRESSURE_FULL_US: Integer Delta Microseconds = 30;
+    }
+}
+
+table! {
+    /// One row per temperature sensor and fan, every minute and when its level changes.
+    sensor = 10, entity ["sensor"] {
+        /// Chip and label, or zone and type: `coretemp/Core 0`, `thermal_zone0/cpu-thermal`.
+        SENSOR: Text Label None = 10;
+        /// `temperature` or `fan`.
+        KIND: Text Label None = 11;
+        /// Temperature.
+        TEMPERATURE_CELSIUS: Float Gauge Celsius = 12;
+        /// Revolutions per minute of a fan.
+        FAN_RPM: Integer Gauge None = 13;
+        /// `normal`, `note` or `warning` (settings: from 50 and 70 degrees).
+        LEVEL: Text Gauge None = 14;
+    }
+}
+
+table! {
+    /// One row per node of a machine with non-uniform memory, every minute.
+    numa = 11, entity ["node"] {
+        /// Number of the node.
+        NODE: Integer Label None = 10;
+        /// Its memory.
+        MEMORY_TOTAL_BYTES: Integer Gauge Bytes = 11;
+        /// Its memory that nothing uses.
+        MEMORY_FREE_BYTES: Integer Gauge Bytes = 12;
+        /// Pages allocated where they were wanted.
+        HITS: Integer Delta None = 13;
+        /// Pages that were wanted on another node and allocated here.
+        MISSES: Integer Delta None = 14;
+        /// Pages that were wanted here and allocated on another node.
+        FOREIGN: Integer Delta None = 15;
+        /// Huge pages set aside on it.
+        HUGE_PAGES_TOTAL: Integer Gauge None = 16;
+        /// Its huge pages that nothing uses.
+        HUGE_PAGES_FREE: Integer Gauge None = 17;
+    }
+}
+
+table! {
+    /// One row per software RAID array, every minute and when its state changes.
+    raid = 12, entity ["array"] {
+        /// Name of the array: `md0`.
+        ARRAY: Text Label None = 10;
+        /// `raid1`, `raid5`, …
+        LEVEL: Text Label None = 11;
+        /// `active`, `inactive`, `read-only`.
+        STATE: Text Gauge None = 12;
+        /// Disks it is made of.
+        DISKS: Integer Gauge None = 13;
+        /// Disks that work.
+        DISKS_ACTIVE: Integer Gauge None = 14;
+        /// Disks that failed.
+        DISKS_FAILED: Integer Gauge None = 15;
+        /// What is done to it now: `resync`, `recovery`, `check`; absent when nothing.
+        ACTION: Text Gauge None = 16;
+        /// How much of that is done.
+        ACTION_DONE_RATIO: Float Gauge Ratio = 17;
+    }
+}
+
+table! {
+    /// One row per GPU and snapshot, where the driver's library tells.
+    gpu = 13, entity ["gpu"] {
+        /// Number of the device.
+        GPU: Integer Label None = 10;
+        /// What it is.
+        MODEL: Text Label None = 11;
+        /// Share of the time in which it computed.
+        USED_RATIO: Float Gauge Ratio = 12;
+        /// Its memory.
+        MEMORY_TOTAL_BYTES: Integer Gauge Bytes = 13;
+        /// Its memory in use.
+        MEMORY_USED_BYTES: Integer Gauge Bytes = 14;
+        /// Temperature.
+        TEMPERATURE_CELSIUS: Float Gauge Celsius = 15;
+        /// Power it takes.
+        POWER_WATTS: Float Gauge None = 16;
+    }
+}
+
+table! {
+    /// Something that happened on the host: logins, kernel messages, changes.
+    event = 14, entity ["kind"] {
+        /// `login`, `logout`, `oom_kill`, `hung_task`, `agent`, …
+        KIND: Text Label None = 10;
+        /// Whom or what it is about: an account, a process, a device.
+        SUBJECT: Text Label None = 11;
+        /// What happened, for people.
+        TEXT: Text Label None = 12;
+        /// When it happened, as far as is known; else the time of the snapshot.
+        HAPPENED: Integer Label EpochMilliseconds = 13;
+        /// Process id it is about.
+        PID: Integer Label None = 14;
+        /// Account it is about.
+        USER: Text Label None = 15;
+        /// Where a user came from.
+        ADDRESS: Text Label None = 16;
+        /// Terminal of a user.
+        TERMINAL: Text Label None = 17;
+    }
+}
+
+table! {
+    /// One row per run of a script collector.
+    script = 15, entity ["script"] {
+        /// Name of the script in the agent's settings.
+        SCRIPT: Text Label None = 10;
+        /// `ok`, `warning`, `critical`, `unknown`, `failed`, `timeout`, or `not-started`.
+        STATE: Text Gauge None = 11;
+        /// Its exit code.
+        EXIT_CODE: Integer Gauge None = 12;
+        /// How long it ran.
+        DURATION_US: Integer Gauge Microseconds = 13;
+        /// Bytes it printed.
+        OUTPUT_BYTES: Integer Gauge Bytes = 14;
+        /// Its first line, or what went wrong.
+        TEXT: Text Gauge None = 15;
+        /// Readings taken from its output.
+        READINGS: Integer Gauge None = 16;
+    }
+}
+
+table! {
+    /// Readings of script collectors and text files.
+    metric = 16, entity ["name", "labels"] {
+        /// Name of the reading.
+        NAME: Text Label None = 10;
+        /// Its labels as `key="value"` with commas between, sorted by key; empty when there are none.
+        LABELS: Text Label None = 11;
+        /// Its value.
+        VALUE: Float Gauge None = 12;
+        /// Which script or text file it comes from.
+        SOURCE: Text Label None = 13;
+        /// Unit as the source tells it, if it does.
+        UNIT: Text Label None = 14;
     }
 }
 

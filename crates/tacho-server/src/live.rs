@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tacho_model::{Block, HostFacts, HostKey, Snapshot, Table, tables};
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 mod host;
 
@@ -58,12 +59,14 @@ impl Live {
         Self { inner: Arc::new(Inner { now, hosts: RwLock::default(), events }) }
     }
 
-    /// An agent speaks for this host from now on.
-    pub fn connected(&self, key: &HostKey, facts: Arc<HostFacts>) {
+    /// An agent speaks for this host from now on, until the token it gets tells that the host was removed.
+    pub fn connected(&self, key: &HostKey, facts: Arc<HostFacts>) -> CancellationToken {
         let now_ms = (self.inner.now)();
         let host = self.write().insert(key);
         host.connected(facts, now_ms);
+        let removed = host.removed().clone();
         self.send(LiveEventKind::Connected, host);
+        removed
     }
 
     /// Newer facts of a host. Ignored for a host that never connected.
@@ -81,11 +84,12 @@ impl Live {
         }
     }
 
-    /// Forgets a host that was taken out of the inventory. What its agent still sends is ignored.
+    /// Forgets a host that was taken out of the inventory, and has its agent's stream ended.
     pub fn remove(&self, host_id: &str) {
         let removed = self.write().remove(host_id);
         if let Some(host) = removed {
             host.disconnected();
+            host.removed().cancel();
             self.send(LiveEventKind::Removed, host);
         }
     }
@@ -165,7 +169,7 @@ struct Window {
     by_table: [Option<Arc<Snapshot>>; TABLES],
 }
 
-const TABLES: usize = 6;
+const TABLES: usize = 16;
 
 impl Window {
     fn newest(&self) -> Option<&Arc<Snapshot>> {

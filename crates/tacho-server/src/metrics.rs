@@ -29,8 +29,6 @@ impl Deref for Metrics {
 pub struct Counters {
     /// Connections open now, of any kind.
     pub connections: Gauge,
-    /// Connections closed at once because there were too many.
-    pub connections_refused: Counter,
     /// TLS handshakes that did not come to an end.
     pub handshakes_failed: Counter,
     /// Agents' streams open now.
@@ -47,8 +45,6 @@ pub struct Counters {
     pub frames_duplicate: Counter,
     /// Frames that could not be read.
     pub frames_rejected: Counter,
-    /// Frames that came late, from an agent's backlog.
-    pub frames_backfill: Counter,
     /// Size of the frames received, compressed as they came.
     pub frame_bytes: Counter,
     /// Wrong user or password.

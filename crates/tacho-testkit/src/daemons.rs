@@ -129,6 +129,13 @@ impl Server {
         serde_json::from_str(&answer.body).with_context(|| format!("{path}: not JSON"))
     }
 
+    /// DELETE of an API path.
+    pub fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let answer = client::request("DELETE", self.http, path, &self.token)?;
+        ensure!(answer.status == 204, "{path}: status {}: {}", answer.status, answer.body);
+        Ok(())
+    }
+
     /// A metric of the server, summed over its labels.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let answer = get(self.http, "/metrics", &self.token)?;

@@ -7,6 +7,7 @@ import { noteReachable } from './reachable';
 export type ErrorKind =
   | 'invalid'
   | 'unauthorized'
+  | 'forbidden'
   | 'not_found'
   | 'conflict'
   | 'overloaded'
@@ -82,6 +83,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 const KINDS: ReadonlySet<string> = new Set<ErrorKind>([
   'invalid',
   'unauthorized',
+  'forbidden',
   'not_found',
   'conflict',
   'overloaded',
@@ -93,7 +95,7 @@ const KINDS: ReadonlySet<string> = new Set<ErrorKind>([
 const KIND_OF_STATUS: Readonly<Record<number, ErrorKind>> = {
   400: 'invalid',
   401: 'unauthorized',
-  403: 'unauthorized',
+  403: 'forbidden',
   404: 'not_found',
   409: 'conflict',
   429: 'overloaded',

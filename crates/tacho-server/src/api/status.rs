@@ -59,11 +59,6 @@ fn ingest(text: &mut MetricsText, counters: &Counters) {
     let c = counters;
     text.gauge("tacho_connections", "Connections open now, of any kind.", c.connections.get());
     text.counter(
-        "tacho_connections_refused_total",
-        "Connections closed because there were too many.",
-        c.connections_refused.get(),
-    );
-    text.counter(
         "tacho_handshakes_failed_total",
         "TLS handshakes that did not come to an end.",
         c.handshakes_failed.get(),
@@ -91,11 +86,6 @@ fn ingest(text: &mut MetricsText, counters: &Counters) {
         c.frames_duplicate.get(),
     );
     text.counter("tacho_frames_rejected_total", "Frames that could not be read.", c.frames_rejected.get());
-    text.counter(
-        "tacho_frames_backfill_total",
-        "Frames that came late, from a backlog.",
-        c.frames_backfill.get(),
-    );
     text.counter(
         "tacho_frame_bytes_total",
         "Size of the frames received, as they came.",

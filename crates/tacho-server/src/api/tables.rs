@@ -160,6 +160,7 @@ impl ColumnEntry {
             Unit::Seconds => "seconds",
             Unit::Ratio => "ratio",
             Unit::BitsPerSecond => "bits_per_second",
+            Unit::Celsius => "celsius",
         };
         let meaning = match column.meaning {
             Meaning::Gauge => "gauge",

@@ -12,6 +12,7 @@ use tacho_wire::v1::{Acknowledge, Frame, FromAgent, FromServer, Hello, Welcome, 
 use tacho_wire::{decode_blocks, facts_from_wire, ranges_to_wire};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::identities::Identities;
@@ -22,6 +23,8 @@ use super::{Shared, unavailable};
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// A clock that is off by less is left alone: the way of the message is in the difference too.
 const TOLERATED_CLOCK_OFFSET_MS: i64 = 2_000;
+const REMOVED: &str = "this host was removed on the server; to bring it back, join with a new token, \
+                       which `tacho-server token create join` prints";
 
 /// A stream from its opening to its end.
 pub(super) struct Connection {
@@ -39,6 +42,8 @@ struct Welcomed {
     /// Added to the times of frames.
     clock_offset_ms: i64,
     commits: broadcast::Receiver<Arc<Commit>>,
+    /// The host was taken out of the inventory.
+    removed: CancellationToken,
 }
 
 impl Connection {
@@ -97,7 +102,7 @@ impl Connection {
         let facts = Arc::new(hello.facts.map(facts_from_wire).unwrap_or_default());
         tracing::info!(host = %self.agent.host.name, address = %self.address, version = hello.agent_version, "agent connected");
         self.keep_facts(&facts, now_ms).await;
-        self.shared.live.connected(&self.agent.host, facts);
+        let removed = self.shared.live.connected(&self.agent.host, facts);
         let welcome = Welcome {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             host_id: self.agent.host.id.to_string(),
@@ -107,7 +112,7 @@ impl Connection {
         };
         self.send(from_server::Message::Welcome(welcome)).await?;
         let clock_offset_ms = self.clock_offset(now_ms.saturating_sub(hello.wall_clock_ms));
-        Ok(Welcomed { stream, session, identities: Identities::default(), clock_offset_ms, commits })
+        Ok(Welcomed { stream, session, identities: Identities::default(), clock_offset_ms, commits, removed })
     }
 
     fn clock_offset(&self, offset_ms: i64) -> i64 {
@@ -133,6 +138,7 @@ impl Connection {
                 () = welcomed.session.replaced.cancelled() => {
                     return Err(Status::aborted("this agent has connected anew"));
                 }
+                () = welcomed.removed.cancelled() => return Err(Status::permission_denied(REMOVED)),
                 () = self.shared.stop.cancelled() => return Err(Status::unavailable("the server is stopping")),
             }
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, Snapshot, Table, tables};
+use tokio_util::sync::CancellationToken;
 
 use super::Window;
 
@@ -19,6 +20,7 @@ const ENDED: &str = "X";
 /// What is known of one host.
 pub struct LiveHost {
     key: HostKey,
+    removed: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -50,11 +52,16 @@ struct State {
 
 impl LiveHost {
     pub(super) fn new(key: HostKey) -> Self {
-        Self { key, state: Mutex::default() }
+        Self { key, removed: CancellationToken::new(), state: Mutex::default() }
     }
 
     pub fn key(&self) -> &HostKey {
         &self.key
+    }
+
+    /// Cancelled when the host is taken out of the inventory.
+    pub(super) fn removed(&self) -> &CancellationToken {
+        &self.removed
     }
 
     /// The newest facts.

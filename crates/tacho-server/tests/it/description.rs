@@ -101,7 +101,8 @@ async fn tables_are_described_with_derived_columns() {
     let document = server.json("/api/v1/tables").await;
     let tables = document["tables"].as_array().unwrap();
     let names: Vec<_> = tables.iter().map(|table| table["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["host", "cpu", "disk", "filesystem", "interface", "process"]);
+    assert_eq!(names[..6], ["host", "cpu", "disk", "filesystem", "interface", "process"]);
+    assert_eq!(names.len(), tacho_model::tables::ALL.len());
     let column = |table: usize, name: &str| {
         let columns = tables[table]["columns"].as_array().unwrap();
         columns.iter().find(|column| column["name"] == name).unwrap_or_else(|| panic!("no {name}")).clone()

@@ -86,7 +86,7 @@ fn queries(host: &str, from: i64, to: i64) -> Vec<(&'static str, String)> {
     let over = |by: &str| format!("{host}/processes?from={{from}}&to={{to}}&by={by}&group=process&limit=100");
     vec![
         ("host charts (25 columns)", series("host", HOST_COLUMNS)),
-        ("cores", series("cpu", "used_ratio")),
+        ("cores", series("cpu", "cpu_used_ratio")),
         ("disks", series("disk", "busy_ratio,read_bytes_per_second,write_bytes_per_second")),
         ("interfaces", series("interface", "rx_bytes_per_second,tx_bytes_per_second")),
         ("file systems", series("filesystem", "used_ratio")),

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as tests need: one GET, one connection, over plain HTTP/1.1.
+//! As much of an HTTP client as tests need: one request, one connection, over plain HTTP/1.1.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -19,11 +19,16 @@ pub struct Answer {
 
 /// GETs a path with an API token, which may be empty.
 pub fn get(address: SocketAddr, path: &str, token: &str) -> anyhow::Result<Answer> {
+    request("GET", address, path, token)
+}
+
+/// Any request without a body.
+pub(super) fn request(method: &str, address: SocketAddr, path: &str, token: &str) -> anyhow::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     )?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;

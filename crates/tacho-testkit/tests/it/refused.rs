@@ -62,6 +62,27 @@ fn a_second_agent_under_one_identity_is_refused() {
     assert_eq!(agent.stop().unwrap(), 0);
 }
 
+#[test]
+fn a_removed_host_is_told_and_stays_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &[]).unwrap();
+    let mut agent = Agent::start(directory.path(), &server, "gone", &[("interval", "1s")]).unwrap();
+    wait_until("the host is up", || {
+        let hosts = server.get("/api/v1/hosts")?;
+        Ok((hosts["hosts"][0]["state"] == "up").then_some(()))
+    })
+    .unwrap();
+    server.delete("/api/v1/hosts/gone").unwrap();
+    wait_until("the agent is told", || Ok(agent.log().contains("was removed on the server").then_some(())))
+        .unwrap();
+    wait_until("it is not let in again", || {
+        Ok((server.metric("tacho_agent_streams_refused_total")? >= 1.0).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(server.get("/api/v1/hosts").unwrap()["hosts"].as_array().unwrap().len(), 0);
+    assert_eq!(agent.stop().unwrap(), 0);
+}
+
 fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
