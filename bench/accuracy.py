@@ -156,11 +156,11 @@ def report(api, host, start, end, first, second):
         other -= last["memory_slab_reclaimable_bytes"] if column == "cached" else 0
         compare(results, f"host: memory, {column} MB", tacho / 1e6, other / 1e6)
     disks = api.rows(host, "disk", start, end)
-    for disk in sorted({row["disk"] for row in disks} & set(first["disks"])):
+    for disk in sorted({row["device"] for row in disks} & set(first["disks"])):
         before, after = first["disks"][disk], second["disks"][disk]
         if after.write_bytes == before.write_bytes:
             continue
-        ours = [row for row in disks if row["disk"] == disk]
+        ours = [row for row in disks if row["device"] == disk]
         for column, name in [("reads", "read_count"), ("writes", "write_count"),
                              ("read_bytes", "read_bytes"), ("write_bytes", "write_bytes")]:
             compare(results, f"disk {disk}: {column}", total(ours, column), getattr(after, name) - getattr(before, name))

@@ -5,7 +5,7 @@ test('a stranger signs in, and comes to the address that was asked for', async (
   baseURL,
   recorded,
 }) => {
-  // Being told "not signed in" is an error to the browser, whatever the page makes of it.
+  // Being told that a password is wrong is an error to the browser, whatever the page makes of it.
   tolerate(page, /\/api\/v1\/session$/);
   const problems = watch(page, baseURL ?? '');
   await page.goto(`/hosts/${recorded.host}?range=15m`);

@@ -17,6 +17,10 @@ use crate::{History, HistoryError, compact};
 /// How often housekeeping looks whether there is something to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
+/// The first flush after the start comes this soon: agents that held their frames while the server was away
+/// are relieved, and whoever has just installed it sees that it stores.
+const FIRST_FLUSH: Duration = Duration::from_secs(10);
+
 /// How long a file that was replaced stays on disk for readers outside this process.
 const GRACE_MS: i64 = 5 * 60 * 1000;
 
@@ -37,6 +41,7 @@ pub(crate) async fn run(history: &History, stop: CancellationToken) -> Result<()
 
 async fn flush_on_time(history: &History, stop: &CancellationToken) {
     let inner = &history.inner;
+    let mut pause = inner.config.flush_interval.min(FIRST_FLUSH);
     loop {
         // While flushes fail, a full head is no reason to try more often than the interval.
         let failing = inner.last_flush_error().is_some();
@@ -48,9 +53,10 @@ async fn flush_on_time(history: &History, stop: &CancellationToken) {
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = sleep(inner.config.flush_interval) => {}
+            () = sleep(pause) => {}
             () = wanted => {}
         }
+        pause = inner.config.flush_interval;
         // Its failure was logged and counted; the frames are in the head for the next time.
         history.flush().await.ok();
     }

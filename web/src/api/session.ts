@@ -10,8 +10,9 @@ export const sessionKey = ['session'] as const;
 /** Who is signed in; null when nobody is. */
 export async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
   try {
-    return await request<Session>('session', signal ? { signal } : {});
+    return await request<Session | null>('session', signal ? { signal } : {});
   } catch (error) {
+    // A cookie that is no longer valid.
     if (error instanceof ApiError && error.kind === 'unauthorized') return null;
     throw error;
   }

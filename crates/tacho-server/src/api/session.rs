@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use http::header::SET_COOKIE;
+use http::header::{AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tacho_runtime::tls::{fingerprint, random_secret};
@@ -74,14 +74,18 @@ pub(crate) async fn sign_in(
     Ok(([(SET_COOKIE, cookie)], Json(answer)).into_response())
 }
 
-/// Who the cookie or token belongs to.
-#[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SignedIn)))]
+/// Who the cookie or token belongs to; `null` for a caller who shows neither, so that a page can ask.
+#[utoipa::path(get, path = "/api/v1/session", tag = "session", security((), ("token" = []), ("session" = [])),
+    responses((status = 200, body = Option<SignedIn>)))]
 pub(crate) async fn who(
     State(state): State<ApiState>,
     headers: HeaderMap,
-) -> Result<Json<SignedIn>, ApiError> {
+) -> Result<Json<Option<SignedIn>>, ApiError> {
+    if !headers.contains_key(AUTHORIZATION) && Credential::from_headers(&headers).is_none() {
+        return Ok(Json(None));
+    }
     let caller = authenticate(&state, &headers).await?;
-    Ok(Json(SignedIn { user: caller.name, role: caller.role.name() }))
+    Ok(Json(Some(SignedIn { user: caller.name, role: caller.role.name() })))
 }
 
 /// Signs out.

@@ -1,7 +1,7 @@
 //! People: signing in and out, cookies, forged requests, guessed passwords.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tacho_catalog::Role;
 use tacho_server::auth::{INITIAL_PASSWORD_FILE, create_initial_admin};
 
@@ -39,6 +39,16 @@ async fn a_session_begins_and_ends() {
     assert_eq!(who(&server, &cookie).await.status, StatusCode::UNAUTHORIZED);
     let again = server.call(Method::DELETE, "/api/v1/session").cookie(&cookie).send().await;
     assert_eq!(again.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_page_may_ask_who_is_signed_in_before_anybody_is() {
+    let server = Server::empty().await;
+    let nobody = server.call(Method::GET, "/api/v1/session").send().await;
+    assert_eq!((nobody.status, nobody.json()), (StatusCode::OK, Value::Null));
+    let wrong =
+        server.call(Method::GET, "/api/v1/session").header("authorization", "Basic YTpi").send().await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
