@@ -18,7 +18,7 @@ use crate::identity::{IdentityFiles, boot_time_ms};
 use crate::link::Link;
 use crate::queue::Queue;
 use crate::recorder::{Recorder, Stop};
-use crate::sampler::{Sampler, SamplerConfig};
+use crate::sampler::{PartsConfig, Sampler, SamplerConfig};
 
 /// Nothing the agent does at its stop takes long.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -98,6 +98,7 @@ fn recorder(
         idle_process_interval: IDLE_PROCESS_INTERVAL,
         filesystem_interval: FILESYSTEM_INTERVAL,
         boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
+        parts: PartsConfig::default(),
     })?;
     // A name from the configuration stays; otherwise the machine's own is filled in.
     let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });

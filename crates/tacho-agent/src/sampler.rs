@@ -7,15 +7,19 @@
 //! Counters become deltas over the measured time between two calls. The first call has nothing to compare
 //! with and gives states only.
 
+pub mod accounts;
 mod cpu;
 mod delta;
 mod disks;
+mod every;
 mod facts;
 mod filesystems;
 mod interfaces;
 mod load;
+mod logins;
 mod memory;
 mod own;
+mod parts;
 mod patience;
 mod pressure;
 mod processes;
@@ -38,12 +42,14 @@ use interfaces::Interfaces;
 use load::Load;
 use memory::Memory;
 use own::Own;
+use parts::Parts;
 use pressure::Pressures;
 use processes::{Processes, Surroundings};
 use sockets::Sockets;
 use status::Status;
 
 pub use own::AgentCounters;
+pub use parts::PartsConfig;
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -66,6 +72,8 @@ pub struct SamplerConfig {
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
     pub boot_time_ms: i64,
+    /// What the parts beside CPU, memory, disks, network and processes read.
+    pub parts: PartsConfig,
 }
 
 /// Why there can be no sampler.
@@ -106,6 +114,7 @@ pub struct Sampler {
     file_systems: FileSystems,
     processes: Processes,
     own: Own,
+    parts: Parts,
 }
 
 /// One call of [`Sampler::sample`].
@@ -126,7 +135,7 @@ struct Blocks<'s> {
     filesystem: &'s mut Block,
     interface: &'s mut Block,
     process: &'s mut Block,
-    _later: &'s mut [Block],
+    event: &'s mut Block,
 }
 
 impl Sampler {
@@ -151,6 +160,7 @@ impl Sampler {
             file_systems: FileSystems::new(proc_root, config.filesystem_interval),
             processes,
             own: Own::new(proc_root),
+            parts: Parts::new(&config),
             config,
         })
     }
@@ -206,6 +216,7 @@ impl Sampler {
         };
         self.processes.collect(tick, surroundings, &mut out);
         self.own.collect(tick, buffer, host);
+        self.parts.collect(tick, buffer, &mut parts::Output { host, event: blocks.event });
     }
 
     /// What this host is, and what can and can not be read of it. Reads a dozen small files.
@@ -226,14 +237,17 @@ impl Sampler {
             &self.processes.status,
             &self.own.status,
         ];
-        statuses.iter().map(|status| status.tell()).collect()
+        statuses.iter().map(|status| status.tell()).chain(self.parts.statuses()).collect()
     }
 }
 
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
         let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
-        Some(Self { host, cpu, disk, filesystem, interface, process, _later: later })
+        let [_connection, _listener, _cgroup, _sensor, _numa, _raid, _gpu, event, ..] = later else {
+            return None;
+        };
+        Some(Self { host, cpu, disk, filesystem, interface, process, event })
     }
 }
 

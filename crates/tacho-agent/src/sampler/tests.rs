@@ -2,6 +2,7 @@
 
 mod exactness;
 mod host;
+mod logins;
 mod machine;
 mod processes;
 mod real;
