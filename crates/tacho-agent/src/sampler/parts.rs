@@ -23,7 +23,7 @@ use super::{SamplerConfig, Tick};
 const SLOW_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A usual host has some tens of units; one that runs containers some hundreds.
-pub(crate) const DEFAULT_CGROUPS: usize = 200;
+const DEFAULT_CGROUPS: usize = 200;
 
 /// The name under which NVIDIA's driver installs its management library.
 const NVIDIA_LIBRARY: &str = "libnvidia-ml.so.1";
