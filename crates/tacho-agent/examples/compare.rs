@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, IntegerColumn, Table};
 use tacho_proc::{
@@ -51,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         idle_process_interval: Duration::ZERO,
         filesystem_interval: Duration::from_secs(3600),
         boot_time_ms: 0,
+        parts: PartsConfig::default(),
     })?;
     let mut sample = Sample::default();
     let before_first = read_all();

@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
 use tacho_model::tables::host;
 use tacho_proc::thread_cpu_time_us;
 
@@ -63,6 +63,7 @@ fn measure(way: &Way) -> anyhow::Result<()> {
         idle_process_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         filesystem_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         boot_time_ms: 0,
+        parts: PartsConfig::default(),
     })?;
     let mut sample = Sample::default();
     let (mut now_us, mut rows) = (3600 * SECOND_US, 0);

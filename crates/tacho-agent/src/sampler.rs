@@ -7,18 +7,29 @@
 //! Counters become deltas over the measured time between two calls. The first call has nothing to compare
 //! with and gives states only.
 
+pub mod accounts;
+mod arrays;
+mod cgroups;
 mod cpu;
 mod delta;
 mod disks;
+mod every;
 mod facts;
 mod filesystems;
+mod gpus;
 mod interfaces;
+mod kernel;
+mod kernel_log;
 mod load;
+mod logins;
 mod memory;
+mod nodes;
 mod own;
+mod parts;
 mod patience;
 mod pressure;
 mod processes;
+mod sensors;
 mod sockets;
 mod status;
 mod users;
@@ -38,12 +49,16 @@ use interfaces::Interfaces;
 use load::Load;
 use memory::Memory;
 use own::Own;
+use parts::Parts;
 use pressure::Pressures;
 use processes::{Processes, Surroundings};
 use sockets::Sockets;
 use status::Status;
 
+pub use kernel::ReadClock;
 pub use own::AgentCounters;
+pub use parts::PartsConfig;
+pub use sensors::TemperatureLevels;
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -66,6 +81,8 @@ pub struct SamplerConfig {
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
     pub boot_time_ms: i64,
+    /// What the parts beside CPU, memory, disks, network and processes read.
+    pub parts: PartsConfig,
 }
 
 /// Why there can be no sampler.
@@ -106,6 +123,7 @@ pub struct Sampler {
     file_systems: FileSystems,
     processes: Processes,
     own: Own,
+    parts: Parts,
 }
 
 /// One call of [`Sampler::sample`].
@@ -126,7 +144,12 @@ struct Blocks<'s> {
     filesystem: &'s mut Block,
     interface: &'s mut Block,
     process: &'s mut Block,
-    _later: &'s mut [Block],
+    cgroup: &'s mut Block,
+    sensor: &'s mut Block,
+    numa: &'s mut Block,
+    raid: &'s mut Block,
+    gpu: &'s mut Block,
+    event: &'s mut Block,
 }
 
 impl Sampler {
@@ -151,6 +174,7 @@ impl Sampler {
             file_systems: FileSystems::new(proc_root, config.filesystem_interval),
             processes,
             own: Own::new(proc_root),
+            parts: Parts::new(&config),
             config,
         })
     }
@@ -206,6 +230,16 @@ impl Sampler {
         };
         self.processes.collect(tick, surroundings, &mut out);
         self.own.collect(tick, buffer, host);
+        let mut out = parts::Output {
+            host,
+            cgroup: blocks.cgroup,
+            sensor: blocks.sensor,
+            numa: blocks.numa,
+            raid: blocks.raid,
+            gpu: blocks.gpu,
+            event: blocks.event,
+        };
+        self.parts.collect(tick, buffer, &mut out);
     }
 
     /// What this host is, and what can and can not be read of it. Reads a dozen small files.
@@ -226,14 +260,15 @@ impl Sampler {
             &self.processes.status,
             &self.own.status,
         ];
-        statuses.iter().map(|status| status.tell()).collect()
+        statuses.iter().map(|status| status.tell()).chain(self.parts.statuses()).collect()
     }
 }
 
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
         let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
-        Some(Self { host, cpu, disk, filesystem, interface, process, _later: later })
+        let [_connection, _listener, cgroup, sensor, numa, raid, gpu, event, ..] = later else { return None };
+        Some(Self { host, cpu, disk, filesystem, interface, process, cgroup, sensor, numa, raid, gpu, event })
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -108,6 +108,10 @@ fn a_snapshot_of_known_processes_allocates_nothing() {
         // A look at the file systems makes a list of them.
         filesystem_interval: Duration::from_secs(1_000_000),
         boot_time_ms: 0,
+        parts: PartsConfig {
+            slow_interval: Duration::from_secs(1_000_000),
+            ..PartsConfig::below(root.path())
+        },
     })
     .expect("a sampler of the tree");
     let mut sample = Sample::default();

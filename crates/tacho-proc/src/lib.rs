@@ -7,45 +7,68 @@
 
 mod bytes;
 mod cgroup;
+mod cgroup_files;
+mod clock;
 mod diskstats;
 mod error;
 mod file;
+mod kmsg;
 mod listing;
 mod load;
 mod machine;
+mod mdstat;
 mod meminfo;
 mod mounts;
 mod net;
+mod numa;
 mod passwd;
 mod pressure;
 mod process;
+mod rpc;
+mod sensors;
+mod sessions;
 mod stat;
+mod sudoers;
 mod system;
+mod utmp;
 mod vmstat;
 
 pub use bytes::number;
 pub use cgroup::{container_of, parse_cgroup, unit_of};
+pub use cgroup_files::{
+    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cpu_max, parse_group_blkio, parse_group_cpu,
+    parse_group_cpuacct, parse_group_io, parse_group_limit, parse_group_number,
+};
+pub use clock::{ClockState, clock_state};
 pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};
 pub use error::ProcError;
 pub use file::{Buffer, KeptFile, ProcessFiles, read_small};
+pub use kmsg::{KernelEvent, KernelEventKind, KernelMessage, kernel_event, parse_kernel_message, printable};
 pub use listing::{PidDirectory, parse_directory_entries};
 pub use load::{FileHandles, LoadAverage, parse_file_nr, parse_loadavg, parse_uptime};
 pub use machine::{OsRelease, Virtualization, parse_cpu_model, parse_os_release, virtualization};
+pub use mdstat::{RaidArray, parse_mdstat};
 pub use meminfo::{Meminfo, parse_meminfo};
 pub use mounts::{Mount, data_mounts, parse_mountinfo};
 pub use net::{
     InterfaceStat, Protocols, SocketCounts, SocketDiag, TcpStates, parse_net_dev, parse_snmp,
     parse_socket_dump, parse_sockstat, parse_tcp_table,
 };
-pub use passwd::{PasswdEntry, parse_passwd};
+pub use numa::{NodeMemory, NodePages, parse_node_memory, parse_node_pages};
+pub use passwd::{GroupEntry, PasswdEntry, parse_group, parse_passwd, parse_uid_min};
 pub use pressure::{Pressure, parse_pressure};
 pub use process::{
     Comm, ProcessIo, ProcessStat, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
     split_arguments,
 };
+pub use rpc::{RpcCalls, parse_rpc};
+pub use sensors::{parse_millidegrees, sensor_number};
+pub use sessions::{Session, parse_session};
 pub use stat::{CpuTimes, SystemStat, parse_stat};
+pub use sudoers::{Include, Sudoers, parse_sudoers};
 pub use system::{
     FileSystemUsage, addresses, clock_ticks_per_second, effective_user_id, is_procfs, machine_name,
     page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
 };
+pub use utmp::{LoginKind, LoginLayout, LoginRecord, parse_lastlog, parse_logins};
 pub use vmstat::{Vmstat, parse_vmstat};

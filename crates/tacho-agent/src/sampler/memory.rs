@@ -9,12 +9,18 @@ use tacho_proc::{Buffer, KeptFile, Meminfo, Vmstat, page_size, parse_meminfo, pa
 use super::delta::grown;
 use super::status::Status;
 
+/// Parts of the value before and of the current one in the moving average.
+const PREVIOUS_WEIGHT: f64 = 0.3;
+const CURRENT_WEIGHT: f64 = 0.7;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     meminfo: KeptFile,
     vmstat: KeptFile,
     page_bytes: u64,
     before: Vmstat,
+    /// Moving average of the share of memory in use.
+    used_average: Option<f64>,
     pub(super) status: Status,
 }
 
@@ -25,6 +31,7 @@ impl Memory {
             vmstat: KeptFile::new(proc_root, "vmstat"),
             page_bytes: page_size(),
             before: Vmstat::default(),
+            used_average: None,
             status: Status::new("memory"),
         }
     }
@@ -45,8 +52,24 @@ impl Memory {
         for (column, value) in columns(&meminfo) {
             host.optional(column, value);
         }
+        if let Some(used) = used_ratio(&meminfo) {
+            let average = moving_average(self.used_average, used);
+            self.used_average = Some(average);
+            host.float(host::MEMORY_USED_AVERAGE_RATIO, average);
+        }
         meminfo.swap_used()
     }
+}
+
+/// Share of memory that new work can not have.
+fn used_ratio(meminfo: &Meminfo) -> Option<f64> {
+    let (total, available) = (meminfo.total?, meminfo.available_or_estimate()?);
+    (total > 0).then(|| total.saturating_sub(available) as f64 / total as f64)
+}
+
+/// The first value is its own average.
+fn moving_average(previous: Option<f64>, current: f64) -> f64 {
+    previous.map_or(current, |previous| PREVIOUS_WEIGHT * previous + CURRENT_WEIGHT * current)
 }
 
 fn columns(meminfo: &Meminfo) -> [(IntegerColumn, Option<u64>); 24] {

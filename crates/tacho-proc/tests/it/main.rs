@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
 mod fixtures;
+mod kernel_log;
 mod properties;

@@ -33,6 +33,38 @@ fn parse_all(bytes: &[u8]) {
     let _ = (unit_of(&cgroup), container_of(&cgroup));
     parse_cpu_model(bytes);
     parse_os_release(&String::from_utf8_lossy(bytes));
+    parse_host_files(bytes);
+}
+
+/// Logins, accounts, sensors, arrays, control groups and the kernel's log.
+fn parse_host_files(bytes: &[u8]) {
+    for layout in [LoginLayout::Compact, LoginLayout::Wide] {
+        parse_logins(bytes, layout).for_each(drop);
+        parse_lastlog(bytes, layout);
+    }
+    parse_session(bytes);
+    parse_group(bytes).flat_map(|group| group.members()).for_each(drop);
+    parse_uid_min(bytes);
+    parse_sudoers(&String::from_utf8_lossy(bytes));
+    let _ = (parse_node_memory(bytes), parse_node_pages(bytes), parse_rpc(bytes));
+    for array in parse_mdstat(bytes) {
+        assert!(array.action_done.is_none_or(|done| (0.0..=1.0).contains(&done)));
+    }
+    let _ = (parse_millidegrees(bytes), sensor_number(bytes, b"temp"));
+    let _ = (parse_group_cpu(bytes), parse_group_cpuacct(bytes, 100), parse_group_limit(bytes));
+    let _ = (parse_cpu_max(bytes), group_value(bytes, b"anon"));
+    let _ = (parse_group_io(bytes), parse_group_blkio(bytes));
+    if let Some(message) = parse_kernel_message(bytes) {
+        check_event(message.text);
+    }
+    check_event(bytes);
+}
+
+fn check_event(text: &[u8]) {
+    if let Some(event) = kernel_event(text) {
+        assert!(event.text.len() <= 500 && event.subject.len() <= 64);
+        assert!(!event.text.chars().any(char::is_control), "{:?}", event.text);
+    }
 }
 
 fn recorded() -> Vec<Vec<u8>> {
@@ -56,12 +88,25 @@ fn recorded() -> Vec<Vec<u8>> {
         "101/cgroup",
         "101/cmdline",
     ];
-    names.iter().map(|name| std::fs::read(root.join(name)).expect("a recorded file")).collect()
+    let mut files: Vec<_> =
+        names.iter().map(|name| std::fs::read(root.join(name)).expect("a recorded file")).collect();
+    files.extend(WRITTEN.iter().map(|text| text.as_bytes().to_vec()));
+    files
 }
+
+/// Small files of kinds that the recorded machine does not have.
+const WRITTEN: [&str; 6] = [
+    "md0 : active raid1 sdb1[1] sda1[0](F)\n      1 blocks [2/1] [_U]\n      [=>..] recovery = 12.6% (1/2)\n",
+    "Defaults x\nUser_Alias A = ann, B : B = A\nA ALL = (root, \\\n op) ALL\n@includedir /etc/sudoers.d\n",
+    "4,1,2,-;Memory cgroup out of memory: Killed process 812 (a) b) total-vm:8kB, anon-rss:7kB\n SUBSYSTEM=x\n",
+    "INFO: task kworker/0:1:12 blocked for more than 120 seconds. EXT4-fs error (device sda1): x I/O error, dev a, b",
+    "8:0 rbytes=4096 wbytes=18446744073709551615 rios=1\n8:1 rbytes=18446744073709551615\n",
+    "USER=ann\nCLASS=user\nTTY=pts/0\nREALTIME=1\n",
+];
 
 proptest! {
     #[test]
-    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..1200)) {
         parse_all(&bytes);
     }
 

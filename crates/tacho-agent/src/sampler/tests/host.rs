@@ -119,6 +119,27 @@ fn counters_become_deltas() {
 }
 
 #[test]
+fn the_moving_average_of_memory_in_use() {
+    let mut machine = recorded();
+    let put = |machine: &Machine, available: u64| {
+        machine.write("proc/meminfo", &format!("MemTotal: 1000 kB\nMemAvailable: {available} kB\n"));
+    };
+    let average = |machine: &mut Machine| {
+        machine.tick();
+        machine.block(&host::TABLE).float(host::MEMORY_USED_AVERAGE_RATIO, 0)
+    };
+    put(&machine, 600);
+    assert_eq!(average(&mut machine), Some(0.4), "the first is its own average");
+    put(&machine, 500);
+    assert_eq!(average(&mut machine), Some(0.3 * 0.4 + 0.7 * 0.5));
+    machine.write("proc/meminfo", "MemTotal: 1000 kB\n");
+    assert_eq!(average(&mut machine), None);
+    put(&machine, 500);
+    let after = 0.3 * (0.3 * 0.4 + 0.7 * 0.5) + 0.7 * 0.5;
+    assert_eq!(average(&mut machine), Some(after), "a gap is skipped");
+}
+
+#[test]
 fn a_counter_that_goes_back_is_absent_once() {
     let mut machine = recorded();
     machine.tick();
@@ -173,5 +194,5 @@ fn facts() {
     assert_eq!((facts.cpu_model.as_str(), facts.cpu_cores), ("AMD EPYC", 2));
     assert_eq!((facts.memory_bytes, facts.boot_time_ms), (24_684_092 << 10, super::machine::BOOT_TIME_MS));
     assert_eq!((facts.virtualization.as_str(), facts.sampler.as_str()), ("vm", "proc"));
-    assert_eq!(facts.collectors.len(), 10);
+    assert_eq!(facts.collectors.len(), 18);
 }

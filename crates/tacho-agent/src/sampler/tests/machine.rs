@@ -9,7 +9,7 @@ use tacho_model::tables::{host, process};
 use tacho_model::{Block, Meaning, ProcessIdentity, Table};
 use tempfile::TempDir;
 
-use crate::sampler::{Sample, Sampler, SamplerConfig};
+use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
 
 /// Microseconds and start-time ticks of the kernel.
 pub(super) const TICK_US: i64 = 10_000;
@@ -89,6 +89,7 @@ impl Machine {
             idle_process_interval: Duration::from_secs(60),
             filesystem_interval: Duration::from_secs(60),
             boot_time_ms: BOOT_TIME_MS,
+            parts: PartsConfig::below(root.path()),
         };
         std::fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").unwrap();
         let sampler = Sampler::new(config).unwrap();
@@ -110,9 +111,13 @@ impl Machine {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) {
+        self.write_bytes(name, text.as_bytes());
+    }
+
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
 
     /// Writes the files of a process.
@@ -154,6 +159,13 @@ impl Machine {
         self.now_s += INTERVAL_S;
         self.check_identities();
         self.check_sums();
+    }
+
+    /// What a collector says is absent.
+    pub(super) fn absent(&mut self, collector: &str) -> Vec<String> {
+        let facts = self.sampler.facts();
+        let status = facts.collectors.into_iter().find(|status| status.name == collector);
+        status.unwrap().absent
     }
 
     pub(super) fn sampler(&mut self) -> &mut Sampler {

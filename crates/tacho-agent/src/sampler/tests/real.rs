@@ -6,7 +6,7 @@ use std::time::Duration;
 use tacho_model::tables::{host, process};
 use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
-use crate::sampler::{Sample, Sampler, SamplerConfig};
+use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
 
 fn sampler() -> Sampler {
     Sampler::new(SamplerConfig {
@@ -17,6 +17,7 @@ fn sampler() -> Sampler {
         idle_process_interval: Duration::from_secs(60),
         filesystem_interval: Duration::from_secs(60),
         boot_time_ms: 0,
+        parts: PartsConfig::default(),
     })
     .unwrap()
 }
