@@ -16,6 +16,7 @@ mod machine;
 mod meminfo;
 mod mounts;
 mod net;
+mod open_files;
 mod passwd;
 mod pressure;
 mod process;
@@ -34,9 +35,11 @@ pub use machine::{OsRelease, Virtualization, parse_cpu_model, parse_os_release, 
 pub use meminfo::{Meminfo, parse_meminfo};
 pub use mounts::{Mount, data_mounts, parse_mountinfo};
 pub use net::{
-    InterfaceStat, Protocols, SocketCounts, SocketDiag, TcpStates, parse_net_dev, parse_snmp,
-    parse_socket_dump, parse_sockstat, parse_tcp_table,
+    DumpPiece, InterfaceStat, Protocols, SocketCounts, SocketDiag, SocketRecord, TableSocket, TcpCounters,
+    TcpStates, parse_dump, parse_net_dev, parse_snmp, parse_socket, parse_socket_table, parse_sockstat,
+    parse_tcp_table, tcp_state_name,
 };
+pub use open_files::{OpenFiles, parse_socket_link};
 pub use passwd::{PasswdEntry, parse_passwd};
 pub use pressure::{Pressure, parse_pressure};
 pub use process::{
