@@ -49,6 +49,8 @@ fn main() -> anyhow::Result<()> {
         etc_root: PathBuf::from("/etc"),
         process_rows: 100_000,
         idle_process_interval: Duration::ZERO,
+        connection_rows: 20,
+        connection_threshold: 0,
         filesystem_interval: Duration::from_secs(3600),
         boot_time_ms: 0,
     })?;

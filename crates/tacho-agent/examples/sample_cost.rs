@@ -61,6 +61,8 @@ fn measure(way: &Way) -> anyhow::Result<()> {
         process_rows: 500,
         // Thirty seconds of steps would else give every process a row in every other snapshot.
         idle_process_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
+        connection_rows: 20,
+        connection_threshold: 0,
         filesystem_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         boot_time_ms: 0,
     })?;

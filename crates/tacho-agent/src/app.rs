@@ -96,6 +96,8 @@ fn recorder(
         etc_root: Path::new("/etc").to_owned(),
         process_rows: config.process_rows,
         idle_process_interval: IDLE_PROCESS_INTERVAL,
+        connection_rows: config.connection_rows,
+        connection_threshold: config.connection_threshold,
         filesystem_interval: FILESYSTEM_INTERVAL,
         boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
     })?;

@@ -13,6 +13,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// A busy machine has some tens of processes at work in any 5 seconds; what is above goes into `other`.
 const DEFAULT_PROCESS_ROWS: u64 = 500;
+/// Those that fill a link are few; a row takes some 40 bytes packed.
+const DEFAULT_CONNECTION_ROWS: u64 = 20;
 /// Half an hour of a usual host at 5 s.
 const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
 
@@ -29,6 +31,10 @@ pub struct Config {
     pub host_name: String,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
+    /// Most rows of connections in a snapshot; 0: none.
+    pub connection_rows: usize,
+    /// Bytes per second from which a connection has a row in any case; 0: from none.
+    pub connection_threshold: u64,
     /// Most memory for frames that the server has not acknowledged.
     pub queue_bytes: usize,
     pub log_level: String,
@@ -44,6 +50,8 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
         host_name: reader.text("host_name", ""),
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
+        connection_rows: reader.integer("connections", DEFAULT_CONNECTION_ROWS, 0..=1000) as usize,
+        connection_threshold: reader.bytes("connections_threshold", 0, 0..=1 << 40),
         queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {

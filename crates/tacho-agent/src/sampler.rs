@@ -7,6 +7,7 @@
 //! Counters become deltas over the measured time between two calls. The first call has nothing to compare
 //! with and gives states only.
 
+mod connections;
 mod cpu;
 mod delta;
 mod disks;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use tacho_model::{Block, CollectorStatus, HostFacts, ProcessIdentity, tables};
 use tacho_proc::Buffer;
 
+use connections::Connections;
 use cpu::Cpu;
 use disks::Disks;
 use filesystems::FileSystems;
@@ -62,6 +64,10 @@ pub struct SamplerConfig {
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
     pub idle_process_interval: Duration,
+    /// Most rows of connections in a snapshot, those that carried most.
+    pub connection_rows: usize,
+    /// Bytes per second from which a connection has a row in any case; 0: from none.
+    pub connection_threshold: u64,
     /// How often file systems are looked at.
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
@@ -105,6 +111,7 @@ pub struct Sampler {
     sockets: Sockets,
     file_systems: FileSystems,
     processes: Processes,
+    connections: Connections,
     own: Own,
 }
 
@@ -126,6 +133,8 @@ struct Blocks<'s> {
     filesystem: &'s mut Block,
     interface: &'s mut Block,
     process: &'s mut Block,
+    connection: &'s mut Block,
+    listener: &'s mut Block,
     _later: &'s mut [Block],
 }
 
@@ -150,6 +159,7 @@ impl Sampler {
             sockets: Sockets::new(proc_root),
             file_systems: FileSystems::new(proc_root, config.filesystem_interval),
             processes,
+            connections: Connections::new(&config),
             own: Own::new(proc_root),
             config,
         })
@@ -196,7 +206,9 @@ impl Sampler {
         self.sockets.collect(tick, buffer, host);
         self.file_systems.collect(tick, buffer, blocks.filesystem);
         let comings_and_goings = self.cpu.forks().zip(threads);
-        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings };
+        self.connections.look(tick, self.processes.wants_network(), buffer);
+        let network = self.connections.process_bytes();
+        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings, network };
         let mut out = processes::Output {
             host,
             block: blocks.process,
@@ -205,6 +217,7 @@ impl Sampler {
             retired: &mut sample.retired,
         };
         self.processes.collect(tick, surroundings, &mut out);
+        self.connections.write(tick, &self.processes, blocks.connection, blocks.listener);
         self.own.collect(tick, buffer, host);
     }
 
@@ -214,7 +227,7 @@ impl Sampler {
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {
-        let statuses: [&Status; 10] = [
+        let statuses: [&Status; 11] = [
             &self.cpu.status,
             &self.memory.status,
             &self.load.status,
@@ -224,6 +237,7 @@ impl Sampler {
             &self.sockets.status,
             &self.file_systems.status,
             &self.processes.status,
+            &self.connections.status,
             &self.own.status,
         ];
         statuses.iter().map(|status| status.tell()).collect()
@@ -232,8 +246,11 @@ impl Sampler {
 
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
-        let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
-        Some(Self { host, cpu, disk, filesystem, interface, process, _later: later })
+        let [host, cpu, disk, filesystem, interface, process, connection, listener, later @ ..] = blocks
+        else {
+            return None;
+        };
+        Some(Self { host, cpu, disk, filesystem, interface, process, connection, listener, _later: later })
     }
 }
 

@@ -75,9 +75,10 @@ impl Netlink {
         buffer: &mut Vec<u8>,
         mut visit: impl FnMut(&[u8]) -> bool,
     ) -> io::Result<bool> {
-        buffer.resize(ANSWER_BYTES, 0);
         self.sequence = self.sequence.wrapping_add(1);
-        send(self.socket.as_raw_fd(), &message(kind, self.sequence, request))?;
+        write_message(buffer, kind, self.sequence, request);
+        send(self.socket.as_raw_fd(), buffer)?;
+        buffer.resize(ANSWER_BYTES, 0);
         let (mut is_complete, mut goes_on) = (true, true);
         while goes_on {
             let length = receive(self.socket.as_raw_fd(), buffer)?;
@@ -95,16 +96,16 @@ impl Netlink {
     }
 }
 
-fn message(kind: u16, sequence: u32, request: &[u8]) -> Vec<u8> {
+/// Puts a message in place of what `message` held.
+fn write_message(message: &mut Vec<u8>, kind: u16, sequence: u32, request: &[u8]) {
     let length = (HEADER_BYTES + request.len()) as u32;
-    let mut message = Vec::with_capacity(HEADER_BYTES + request.len());
+    message.clear();
     message.extend(length.to_ne_bytes());
     message.extend(kind.to_ne_bytes());
     message.extend(REQUEST_DUMP.to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
     message.extend([0; 4]);
     message.extend(request);
-    message
 }
 
 /// Visits the bodies of the messages of `kind` in one piece of the answer to request `sequence`. Fails when the
@@ -183,7 +184,8 @@ mod tests {
     const KIND: u16 = 18;
 
     fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
-        let mut message = super::message(kind, sequence, body);
+        let mut message = Vec::new();
+        write_message(&mut message, kind, sequence, body);
         message[6..8].copy_from_slice(&flags.to_ne_bytes());
         message.resize(message.len().next_multiple_of(4), 0);
         message

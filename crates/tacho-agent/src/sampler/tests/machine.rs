@@ -87,6 +87,8 @@ impl Machine {
             etc_root: root.path().join("etc"),
             process_rows,
             idle_process_interval: Duration::from_secs(60),
+            connection_rows: 20,
+            connection_threshold: 0,
             filesystem_interval: Duration::from_secs(60),
             boot_time_ms: BOOT_TIME_MS,
         };

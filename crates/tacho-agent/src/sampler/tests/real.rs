@@ -15,6 +15,8 @@ fn sampler() -> Sampler {
         etc_root: PathBuf::from("/etc"),
         process_rows: 100_000,
         idle_process_interval: Duration::from_secs(60),
+        connection_rows: 20,
+        connection_threshold: 0,
         filesystem_interval: Duration::from_secs(60),
         boot_time_ms: 0,
     })
