@@ -27,7 +27,7 @@ use listeners::Listeners;
 use owners::{Owners, Wanted};
 use source::{Scope, Source};
 use top::{Candidate, Top};
-use tracker::Tracker;
+use tracker::{Tracked, Tracker};
 
 pub(super) use owners::Owner;
 pub(super) use tracker::Traffic;
@@ -35,9 +35,12 @@ pub(super) use tracker::Traffic;
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;
 
-/// Links to open files read per second at most, and in the first snapshot, which finds no owner known.
+/// Links to open files read per second at most, and in one snapshot.
 const LINKS_PER_SECOND: u64 = 400;
-const FIRST_LINKS: u64 = 20_000;
+const MOST_LINKS: u64 = 4000;
+
+/// With more sockets than this at the start, owners are looked for as their connections carry something.
+const MOST_AT_FIRST: usize = 20_000;
 
 /// Why owners are absent.
 const OWNERS_DENIED: &str =
@@ -194,16 +197,15 @@ impl Connections {
             let unowned = tracked.filter(|tracked| tracked.owner.is_none() && tracked.inode != 0);
             wanted.extend(unowned.map(|tracked| (tracked.inode, None)));
         }
-        if for_processes {
+        // The first search goes through all processes in any case.
+        let wants_all = self.interval_us.is_none() && tracker.len() <= MOST_AT_FIRST;
+        if for_processes || wants_all {
             let unowned = tracker.iter_mut().filter(|tracked| tracked.owner.is_none() && tracked.inode != 0);
-            let unclaimed = unowned.filter(|tracked| tracked.unclaimed != Traffic::default());
-            wanted.extend(unclaimed.map(|tracked| (tracked.inode, None)));
+            let matters = |tracked: &&mut Tracked| wants_all || tracked.unclaimed != Traffic::default();
+            wanted.extend(unowned.filter(matters).map(|tracked| (tracked.inode, None)));
         }
-        let links = match tick.interval_us {
-            Some(interval_us) => interval_us.saturating_mul(LINKS_PER_SECOND) / 1_000_000,
-            None => FIRST_LINKS,
-        };
-        owners.search(tick.now_us, links.clamp(LINKS_PER_SECOND, FIRST_LINKS), wanted);
+        let links = tick.interval_us.unwrap_or(0).saturating_mul(LINKS_PER_SECOND) / 1_000_000;
+        owners.search(tick.now_us, links.clamp(LINKS_PER_SECOND, MOST_LINKS), wanted);
         let owner_of = |inode: u64| wanted.get(&inode).copied().flatten();
         listeners.set_owners(owner_of);
         if wanted.values().any(Option::is_some) {
