@@ -7,11 +7,10 @@
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, IntegerColumn, Table};
 use tacho_proc::{
@@ -44,14 +43,10 @@ fn main() -> anyhow::Result<()> {
         None => 10,
     };
     let mut sampler = Sampler::new(SamplerConfig {
-        proc_root: PathBuf::from("/proc"),
-        sys_root: PathBuf::from("/sys"),
-        etc_root: PathBuf::from("/etc"),
         process_rows: 100_000,
         idle_process_interval: Duration::ZERO,
         filesystem_interval: Duration::from_secs(3600),
-        boot_time_ms: 0,
-        parts: PartsConfig::default(),
+        ..SamplerConfig::default()
     })?;
     let mut sample = Sample::default();
     let before_first = read_all();

@@ -6,12 +6,11 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 
-use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
 use tacho_model::tables::host;
 use tacho_proc::thread_cpu_time_us;
 
@@ -55,15 +54,10 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(way: &Way) -> anyhow::Result<()> {
     let mut sampler = Sampler::new(SamplerConfig {
-        proc_root: PathBuf::from("/proc"),
-        sys_root: PathBuf::from("/sys"),
-        etc_root: PathBuf::from("/etc"),
-        process_rows: 500,
         // Thirty seconds of steps would else give every process a row in every other snapshot.
         idle_process_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         filesystem_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
-        boot_time_ms: 0,
-        parts: PartsConfig::default(),
+        ..SamplerConfig::default()
     })?;
     let mut sample = Sample::default();
     let (mut now_us, mut rows) = (3600 * SECOND_US, 0);

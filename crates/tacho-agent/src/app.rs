@@ -1,6 +1,5 @@
 //! Puts the agent together and runs it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +21,6 @@ use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
 
 /// Nothing the agent does at its stop takes long.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-const IDLE_PROCESS_INTERVAL: Duration = Duration::from_secs(60);
-const FILESYSTEM_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs the agent until it is told to stop.
 pub fn run(config: Config) -> anyhow::Result<()> {
@@ -91,14 +88,12 @@ fn recorder(
     let wall_ms = clock::wall_ms();
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut sampler = Sampler::new(SamplerConfig {
-        proc_root: Path::new("/proc").to_owned(),
-        sys_root: Path::new("/sys").to_owned(),
-        etc_root: Path::new("/etc").to_owned(),
         process_rows: config.process_rows,
-        idle_process_interval: IDLE_PROCESS_INTERVAL,
-        filesystem_interval: FILESYSTEM_INTERVAL,
+        connection_rows: config.connection_rows,
+        connection_threshold: config.connection_threshold,
         boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
         parts: parts(config),
+        ..SamplerConfig::default()
     })?;
     // A name from the configuration stays; otherwise the machine's own is filled in.
     let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });

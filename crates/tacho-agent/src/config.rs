@@ -18,6 +18,8 @@ const DEFAULT_TEMPERATURE_NOTE: u64 = 50;
 const DEFAULT_TEMPERATURE_WARNING: u64 = 70;
 /// A usual host has some tens of units; one that runs containers some hundreds.
 const DEFAULT_CGROUPS: usize = 200;
+/// Those that fill a link are few; a row takes some 40 bytes packed.
+const DEFAULT_CONNECTION_ROWS: u64 = 20;
 /// Half an hour of a usual host at 5 s.
 const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
 
@@ -39,6 +41,10 @@ pub struct Config {
     pub temperature_warning: u64,
     /// Most control groups that are read.
     pub cgroups: usize,
+    /// Most rows of connections in a snapshot; 0: none.
+    pub connection_rows: usize,
+    /// Bytes per second from which a connection has a row in any case; 0: from none.
+    pub connection_threshold: u64,
     /// Most memory for frames that the server has not acknowledged.
     pub queue_bytes: usize,
     pub log_level: String,
@@ -57,6 +63,8 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         temperature_note: reader.integer("temperature_note", DEFAULT_TEMPERATURE_NOTE, 0..=200),
         temperature_warning: reader.integer("temperature_warning", DEFAULT_TEMPERATURE_WARNING, 0..=200),
         cgroups: reader.integer("cgroups", DEFAULT_CGROUPS as u64, 0..=5000) as usize,
+        connection_rows: reader.integer("connections", DEFAULT_CONNECTION_ROWS, 0..=1000) as usize,
+        connection_threshold: reader.bytes("connections_threshold", 0, 0..=1 << 40),
         queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {

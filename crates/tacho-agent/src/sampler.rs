@@ -10,6 +10,7 @@
 pub mod accounts;
 mod arrays;
 mod cgroups;
+mod connections;
 mod cpu;
 mod delta;
 mod disks;
@@ -35,13 +36,14 @@ mod status;
 mod users;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tacho_model::{Block, CollectorStatus, HostFacts, ProcessIdentity, tables};
 use tacho_proc::Buffer;
 
+use connections::Connections;
 use cpu::Cpu;
 use disks::Disks;
 use filesystems::FileSystems;
@@ -64,7 +66,7 @@ pub use sensors::TemperatureLevels;
 /// rest of the agent.
 const OPEN_FILES_WANTED: u64 = 8192;
 
-/// Where to read, and how much to tell.
+/// Where to read, and how much to tell. The default is this machine.
 #[derive(Debug, Clone)]
 pub struct SamplerConfig {
     /// `/proc`, or a tree like it.
@@ -77,12 +79,41 @@ pub struct SamplerConfig {
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
     pub idle_process_interval: Duration,
+    /// Most rows of connections in a snapshot, those that carried most.
+    pub connection_rows: usize,
+    /// Bytes per second from which a connection has a row in any case; 0: from none.
+    pub connection_threshold: u64,
     /// How often file systems are looked at.
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
     pub boot_time_ms: i64,
     /// What the parts beside CPU, memory, disks, network and processes read.
     pub parts: PartsConfig,
+}
+
+impl Default for SamplerConfig {
+    /// This machine.
+    fn default() -> Self {
+        Self { parts: PartsConfig::default(), ..Self::below(Path::new("/")) }
+    }
+}
+
+impl SamplerConfig {
+    /// Reads below `root`, a tree that stands for a machine.
+    pub fn below(root: &Path) -> Self {
+        Self {
+            proc_root: root.join("proc"),
+            sys_root: root.join("sys"),
+            etc_root: root.join("etc"),
+            process_rows: 500,
+            idle_process_interval: Duration::from_secs(60),
+            connection_rows: 20,
+            connection_threshold: 0,
+            filesystem_interval: Duration::from_secs(60),
+            boot_time_ms: 0,
+            parts: PartsConfig::below(root),
+        }
+    }
 }
 
 /// Why there can be no sampler.
@@ -122,6 +153,7 @@ pub struct Sampler {
     sockets: Sockets,
     file_systems: FileSystems,
     processes: Processes,
+    connections: Connections,
     own: Own,
     parts: Parts,
 }
@@ -150,6 +182,8 @@ struct Blocks<'s> {
     raid: &'s mut Block,
     gpu: &'s mut Block,
     event: &'s mut Block,
+    connection: &'s mut Block,
+    listener: &'s mut Block,
 }
 
 impl Sampler {
@@ -173,6 +207,7 @@ impl Sampler {
             sockets: Sockets::new(proc_root),
             file_systems: FileSystems::new(proc_root, config.filesystem_interval),
             processes,
+            connections: Connections::new(&config),
             own: Own::new(proc_root),
             parts: Parts::new(&config),
             config,
@@ -220,7 +255,9 @@ impl Sampler {
         self.sockets.collect(tick, buffer, host);
         self.file_systems.collect(tick, buffer, blocks.filesystem);
         let comings_and_goings = self.cpu.forks().zip(threads);
-        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings };
+        self.connections.look(tick, self.processes.wants_network(), buffer);
+        let network = self.connections.process_bytes();
+        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings, network };
         let mut out = processes::Output {
             host,
             block: blocks.process,
@@ -229,6 +266,7 @@ impl Sampler {
             retired: &mut sample.retired,
         };
         self.processes.collect(tick, surroundings, &mut out);
+        self.connections.write(tick, &self.processes, blocks.connection, blocks.listener);
         self.own.collect(tick, buffer, host);
         let mut out = parts::Output {
             host,
@@ -248,7 +286,7 @@ impl Sampler {
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {
-        let statuses: [&Status; 10] = [
+        let statuses: [&Status; 11] = [
             &self.cpu.status,
             &self.memory.status,
             &self.load.status,
@@ -258,6 +296,7 @@ impl Sampler {
             &self.sockets.status,
             &self.file_systems.status,
             &self.processes.status,
+            &self.connections.status,
             &self.own.status,
         ];
         statuses.iter().map(|status| status.tell()).chain(self.parts.statuses()).collect()
@@ -266,9 +305,27 @@ impl Sampler {
 
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
-        let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
-        let [_connection, _listener, cgroup, sensor, numa, raid, gpu, event, ..] = later else { return None };
-        Some(Self { host, cpu, disk, filesystem, interface, process, cgroup, sensor, numa, raid, gpu, event })
+        let [host, cpu, disk, filesystem, interface, process, connection, listener, later @ ..] = blocks
+        else {
+            return None;
+        };
+        let [cgroup, sensor, numa, raid, gpu, event, ..] = later else { return None };
+        Some(Self {
+            host,
+            cpu,
+            disk,
+            filesystem,
+            interface,
+            process,
+            connection,
+            listener,
+            cgroup,
+            sensor,
+            numa,
+            raid,
+            gpu,
+            event,
+        })
     }
 }
 

@@ -94,24 +94,33 @@ fn write_processes(root: &Path, round: u32) {
     }
 }
 
+/// The recorded listeners are the first process's; a search for who holds them would make lists.
+fn hold_listeners(root: &Path) {
+    let files = root.join("1/fd");
+    std::fs::create_dir(&files).expect("a directory in the tree");
+    for inode in [1161, 29366] {
+        let link = files.join(inode.to_string());
+        std::os::unix::fs::symlink(format!("socket:[{inode}]"), link).expect("a link in the tree");
+    }
+}
+
 #[test]
 fn a_snapshot_of_known_processes_allocates_nothing() {
     let root = tempfile::tempdir().expect("a temporary directory");
     copy_fixtures(root.path());
     write_processes(root.path(), 0);
+    hold_listeners(root.path());
     let mut sampler = Sampler::new(SamplerConfig {
         proc_root: root.path().to_owned(),
         sys_root: PathBuf::from("/does/not/exist"),
         etc_root: PathBuf::from("/does/not/exist"),
-        process_rows: 500,
-        idle_process_interval: Duration::from_secs(60),
         // A look at the file systems makes a list of them.
         filesystem_interval: Duration::from_secs(1_000_000),
-        boot_time_ms: 0,
         parts: PartsConfig {
             slow_interval: Duration::from_secs(1_000_000),
             ..PartsConfig::below(root.path())
         },
+        ..SamplerConfig::below(root.path())
     })
     .expect("a sampler of the tree");
     let mut sample = Sample::default();

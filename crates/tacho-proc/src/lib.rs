@@ -21,6 +21,7 @@ mod meminfo;
 mod mounts;
 mod net;
 mod numa;
+mod open_files;
 mod passwd;
 mod pressure;
 mod process;
@@ -51,10 +52,12 @@ pub use mdstat::{RaidArray, parse_mdstat};
 pub use meminfo::{Meminfo, parse_meminfo};
 pub use mounts::{Mount, data_mounts, parse_mountinfo};
 pub use net::{
-    InterfaceStat, Protocols, SocketCounts, SocketDiag, TcpStates, parse_net_dev, parse_snmp,
-    parse_socket_dump, parse_sockstat, parse_tcp_table,
+    DumpPiece, InterfaceStat, Protocols, SocketCounts, SocketDiag, SocketRecord, TableSocket, TcpCounters,
+    TcpStates, parse_dump, parse_net_dev, parse_snmp, parse_socket, parse_socket_table, parse_sockstat,
+    parse_tcp_table, tcp_state_name,
 };
 pub use numa::{NodeMemory, NodePages, parse_node_memory, parse_node_pages};
+pub use open_files::{OpenFiles, parse_socket_link};
 pub use passwd::{GroupEntry, PasswdEntry, parse_group, parse_passwd, parse_uid_min};
 pub use pressure::{Pressure, parse_pressure};
 pub use process::{

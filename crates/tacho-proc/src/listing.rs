@@ -54,16 +54,18 @@ impl PidDirectory {
         Ok(())
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "the standard library has no call that lists a directory into a kept buffer"
-    )]
     fn next_records(&mut self) -> io::Result<usize> {
-        let (fd, length) = (self.directory.as_raw_fd(), self.buffer.len());
-        // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes to a buffer of that size.
-        let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, self.buffer.as_mut_ptr(), length) };
-        usize::try_from(read).map_err(|_| io::Error::last_os_error())
+        next_directory_entries(&self.directory, &mut self.buffer)
     }
+}
+
+/// Reads the next records of a directory into `buffer`; answers how many bytes, 0 at the end.
+#[expect(unsafe_code, reason = "the standard library has no call that lists a directory into a kept buffer")]
+pub(crate) fn next_directory_entries(directory: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    let (fd, length) = (directory.as_raw_fd(), buffer.len());
+    // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes to a buffer of that size.
+    let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), length) };
+    usize::try_from(read).map_err(|_| io::Error::last_os_error())
 }
 
 /// Calls `visit` with each name among records of `getdents64`; stops at one that is cut off.

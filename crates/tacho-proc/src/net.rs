@@ -1,10 +1,14 @@
 //! Network of the host: interfaces, protocol counters, sockets.
 
 mod diag;
+mod netlink;
 mod protocols;
+mod socket;
 
-pub use diag::{SocketDiag, TcpStates, parse_socket_dump, parse_tcp_table};
+pub use diag::{SocketDiag, TcpStates, parse_tcp_table};
+pub use netlink::{DumpPiece, parse_dump};
 pub use protocols::{Protocols, SocketCounts, parse_snmp, parse_sockstat};
+pub use socket::{SocketRecord, TableSocket, TcpCounters, parse_socket, parse_socket_table, tcp_state_name};
 
 use crate::bytes::{lines, number, words};
 

@@ -14,12 +14,14 @@ mod memory;
 mod rows;
 mod source;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use tacho_model::{Block, ProcessIdentity, Row};
 use tacho_proc::ProcError;
 
+use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
 use super::{SamplerConfig, Tick};
 use ended::Ended;
@@ -40,6 +42,13 @@ const LONGEST_REST_SAMPLES: u64 = 8;
 /// agree to the last.
 const UNACCOUNTED_CORE_SHARE: u64 = 25;
 const UNACCOUNTED_BUSY_SHARE: u64 = 50;
+
+/// What is missing where network use comes from connections.
+const NETWORK_OF_CONNECTIONS: &str =
+    "TCP only, from socket diagnostics; connections that close between two looks are missing";
+
+/// A process may start while its snapshot is taken.
+const STARTED_SINCE_US: u64 = 1_000_000;
 
 /// Why disk use of some processes is absent.
 const DISK_DENIED: &str =
@@ -64,13 +73,15 @@ pub(super) struct Processes {
 
 /// What other collectors found that this one needs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'s> {
     /// CPU time that the host's programs used since the snapshot before.
     pub(super) busy_us: Option<u64>,
     /// Swap in use; with none in use no process is asked for its own.
     pub(super) swap_used_bytes: Option<u64>,
     /// Threads made since boot, and threads there are. While neither changes nothing came or went.
     pub(super) comings_and_goings: Option<(u64, u64)>,
+    /// What the connections of processes carried, by pid.
+    pub(super) network: Option<&'s [ProcessBytes]>,
 }
 
 /// Where the readings go.
@@ -98,7 +109,7 @@ impl Processes {
         })
     }
 
-    pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings, out: &mut Output<'_, '_>) {
+    pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings<'_>, out: &mut Output<'_, '_>) {
         if self.list(surroundings.comings_and_goings).is_none() {
             return;
         }
@@ -117,6 +128,7 @@ impl Processes {
         self.bury(false);
         let unseen = ended::settle(&mut self.entries, &mut self.ended, tick.now_us);
         self.check_identities(&moment);
+        self.take_network(surroundings.network);
         let population = rows::Population {
             entries: &mut self.entries,
             ended: &mut self.ended,
@@ -124,7 +136,7 @@ impl Processes {
             unreadable: self.unreadable,
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
-        self.note_denied();
+        self.note_denied(surroundings.network.is_some());
         out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
     }
 
@@ -252,7 +264,34 @@ impl Processes {
         }
     }
 
-    fn note_denied(&mut self) {
+    /// Whether network use has to come from connections.
+    pub(super) fn wants_network(&self) -> bool {
+        true
+    }
+
+    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
+    /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
+    fn take_network(&mut self, network: Option<&[ProcessBytes]>) {
+        let Some(network) = network else { return };
+        let mut network = network.iter().peekable();
+        for entry in &mut self.entries {
+            while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
+            let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
+            let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            if let Some(usage) = &mut entry.usage {
+                usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
+            }
+        }
+    }
+
+    /// The name of a process that lives and held a socket at some time.
+    pub(super) fn name_of(&self, owner: Owner) -> Option<Cow<'_, str>> {
+        let position = self.entries.binary_search_by_key(&owner.pid, |entry| entry.pid).ok()?;
+        let entry = self.entries.get(position).filter(|entry| is_owner(entry, owner))?;
+        Some(String::from_utf8_lossy(entry.reading.comm.as_bytes()))
+    }
+
+    fn note_denied(&mut self, has_network: bool) {
         if self.entries.iter().any(|entry| entry.io.is_denied()) {
             self.status.absent("disk_read_bytes, disk_write_bytes", DISK_DENIED);
         } else {
@@ -261,11 +300,17 @@ impl Processes {
         if !self.source.tells_open_files() {
             self.status.absent("open_files", "not on this kernel");
         }
-        self.status.absent("net_rx_bytes, net_tx_bytes", "not told by /proc");
+        let reason = if has_network { NETWORK_OF_CONNECTIONS } else { "not told by /proc" };
+        self.status.absent("net_rx_bytes, net_tx_bytes", reason);
         if self.unreadable == 0 {
             self.status.present("a process");
         }
     }
+}
+
+/// It is not another process with the same pid.
+fn is_owner(entry: &Entry, owner: Owner) -> bool {
+    entry.reading.start_us <= owner.found_us.saturating_add(STARTED_SINCE_US)
 }
 
 /// Whose turn it is among the processes that rest.

@@ -54,6 +54,14 @@ impl Status {
         }
     }
 
+    /// Absent for `reason`, or present without one.
+    pub(super) fn set_absent(&mut self, reading: &'static str, reason: Option<&'static str>) {
+        match reason {
+            Some(reason) => self.absent(reading, reason),
+            None => self.present(reading),
+        }
+    }
+
     pub(super) fn present(&mut self, reading: &'static str) {
         self.absent.retain(|absent| absent.reading != reading);
         if self.error.is_some() && self.absent.iter().all(|absent| absent.reason != "failed") {

@@ -13,7 +13,15 @@ fn parse_all(bytes: &[u8]) {
     parse_sockstat(bytes, &mut sockets);
     let mut states = TcpStates::default();
     parse_tcp_table(bytes, &mut states);
-    parse_socket_dump(bytes, 1, &mut states).ok();
+    parse_socket_table(bytes).for_each(drop);
+    parse_socket(bytes);
+    parse_socket_link(bytes);
+    for kind in [18, 20] {
+        parse_dump(bytes, kind, 1, |body| {
+            parse_socket(body);
+        })
+        .ok();
+    }
     parse_directory_entries(bytes, |_| ());
     parse_meminfo(bytes).available_or_estimate();
     parse_vmstat(bytes);
@@ -91,7 +99,19 @@ fn recorded() -> Vec<Vec<u8>> {
     let mut files: Vec<_> =
         names.iter().map(|name| std::fs::read(root.join(name)).expect("a recorded file")).collect();
     files.extend(WRITTEN.iter().map(|text| text.as_bytes().to_vec()));
+    files.push(socket_dump());
     files
+}
+
+/// A dump of one socket with its attributes, each length as it should be.
+fn socket_dump() -> Vec<u8> {
+    let mut body = vec![2; 72];
+    for (kind, length) in [(5u16, 6u16), (2, 260), (8, 5)] {
+        body.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
+        body.resize(body.len() + usize::from(length - 4).next_multiple_of(4), 1);
+    }
+    let header = [body.len() as u32 + 16, 18, 1, 0].map(u32::to_ne_bytes).concat();
+    [header, body].concat().repeat(2)
 }
 
 /// Small files of kinds that the recorded machine does not have.

@@ -46,17 +46,11 @@ impl Tree {
         let root = tempfile::tempdir().unwrap();
         let at = |name| root.path().join(name);
         let config = SamplerConfig {
-            proc_root: at("proc"),
-            sys_root: at("sys"),
-            etc_root: at("etc"),
-            process_rows: 10,
-            idle_process_interval: Duration::from_secs(60),
-            filesystem_interval: Duration::from_secs(60),
-            boot_time_ms: 0,
             parts: PartsConfig {
                 nvidia_library: at("libnvidia.so").into(),
                 ..PartsConfig::below(root.path())
             },
+            ..SamplerConfig::below(root.path())
         };
         Self { root, config }
     }

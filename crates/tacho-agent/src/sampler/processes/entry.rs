@@ -3,6 +3,7 @@
 use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
+use super::super::connections::Traffic;
 use super::identity::Known;
 use super::memory::ProcessMemory;
 use super::rows::LastRow;
@@ -32,6 +33,8 @@ pub(super) struct Usage {
     pub(super) major_faults: u64,
     /// Absent when the agent may not see it.
     pub(super) disk: Option<ProcessIo>,
+    /// Absent where it is not known.
+    pub(super) network: Option<Traffic>,
 }
 
 /// CPU time of children that a process waited for, on its way to where it belongs.
@@ -146,7 +149,7 @@ impl Entry {
     fn count_from_start(&mut self, disk: Option<ProcessIo>) {
         let reading = &self.reading;
         let cpu = CpuTime { user_us: reading.user_us, system_us: reading.system_us };
-        self.usage = Some(Usage { cpu, major_faults: reading.major_faults, disk });
+        self.usage = Some(Usage { cpu, major_faults: reading.major_faults, disk, network: None });
         self.inherited.fresh =
             CpuTime { user_us: reading.children_user_us, system_us: reading.children_system_us };
     }
@@ -181,7 +184,7 @@ impl Entry {
         let worked = cpu != CpuTime::default();
         let disk = self.disk_since(worked, source);
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
-        self.usage = Some(Usage { cpu, major_faults, disk });
+        self.usage = Some(Usage { cpu, major_faults, disk, network: None });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
         self.known.compare(&before, &now);
         let moved = now.rss_bytes != before.rss_bytes;
@@ -331,7 +334,8 @@ impl Inherited {
 impl Usage {
     pub(super) fn is_anything(&self) -> bool {
         let disk = self.disk.unwrap_or_default();
-        self.cpu != CpuTime::default() || disk != ProcessIo::default()
+        let network = self.network.unwrap_or_default();
+        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Traffic::default()
     }
 }
 

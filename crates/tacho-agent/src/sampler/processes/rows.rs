@@ -7,6 +7,7 @@ use tacho_model::{Block, Row};
 use tacho_proc::ProcessIo;
 
 use super::super::Tick;
+use super::super::connections::Traffic;
 use super::Output;
 use super::ended::Ended;
 use super::entry::{CpuTime, Entry, Usage};
@@ -51,7 +52,8 @@ pub(super) struct LastRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     cpu_us: u64,
-    disk_bytes: u64,
+    /// Of disks and network.
+    moved_bytes: u64,
     rss_bytes: u64,
     pid: u32,
     position: usize,
@@ -68,6 +70,7 @@ struct Sum {
     cpu: CpuTime,
     major_faults: u64,
     disk: Option<ProcessIo>,
+    network: Option<Traffic>,
 }
 
 impl Rows {
@@ -186,9 +189,11 @@ fn state_class(state: u8) -> u8 {
 impl Candidate {
     fn new(position: usize, pid: u32, usage: Option<&Usage>) -> Self {
         let disk = usage.and_then(|usage| usage.disk).unwrap_or_default();
+        let network = usage.and_then(|usage| usage.network).unwrap_or_default();
+        let disk_bytes = disk.read_bytes.saturating_add(disk.write_bytes);
         Self {
             cpu_us: usage.map_or(0, |usage| usage.cpu.total_us()),
-            disk_bytes: disk.read_bytes.saturating_add(disk.write_bytes),
+            moved_bytes: disk_bytes.saturating_add(network.total_bytes()),
             rss_bytes: 0,
             pid,
             position,
@@ -211,6 +216,7 @@ fn write_alive(entry: &Entry, open_files: Option<u64>, block: &mut Block) {
         .integer(process::PROCESSES, 1);
     if let Some(usage) = &entry.usage {
         write_usage(usage.cpu, usage.disk, &mut row);
+        write_network(usage.network, &mut row);
         row.unsigned(process::PAGE_FAULTS_MAJOR, usage.major_faults);
     }
 }
@@ -238,6 +244,11 @@ fn write_usage(cpu: CpuTime, disk: Option<ProcessIo>, row: &mut Row<'_>) {
         .optional(process::DISK_WRITE_BYTES, disk.map(|disk| disk.write_bytes));
 }
 
+fn write_network(network: Option<Traffic>, row: &mut Row<'_>) {
+    row.optional(process::NET_RX_BYTES, network.map(|network| network.rx_bytes))
+        .optional(process::NET_TX_BYTES, network.map(|network| network.tx_bytes));
+}
+
 impl Sum {
     fn add(&mut self, entry: &Entry) {
         self.processes += 1;
@@ -256,6 +267,9 @@ impl Sum {
             sum.read_bytes = sum.read_bytes.saturating_add(disk.read_bytes);
             sum.write_bytes = sum.write_bytes.saturating_add(disk.write_bytes);
         }
+        if let Some(network) = usage.network {
+            self.network.get_or_insert_default().add(network);
+        }
     }
 
     fn write_row(&self, tick: &Tick, block: &mut Block) {
@@ -266,6 +280,7 @@ impl Sum {
             .unsigned(process::PROCESSES, self.processes);
         if tick.interval_us.is_some() {
             write_usage(self.cpu, self.disk, &mut row);
+            write_network(self.network, &mut row);
             row.unsigned(process::PAGE_FAULTS_MAJOR, self.major_faults);
         }
     }
@@ -276,7 +291,9 @@ impl Sum {
             row.unsigned(host::PROCESSES_CPU_USER_US, self.cpu.user_us)
                 .unsigned(host::PROCESSES_CPU_SYSTEM_US, self.cpu.system_us)
                 .optional(host::PROCESSES_DISK_READ_BYTES, self.disk.map(|disk| disk.read_bytes))
-                .optional(host::PROCESSES_DISK_WRITE_BYTES, self.disk.map(|disk| disk.write_bytes));
+                .optional(host::PROCESSES_DISK_WRITE_BYTES, self.disk.map(|disk| disk.write_bytes))
+                .optional(host::PROCESSES_NET_RX_BYTES, self.network.map(|network| network.rx_bytes))
+                .optional(host::PROCESSES_NET_TX_BYTES, self.network.map(|network| network.tx_bytes));
         }
     }
 }

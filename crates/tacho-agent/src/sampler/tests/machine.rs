@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, Meaning, ProcessIdentity, Table};
 use tempfile::TempDir;
 
-use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerConfig};
 
 /// Microseconds and start-time ticks of the kernel.
 pub(super) const TICK_US: i64 = 10_000;
@@ -81,16 +80,8 @@ impl Machine {
         for directory in ["proc/self", "proc/net", "sys", "etc"] {
             std::fs::create_dir_all(root.path().join(directory)).unwrap();
         }
-        let config = SamplerConfig {
-            proc_root: root.path().join("proc"),
-            sys_root: root.path().join("sys"),
-            etc_root: root.path().join("etc"),
-            process_rows,
-            idle_process_interval: Duration::from_secs(60),
-            filesystem_interval: Duration::from_secs(60),
-            boot_time_ms: BOOT_TIME_MS,
-            parts: PartsConfig::below(root.path()),
-        };
+        let config =
+            SamplerConfig { process_rows, boot_time_ms: BOOT_TIME_MS, ..SamplerConfig::below(root.path()) };
         std::fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").unwrap();
         let sampler = Sampler::new(config).unwrap();
         let machine = Self {

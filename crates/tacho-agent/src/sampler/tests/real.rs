@@ -1,25 +1,12 @@
 //! The sampler on the machine that runs the tests, against `/proc` read beside it.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use tacho_model::tables::{host, process};
 use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
-use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerConfig};
 
 fn sampler() -> Sampler {
-    Sampler::new(SamplerConfig {
-        proc_root: PathBuf::from("/proc"),
-        sys_root: PathBuf::from("/sys"),
-        etc_root: PathBuf::from("/etc"),
-        process_rows: 100_000,
-        idle_process_interval: Duration::from_secs(60),
-        filesystem_interval: Duration::from_secs(60),
-        boot_time_ms: 0,
-        parts: PartsConfig::default(),
-    })
-    .unwrap()
+    Sampler::new(SamplerConfig { process_rows: 100_000, ..SamplerConfig::default() }).unwrap()
 }
 
 /// CPU time of this process by its own `stat`, in microseconds.

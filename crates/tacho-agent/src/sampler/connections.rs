@@ -1,0 +1,285 @@
+//! TCP connections and what they carried, and who listens.
+//!
+//! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them less
+//! often than at every snapshot. Of connections those get a row that carried most bytes since the look before.
+//! What connections carried is also summed up for the processes that hold them, for hosts where nothing better
+//! tells what a process sends and receives. A connection that begins and ends between two looks is not seen, and
+//! the kernel counts no bytes of UDP sockets.
+
+mod listeners;
+mod owners;
+mod source;
+mod top;
+mod tracker;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use tacho_model::tables::connection;
+use tacho_model::{Block, IntegerColumn, Row, TextColumn};
+use tacho_proc::{Buffer, tcp_state_name};
+
+use super::processes::Processes;
+use super::status::Status;
+use super::{SamplerConfig, Tick};
+use listeners::Listeners;
+use owners::{Owners, Wanted};
+use source::{Scope, Source};
+use top::{Candidate, Top};
+use tracker::{Tracked, Tracker};
+
+pub(super) use owners::Owner;
+pub(super) use tracker::Traffic;
+
+/// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
+const SOCKETS_PER_SECOND: u64 = 4000;
+
+/// Links to open files read per second at most, and in one snapshot.
+const LINKS_PER_SECOND: u64 = 400;
+const MOST_LINKS: u64 = 4000;
+
+/// With more sockets than this at the start, owners are looked for as their connections carry something.
+const MOST_AT_FIRST: usize = 20_000;
+
+/// Why owners are absent.
+const OWNERS_DENIED: &str =
+    "denied for some; those of other users take CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    source: Source,
+    tracker: Tracker,
+    top: Top,
+    listeners: Listeners,
+    owners: Owners,
+    wanted: Wanted,
+    due_us: u64,
+    looked_us: Option<u64>,
+    /// A look was taken for the snapshot that is being taken.
+    has_looked: bool,
+    interval_us: Option<u64>,
+    process_bytes: Vec<ProcessBytes>,
+    knows_process_bytes: bool,
+    /// Owners that turned out to have ended.
+    ended: Vec<u32>,
+    text: String,
+    pub(super) status: Status,
+}
+
+/// What the connections of one process carried since the look before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProcessBytes {
+    pub(super) owner: Owner,
+    pub(super) traffic: Traffic,
+}
+
+impl Connections {
+    pub(super) fn new(config: &SamplerConfig) -> Self {
+        Self {
+            source: Source::new(&config.proc_root),
+            tracker: Tracker::default(),
+            top: Top::new(config.connection_rows, config.connection_threshold),
+            listeners: Listeners::default(),
+            owners: Owners::new(&config.proc_root),
+            wanted: HashMap::new(),
+            due_us: 0,
+            looked_us: None,
+            has_looked: false,
+            interval_us: None,
+            process_bytes: Vec::new(),
+            knows_process_bytes: false,
+            ended: Vec::new(),
+            text: String::new(),
+            status: Status::new("connection"),
+        }
+    }
+
+    /// Looks at all sockets, if it is time, and finds the owners of those that matter. `for_processes`: of every
+    /// connection that carried something.
+    pub(super) fn look(&mut self, tick: &Tick, for_processes: bool, buffer: &mut Buffer) {
+        (self.has_looked, self.knows_process_bytes) = (false, false);
+        self.process_bytes.clear();
+        // A snapshot may come a little early.
+        let early_us = tick.interval_us.unwrap_or(0) / 8;
+        if self.due_us > tick.now_us.saturating_add(early_us) {
+            return;
+        }
+        self.has_looked = true;
+        self.interval_us =
+            self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
+        self.forget_ended();
+        let scope = match for_processes || self.top.limit() > 0 {
+            true => Scope::Connections,
+            false => Scope::Listeners,
+        };
+        let is_known = self.take_in(scope, for_processes, buffer);
+        self.top.choose(self.interval_us);
+        let sockets_us = (self.tracker.len() as u64).saturating_mul(1_000_000) / SOCKETS_PER_SECOND;
+        self.due_us = tick.now_us.saturating_add(sockets_us.max(self.source.pause_us()));
+        self.find_owners(tick, for_processes);
+        if for_processes && is_known && self.interval_us.is_some() {
+            self.sum_up();
+        }
+    }
+
+    /// What processes received and sent over TCP, by pid; `None` when that is not known for this snapshot.
+    pub(super) fn process_bytes(&self) -> Option<&[ProcessBytes]> {
+        self.knows_process_bytes.then_some(self.process_bytes.as_slice())
+    }
+
+    /// Writes the rows. Of the processes it takes who lives, and their names.
+    pub(super) fn write(
+        &mut self,
+        tick: &Tick,
+        processes: &Processes,
+        connections: &mut Block,
+        listeners: &mut Block,
+    ) {
+        if !self.has_looked {
+            return;
+        }
+        let interval_us = self.interval_us.unwrap_or(0);
+        let interval_ms = i64::try_from(interval_us.saturating_add(500) / 1000).unwrap_or(i64::MAX);
+        (connections.interval_ms, listeners.interval_ms) = (interval_ms, interval_ms);
+        for bytes in &self.process_bytes {
+            if processes.name_of(bytes.owner).is_none() {
+                self.ended.push(bytes.owner.pid);
+            }
+        }
+        for candidate in self.top.chosen() {
+            let owner = self.tracker.get(candidate.record.cookie).and_then(|tracked| tracked.owner);
+            let name = owner.and_then(|owner| processes.name_of(owner));
+            if let (Some(owner), None) = (owner, &name) {
+                self.ended.push(owner.pid);
+            }
+            let owner = owner.zip(name.as_deref());
+            write_row(&mut self.text, candidate, owner, connections);
+        }
+        self.listeners.write(tick.now_us, |owner| processes.name_of(owner), listeners);
+    }
+
+    /// Asks for the sockets; answers whether their counters are known.
+    fn take_in(&mut self, scope: Scope, for_processes: bool, buffer: &mut Buffer) -> bool {
+        let Self { source, tracker, top, listeners, status, .. } = self;
+        tracker.begin();
+        top.begin();
+        listeners.begin();
+        let mut lacks_counters = false;
+        let answer = source.read(scope, buffer, listeners, |record| {
+            lacks_counters |= record.tcp.received_bytes.is_none();
+            let Some(change) = tracker.note(record) else { return };
+            top.offer(record, change);
+            if for_processes && let Some(tracked) = tracker.get_mut(record.cookie) {
+                tracked.unclaimed.add(change.traffic);
+            }
+        });
+        tracker.end(answer.is_complete);
+        answer.tell(scope, status);
+        let too_many = [
+            ("connections beyond the first 200000", tracker.left_some_out()),
+            ("listeners beyond the first 4096", listeners.left_some_out()),
+        ];
+        for (reading, left_some_out) in too_many {
+            status.set_absent(reading, left_some_out.then_some("too many"));
+        }
+        // Linux 4.1 brought them.
+        status.set_absent("rx_bytes, tx_bytes", lacks_counters.then_some("not on this kernel"));
+        answer.has_counters && !lacks_counters
+    }
+
+    fn find_owners(&mut self, tick: &Tick, for_processes: bool) {
+        let Self { tracker, top, listeners, owners, wanted, .. } = self;
+        wanted.clear();
+        wanted.extend(listeners.unowned().map(|inode| (inode, None)));
+        for candidate in top.chosen() {
+            let tracked = tracker.get(candidate.record.cookie);
+            let unowned = tracked.filter(|tracked| tracked.owner.is_none() && tracked.inode != 0);
+            wanted.extend(unowned.map(|tracked| (tracked.inode, None)));
+        }
+        // The first search goes through all processes in any case.
+        let wants_all = self.interval_us.is_none() && tracker.len() <= MOST_AT_FIRST;
+        if for_processes || wants_all {
+            let unowned = tracker.iter_mut().filter(|tracked| tracked.owner.is_none() && tracked.inode != 0);
+            let matters = |tracked: &&mut Tracked| wants_all || tracked.unclaimed != Traffic::default();
+            wanted.extend(unowned.filter(matters).map(|tracked| (tracked.inode, None)));
+        }
+        let links = tick.interval_us.unwrap_or(0).saturating_mul(LINKS_PER_SECOND) / 1_000_000;
+        owners.search(tick.now_us, links.clamp(LINKS_PER_SECOND, MOST_LINKS), wanted);
+        let owner_of = |inode: u64| wanted.get(&inode).copied().flatten();
+        listeners.set_owners(owner_of);
+        if wanted.values().any(Option::is_some) {
+            for tracked in tracker.iter_mut().filter(|tracked| tracked.owner.is_none()) {
+                tracked.owner = owner_of(tracked.inode);
+            }
+        }
+        self.status.set_absent("pid, name", owners.is_denied().then_some(OWNERS_DENIED));
+    }
+
+    /// Gives the owners what their connections carried. What is nobody's as far as can be seen is forgotten.
+    fn sum_up(&mut self) {
+        let Self { tracker, owners, process_bytes, .. } = self;
+        for tracked in tracker.iter_mut().filter(|tracked| tracked.unclaimed != Traffic::default()) {
+            match tracked.owner {
+                Some(owner) => {
+                    let traffic = std::mem::take(&mut tracked.unclaimed);
+                    process_bytes.push(ProcessBytes { owner, traffic });
+                }
+                None if owners.is_missed(tracked.inode) || tracked.inode == 0 => {
+                    tracked.unclaimed = Traffic::default();
+                }
+                None => {}
+            }
+        }
+        process_bytes.sort_unstable_by_key(|bytes| (bytes.owner.pid, bytes.owner.found_us));
+        process_bytes.dedup_by(|next, kept| {
+            let is_same = next.owner.pid == kept.owner.pid;
+            if is_same {
+                kept.traffic.add(next.traffic);
+                kept.owner.found_us = next.owner.found_us;
+            }
+            is_same
+        });
+        self.knows_process_bytes = true;
+    }
+
+    fn forget_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        for tracked in self.tracker.iter_mut() {
+            tracked.owner = tracked.owner.filter(|owner| !self.ended.contains(&owner.pid));
+        }
+        self.ended.clear();
+    }
+}
+
+fn write_row(text: &mut String, candidate: &Candidate, owner: Option<(Owner, &str)>, block: &mut Block) {
+    let Candidate { record, change } = candidate;
+    let mut row = block.push();
+    row.text(connection::PROTOCOL, "tcp");
+    write_endpoint(text, record.local, (connection::LOCAL_ADDRESS, connection::LOCAL_PORT), &mut row);
+    write_endpoint(text, record.remote, (connection::REMOTE_ADDRESS, connection::REMOTE_PORT), &mut row);
+    if let Some((owner, name)) = owner {
+        row.integer(connection::PID, owner.pid.into()).text(connection::NAME, name);
+    }
+    if let Some(state) = tcp_state_name(record.state) {
+        row.text(connection::STATE, state);
+    }
+    row.unsigned(connection::RX_BYTES, change.traffic.rx_bytes)
+        .unsigned(connection::TX_BYTES, change.traffic.tx_bytes)
+        .unsigned(connection::RETRANSMITS, change.retransmits)
+        .optional(connection::RTT_US, record.tcp.rtt_us.map(u64::from));
+}
+
+fn write_endpoint(
+    text: &mut String,
+    endpoint: SocketAddr,
+    (address, port): (TextColumn, IntegerColumn),
+    row: &mut Row<'_>,
+) {
+    text.clear();
+    // Writing to a String cannot fail.
+    write!(text, "{}", endpoint.ip()).ok();
+    row.text(address, text).integer(port, endpoint.port().into());
+}
