@@ -99,6 +99,8 @@ struct signal_struct {
     struct list_head thread_head;
     u64 utime;
     u64 stime;
+    u64 cutime;
+    u64 cstime;
     unsigned long maj_flt;
     unsigned long min_flt;
     u64 sum_sched_runtime;

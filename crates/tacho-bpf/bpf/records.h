@@ -44,6 +44,9 @@ struct process_record {
     /* Of ended threads and of children that were waited for, since the process's start. */
     u64 inherited_read_bytes;
     u64 inherited_write_bytes;
+    /* CPU time of children that were waited for. */
+    u64 children_user_ns;
+    u64 children_system_ns;
     u64 start_boot_ns;
     u64 cgroup_id;
     u64 exec_mark;

@@ -112,6 +112,8 @@ INLINE void tell_process(struct seq_file *seq, struct task_struct *task)
         record.kept = *kept;
     record.inherited_read_bytes = signal->ioac.read_bytes;
     record.inherited_write_bytes = signal->ioac.write_bytes;
+    record.children_user_ns = signal->cutime;
+    record.children_system_ns = signal->cstime;
     record.start_boot_ns = task->start_boottime;
     record.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
     if (mm)

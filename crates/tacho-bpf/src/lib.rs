@@ -12,9 +12,9 @@
 mod error;
 mod iterator;
 mod load;
-mod memory;
 mod pass;
 mod records;
+mod system;
 mod task;
 
 pub use error::BpfError;

@@ -10,9 +10,9 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::iterator::TaskIterator;
-use crate::memory;
 use crate::pass::Pass;
 use crate::records::parse_exit;
+use crate::system::{boot_clock_ns, give_memory_back};
 use crate::task::{Exit, Task};
 
 /// Aligned for whoever reads it as an ELF file.
@@ -31,6 +31,7 @@ pub struct Bpf {
     pass: Pass,
     exits: Option<Exits>,
     network: Option<[BtfTracePointLink; 2]>,
+    pass_began_ns: u64,
 }
 
 /// Ends of processes.
@@ -45,7 +46,7 @@ impl Bpf {
     /// if it can be. For a moment it takes some twenty megabytes.
     pub fn load() -> Result<Self, BpfError> {
         let loaded = Self::load_groups();
-        memory::give_back();
+        give_memory_back();
         loaded
     }
 
@@ -61,7 +62,7 @@ impl Bpf {
         let exits = Exits::load(&mut object, &types).ok();
         let network = load_network(&mut object, &types).ok();
         let pass = Pass::new(exits.is_some());
-        Ok(Self { tasks, pass, exits, network })
+        Ok(Self { tasks, pass, exits, network, pass_began_ns: 0 })
     }
 
     /// Bytes on the network are counted.
@@ -77,6 +78,7 @@ impl Bpf {
     /// Makes a pass over all tasks: every process the kernel lists, by pid.
     pub fn read_tasks(&mut self) -> Result<&[Task], BpfError> {
         self.pass.begin();
+        self.pass_began_ns = boot_clock_ns();
         self.tasks.read(&mut self.pass).map_err(BpfError::Iterator)?;
         Ok(self.pass.end())
     }
@@ -84,6 +86,17 @@ impl Bpf {
     /// The tasks of the newest pass.
     pub fn tasks(&self) -> &[Task] {
         self.pass.tasks()
+    }
+
+    /// The task with this pid in the newest pass.
+    pub fn task(&self, pid: u32) -> Option<&Task> {
+        let tasks = self.tasks();
+        tasks.binary_search_by_key(&pid, |task| task.pid).ok().and_then(|position| tasks.get(position))
+    }
+
+    /// When the newest pass began, on the clock of start times.
+    pub fn pass_began_ns(&self) -> u64 {
+        self.pass_began_ns
     }
 
     /// Hands over, and forgets, what ended since the last call. A process may come twice; then what is more

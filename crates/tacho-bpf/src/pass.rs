@@ -78,6 +78,7 @@ impl Pass {
             exec_mark: record.exec_mark,
             start_boot_ns: record.start_boot_ns,
             resident_pages: record.resident_pages,
+            children: record.children,
             disk,
             disk_mark: mark,
             network: record.kept.network,

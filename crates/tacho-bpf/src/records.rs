@@ -10,7 +10,7 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 const COMMAND_BYTES: usize = 128;
 
 const THREAD_BYTES: usize = 16 + 56;
-const PROCESS_BYTES: usize = 16 + 56 + 32 + 6 * 8 + 4 * 4 + 16;
+const PROCESS_BYTES: usize = 16 + 56 + 32 + 8 * 8 + 4 * 4 + 16;
 const EXIT_BYTES: usize = 2 * 4 + 6 * 8 + 32 + 2 * 8 + 4 * 4 + 16 + COMMAND_BYTES;
 
 /// Counters of one thread.
@@ -47,6 +47,7 @@ pub(crate) struct ProcessRecord {
     pub(crate) counters: Counters,
     pub(crate) kept: Kept,
     pub(crate) inherited: Bytes,
+    pub(crate) children: Cpu,
     pub(crate) start_boot_ns: u64,
     pub(crate) cgroup_id: u64,
     pub(crate) exec_mark: u64,
@@ -136,6 +137,7 @@ impl<'b> Fields<'b> {
             counters: self.counters()?,
             kept: self.kept()?,
             inherited: self.bytes()?,
+            children: Cpu { user_ns: self.u64()?, system_ns: self.u64()? },
             start_boot_ns: self.u64()?,
             cgroup_id: self.u64()?,
             exec_mark: self.u64()?,

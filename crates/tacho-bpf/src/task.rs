@@ -35,6 +35,8 @@ pub struct Task {
     /// Off by what each CPU has not yet added up.
     pub resident_pages: u64,
     pub cpu: Cpu,
+    /// Of children that were waited for.
+    pub children: Cpu,
     pub minor_faults: u64,
     pub major_faults: u64,
     /// Where ends are told: what its own threads caused since about the programs' start; else what `/proc` says,

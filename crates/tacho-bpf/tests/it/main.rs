@@ -1,6 +1,7 @@
 //! The programs as they are committed, and in the kernel that runs the tests. Where they can not be loaded a
 //! test says so and passes.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that can not run says why")]
 
 mod object;

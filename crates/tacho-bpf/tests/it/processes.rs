@@ -27,10 +27,6 @@ impl Stat {
     }
 }
 
-fn task(tasks: &[Task], pid: u32) -> Option<&Task> {
-    tasks.binary_search_by_key(&pid, |task| task.pid).ok().map(|position| &tasks[position])
-}
-
 fn cpu_ticks(task: &Task) -> u64 {
     task.cpu.total_ns() / 10_000_000
 }
@@ -51,7 +47,7 @@ fn tasks_are_as_proc_tells_them() {
     bpf.read_tasks().unwrap();
     let mut compared = 0;
     for (pid, before) in before {
-        let (Some(task), Some(after)) = (task(bpf.tasks(), pid), Stat::read(pid)) else { continue };
+        let (Some(task), Some(after)) = (bpf.task(pid), Stat::read(pid)) else { continue };
         if before.text(22) != after.text(22) {
             continue;
         }
@@ -81,13 +77,13 @@ fn tasks_are_as_proc_tells_them() {
 #[test]
 fn this_process_is_itself() {
     let Some(mut bpf) = crate::load() else { return };
-    let tasks = bpf.read_tasks().unwrap();
-    let own = task(tasks, std::process::id()).unwrap();
+    bpf.read_tasks().unwrap();
+    let own = bpf.task(std::process::id()).unwrap();
     let parent = Stat::read(own.pid).unwrap().number(4);
     assert_eq!((u64::from(own.parent), own.is_kernel_thread), (parent, false));
     assert!(own.comm.starts_with(b"it-"), "{:?}", String::from_utf8_lossy(&own.comm));
     assert!(own.resident_pages > 100 && own.threads >= 1);
-    assert!(tasks.is_sorted_by(|a, b| a.pid < b.pid));
+    assert!(bpf.tasks().is_sorted_by(|a, b| a.pid < b.pid));
 }
 
 #[test]
