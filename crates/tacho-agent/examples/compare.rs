@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, IntegerColumn, Table};
 use tacho_proc::{
@@ -47,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         proc_root: PathBuf::from("/proc"),
         sys_root: PathBuf::from("/sys"),
         etc_root: PathBuf::from("/etc"),
+        sampler: SamplerChoice::Auto,
         process_rows: 100_000,
         idle_process_interval: Duration::ZERO,
         filesystem_interval: Duration::from_secs(3600),

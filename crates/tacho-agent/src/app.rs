@@ -94,6 +94,7 @@ fn recorder(
         proc_root: Path::new("/proc").to_owned(),
         sys_root: Path::new("/sys").to_owned(),
         etc_root: Path::new("/etc").to_owned(),
+        sampler: config.sampler,
         process_rows: config.process_rows,
         idle_process_interval: IDLE_PROCESS_INTERVAL,
         filesystem_interval: FILESYSTEM_INTERVAL,

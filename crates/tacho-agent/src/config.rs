@@ -6,6 +6,8 @@ use std::time::Duration;
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
+use crate::sampler::SamplerChoice;
+
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub struct Config {
     pub interval: Duration,
     /// Name to join under; empty means the machine's own.
     pub host_name: String,
+    /// How processes are read.
+    pub sampler: SamplerChoice,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
     /// Most memory for frames that the server has not acknowledged.
@@ -43,6 +47,10 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         servers: reader.list("servers", parse_server),
         interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
         host_name: reader.text("host_name", ""),
+        sampler: match reader.choice("sampler", "auto", &["auto", "proc"]).as_str() {
+            "proc" => SamplerChoice::Proc,
+            _ => SamplerChoice::Auto,
+        },
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
         queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
         log_level: reader.choice("log_level", "info", LEVELS),

@@ -22,6 +22,7 @@ mod processes;
 mod sockets;
 mod status;
 mod users;
+mod ways;
 
 use std::io;
 use std::path::PathBuf;
@@ -44,6 +45,7 @@ use sockets::Sockets;
 use status::Status;
 
 pub use own::AgentCounters;
+pub use ways::SamplerChoice;
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -58,6 +60,8 @@ pub struct SamplerConfig {
     pub sys_root: PathBuf,
     /// `/etc`, or a tree like it: account names and the name of the distribution.
     pub etc_root: PathBuf,
+    /// How processes are read.
+    pub sampler: SamplerChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
@@ -210,7 +214,7 @@ impl Sampler {
 
     /// What this host is, and what can and can not be read of it. Reads a dozen small files.
     pub fn facts(&mut self) -> HostFacts {
-        facts::read(&self.config, self.collectors())
+        facts::read(&self.config, self.processes.ways(), self.collectors())
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {

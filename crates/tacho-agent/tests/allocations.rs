@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -103,6 +103,7 @@ fn a_snapshot_of_known_processes_allocates_nothing() {
         proc_root: root.path().to_owned(),
         sys_root: PathBuf::from("/does/not/exist"),
         etc_root: PathBuf::from("/does/not/exist"),
+        sampler: SamplerChoice::Auto,
         process_rows: 500,
         idle_process_interval: Duration::from_secs(60),
         // A look at the file systems makes a list of them.

@@ -9,6 +9,7 @@
 
 mod ended;
 mod entry;
+mod exits;
 mod identity;
 mod memory;
 mod rows;
@@ -21,9 +22,11 @@ use tacho_model::{Block, ProcessIdentity, Row};
 use tacho_proc::ProcError;
 
 use super::status::Status;
+use super::ways::{NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{Entry, Moment};
+use entry::{CpuTime, Entry, Moment};
+use exits::Exits;
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
@@ -53,12 +56,14 @@ pub(super) struct Processes {
     /// Sorted by pid.
     entries: Vec<Entry>,
     ended: Vec<Ended>,
+    exits: Exits,
     pids: Vec<u32>,
     /// As of the newest list of pids, read before it.
     listed_at: Option<(u64, u64)>,
     fresh_pids: Vec<u32>,
     /// Processes that are there and can not be read.
     unreadable: u64,
+    ways: Ways,
     pub(super) status: Status,
 }
 
@@ -84,18 +89,28 @@ pub(super) struct Output<'o, 'b> {
 
 impl Processes {
     pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
+        let (source, ways) = ProcessSource::open(&config.proc_root, config.sampler, open_files)?;
+        let mut status = Status::new("process");
+        status.remarks.push(ways.to_string());
         Ok(Self {
-            source: ProcessSource::open(&config.proc_root, open_files)?,
+            source,
             identities: Identities::new(config),
             rows: Rows::new(config.process_rows, config.idle_process_interval),
             entries: Vec::new(),
             ended: Vec::new(),
+            exits: Exits::default(),
             pids: Vec::new(),
             listed_at: None,
             fresh_pids: Vec::new(),
             unreadable: 0,
-            status: Status::new("process"),
+            ways,
+            status,
         })
+    }
+
+    /// How processes are read.
+    pub(super) fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings, out: &mut Output<'_, '_>) {
@@ -115,12 +130,18 @@ impl Processes {
             self.read_where(&moment, |entry| !entry.is_read);
         }
         self.bury(false);
-        let unseen = ended::settle(&mut self.entries, &mut self.ended, tick.now_us);
+        let ends = self.exits.collect(&moment, &mut self.source, &mut self.entries, &mut self.ended);
+        // What a parent inherits is nobody's news where every end is told.
+        let unseen = match ends {
+            Some(_) => CpuTime::default(),
+            None => ended::settle(&mut self.entries, &mut self.ended, tick.now_us),
+        };
         self.check_identities(&moment);
         let population = rows::Population {
             entries: &mut self.entries,
             ended: &mut self.ended,
             unseen,
+            ends,
             unreadable: self.unreadable,
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
@@ -131,7 +152,7 @@ impl Processes {
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for
     /// a snapshot in which most processes rest.
     fn list(&mut self, comings_and_goings: Option<(u64, u64)>) -> Option<()> {
-        if self.listed_at.is_some() && self.listed_at == comings_and_goings {
+        if !self.source.is_whole() && self.listed_at.is_some() && self.listed_at == comings_and_goings {
             return Some(());
         }
         self.listed_at = None;
@@ -162,13 +183,17 @@ impl Processes {
         let Self { entries, ended, source, .. } = self;
         ended.extend(entries.extract_if(.., |entry| entry.is_gone).map(|mut entry| {
             source.close(&mut entry.files);
-            Ended::new(&entry, by_list)
+            Ended::new(&mut entry, by_list)
         }));
     }
 
     /// Decides which entries are read: those awake, those whose turn it is, and the relatives of what ended,
     /// as a parent's counters take in a child's and orphans get another parent.
     fn wake(&mut self, rest: Rest) {
+        if self.source.is_whole() {
+            self.entries.iter_mut().for_each(|entry| (entry.is_due, entry.wants_io) = (true, true));
+            return;
+        }
         for entry in &mut self.entries {
             let is_due =
                 !entry.is_still() || rest.is_turn_of(entry.pid) || self.rows.is_due(entry, rest.soon_us);
@@ -261,7 +286,9 @@ impl Processes {
         if !self.source.tells_open_files() {
             self.status.absent("open_files", "not on this kernel");
         }
-        self.status.absent("net_rx_bytes, net_tx_bytes", "not told by /proc");
+        if self.ways.network == NetworkSource::None {
+            self.status.absent("net_rx_bytes, net_tx_bytes", "told by BPF only, on Linux 6.3 and later");
+        }
         if self.unreadable == 0 {
             self.status.present("a process");
         }

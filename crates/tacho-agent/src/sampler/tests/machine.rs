@@ -9,7 +9,7 @@ use tacho_model::tables::{host, process};
 use tacho_model::{Block, Meaning, ProcessIdentity, Table};
 use tempfile::TempDir;
 
-use crate::sampler::{Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 
 /// Microseconds and start-time ticks of the kernel.
 pub(super) const TICK_US: i64 = 10_000;
@@ -85,6 +85,7 @@ impl Machine {
             proc_root: root.path().join("proc"),
             sys_root: root.path().join("sys"),
             etc_root: root.path().join("etc"),
+            sampler: SamplerChoice::Auto,
             process_rows,
             idle_process_interval: Duration::from_secs(60),
             filesystem_interval: Duration::from_secs(60),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tacho_model::tables::{host, process};
 use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
-use crate::sampler::{Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 
-fn sampler() -> Sampler {
+fn sampler(choice: SamplerChoice) -> Sampler {
     Sampler::new(SamplerConfig {
         proc_root: PathBuf::from("/proc"),
         sys_root: PathBuf::from("/sys"),
         etc_root: PathBuf::from("/etc"),
+        sampler: choice,
         process_rows: 100_000,
         idle_process_interval: Duration::from_secs(60),
         filesystem_interval: Duration::from_secs(60),
@@ -34,7 +35,7 @@ fn boot_us() -> u64 {
 
 #[test]
 fn this_process_is_seen_as_proc_tells_it() {
-    let (mut sampler, mut sample) = (sampler(), Sample::default());
+    let (mut sampler, mut sample) = (sampler(SamplerChoice::Proc), Sample::default());
     let before_first = own_cpu_us();
     sampler.sample(boot_us(), &mut sample);
     let after_first = own_cpu_us();
