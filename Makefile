@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run stop build release test e2e check fmt audit bench bless proto dev
+.PHONY: help run stop build release test e2e check fmt audit bench bless proto bpf dev
 
 # `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
 export DATA HTTP LISTEN PAGE
@@ -50,3 +50,6 @@ bless: ## rewrite the committed files that tests compare with; look at the diff
 
 proto: ## regenerate the committed code of the .proto files
 	@BLESS=1 cargo test --quiet -p tacho-wire --test it generated
+
+bpf: ## rebuild the committed object of the BPF programs (installs clang)
+	@scripts/bpf

@@ -1,8 +1,9 @@
 //! What a snapshot of this machine costs: `cargo run --release -p tacho-agent --example sample_cost [IDLE]`.
 //!
 //! Starts IDLE sleeping processes (400 unless told), takes snapshots as if every five seconds, and prints the
-//! CPU time of one: with processes that do nothing read in turn, as the agent does, and with all of them read
-//! every time; back to back, and with pauses, after which the CPU's caches are cold.
+//! CPU time (user and system) of one: by BPF; from `/proc` with processes that do nothing read in turn, as the
+//! agent does without BPF; and from `/proc` with all of them read every time. Each back to back, and with
+//! pauses, after which the CPU's caches are cold.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 
@@ -10,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{Sample, Sampler, SamplerConfig};
+use tacho_agent::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 use tacho_model::tables::host;
 use tacho_proc::thread_cpu_time_us;
 
@@ -23,6 +24,7 @@ const SECOND_US: u64 = 1_000_000;
 /// One way to take snapshots.
 struct Way {
     name: &'static str,
+    sampler: SamplerChoice,
     /// Time between snapshots as the sampler is told it; at thirty seconds nothing rests.
     step_us: u64,
     pause: Duration,
@@ -38,11 +40,15 @@ fn main() -> anyhow::Result<()> {
         children.push(Command::new("sleep").arg("3600").spawn().context("starting sleep")?);
     }
     let pause = Duration::from_millis(100);
+    let way = |name, sampler, step_us, pause| Way { name, sampler, step_us, pause };
+    let (auto, proc) = (SamplerChoice::Auto, SamplerChoice::Proc);
     let ways = [
-        Way { name: "resting, back to back", step_us: 5 * SECOND_US, pause: Duration::ZERO },
-        Way { name: "resting, with pauses", step_us: 5 * SECOND_US, pause },
-        Way { name: "all read, back to back", step_us: 30 * SECOND_US, pause: Duration::ZERO },
-        Way { name: "all read, with pauses", step_us: 30 * SECOND_US, pause },
+        way("bpf, back to back", auto, 5 * SECOND_US, Duration::ZERO),
+        way("bpf, with pauses", auto, 5 * SECOND_US, pause),
+        way("proc resting, back to back", proc, 5 * SECOND_US, Duration::ZERO),
+        way("proc resting, with pauses", proc, 5 * SECOND_US, pause),
+        way("proc all read, back to back", proc, 30 * SECOND_US, Duration::ZERO),
+        way("proc all read, with pauses", proc, 30 * SECOND_US, pause),
     ];
     let measured = ways.iter().try_for_each(measure);
     for child in &mut children {
@@ -54,11 +60,17 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(way: &Way) -> anyhow::Result<()> {
     let mut sampler = Sampler::new(SamplerConfig {
+        sampler: way.sampler,
         // Thirty seconds of steps would else give every process a row in every other snapshot.
         idle_process_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         filesystem_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
         ..SamplerConfig::default()
     })?;
+    let used = sampler.facts().sampler;
+    if way.sampler == SamplerChoice::Auto && used != "bpf" {
+        println!("{:28} there is no BPF here", way.name);
+        return Ok(());
+    }
     let mut sample = Sample::default();
     let (mut now_us, mut rows) = (3600 * SECOND_US, 0);
     let mut costs_us = Vec::with_capacity(SAMPLES);
@@ -76,7 +88,7 @@ fn measure(way: &Way) -> anyhow::Result<()> {
     costs_us.sort_unstable();
     let block = sample.blocks.first().context("the host's block")?;
     println!(
-        "{:24} {:4} processes, {:3} rows: median {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
+        "{:28} {:4} processes, {:3} rows: median {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
         way.name,
         block.integer(host::PROCESSES, 0).unwrap_or(0),
         rows / SAMPLES,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
+use crate::sampler::SamplerChoice;
+
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,6 +36,8 @@ pub struct Config {
     pub interval: Duration,
     /// Name to join under; empty means the machine's own.
     pub host_name: String,
+    /// How processes are read.
+    pub sampler: SamplerChoice,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
     /// From how many degrees on the level of a temperature sensor is `note`, and from how many `warning`.
@@ -59,6 +63,10 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         servers: reader.list("servers", parse_server),
         interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
         host_name: reader.text("host_name", ""),
+        sampler: match reader.choice("sampler", "auto", &["auto", "proc"]).as_str() {
+            "proc" => SamplerChoice::Proc,
+            _ => SamplerChoice::Auto,
+        },
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
         temperature_note: reader.integer("temperature_note", DEFAULT_TEMPERATURE_NOTE, 0..=200),
         temperature_warning: reader.integer("temperature_warning", DEFAULT_TEMPERATURE_WARNING, 0..=200),

@@ -34,6 +34,7 @@ mod sensors;
 mod sockets;
 mod status;
 mod users;
+mod ways;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,7 @@ pub use kernel::ReadClock;
 pub use own::AgentCounters;
 pub use parts::PartsConfig;
 pub use sensors::TemperatureLevels;
+pub use ways::SamplerChoice;
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -75,6 +77,8 @@ pub struct SamplerConfig {
     pub sys_root: PathBuf,
     /// `/etc`, or a tree like it: account names and the name of the distribution.
     pub etc_root: PathBuf,
+    /// How processes are read.
+    pub sampler: SamplerChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
@@ -105,6 +109,7 @@ impl SamplerConfig {
             proc_root: root.join("proc"),
             sys_root: root.join("sys"),
             etc_root: root.join("etc"),
+            sampler: SamplerChoice::default(),
             process_rows: 500,
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,
@@ -282,7 +287,7 @@ impl Sampler {
 
     /// What this host is, and what can and can not be read of it. Reads a dozen small files.
     pub fn facts(&mut self) -> HostFacts {
-        facts::read(&self.config, self.collectors())
+        facts::read(&self.config, self.processes.ways(), self.collectors())
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {

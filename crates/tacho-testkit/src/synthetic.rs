@@ -75,6 +75,8 @@ impl Host {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             agent_user: "load".to_owned(),
             sampler: "proc".to_owned(),
+            network: "none".to_owned(),
+            exits: "parent".to_owned(),
             collectors: Vec::new(),
         }
     }

@@ -51,6 +51,8 @@ pub fn facts_to_wire(facts: &HostFacts) -> v1::HostFacts {
         agent_version: facts.agent_version,
         agent_user: facts.agent_user,
         sampler: facts.sampler,
+        network: facts.network,
+        exits: facts.exits,
         collectors: facts.collectors.into_iter().map(collector_to_wire).collect(),
     }
 }
@@ -71,6 +73,8 @@ pub fn facts_from_wire(wire: v1::HostFacts) -> HostFacts {
         agent_version: wire.agent_version,
         agent_user: wire.agent_user,
         sampler: wire.sampler,
+        network: wire.network,
+        exits: wire.exits,
         collectors: wire.collectors.into_iter().map(collector_from_wire).collect(),
     }
 }

@@ -10,9 +10,10 @@ use tacho_proc::{
 
 use super::SamplerConfig;
 use super::users::Users;
+use super::ways::Ways;
 
 /// Reads all facts; what the machine does not tell stays empty.
-pub(super) fn read(config: &SamplerConfig, collectors: Vec<CollectorStatus>) -> HostFacts {
+pub(super) fn read(config: &SamplerConfig, ways: &Ways, collectors: Vec<CollectorStatus>) -> HostFacts {
     let kernel = |name: &str| read_small(&config.proc_root.join("sys/kernel").join(name)).unwrap_or_default();
     let bytes = |name: &str| std::fs::read(config.proc_root.join(name)).unwrap_or_default();
     HostFacts {
@@ -29,7 +30,9 @@ pub(super) fn read(config: &SamplerConfig, collectors: Vec<CollectorStatus>) -> 
         addresses: addresses().unwrap_or_default().iter().map(ToString::to_string).collect(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         agent_user: Users::new(&config.etc_root).name(effective_user_id()),
-        sampler: "proc".to_owned(),
+        sampler: ways.sampler.name().to_owned(),
+        network: ways.network.name().to_owned(),
+        exits: ways.exits.name().to_owned(),
         collectors,
     }
 }

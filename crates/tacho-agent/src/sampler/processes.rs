@@ -9,6 +9,7 @@
 
 mod ended;
 mod entry;
+mod exits;
 mod identity;
 mod memory;
 mod rows;
@@ -23,9 +24,11 @@ use tacho_proc::ProcError;
 
 use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
+use super::ways::{NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{Entry, Moment};
+use entry::{CpuTime, Entry, Moment};
+use exits::Exits;
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
@@ -47,6 +50,8 @@ const UNACCOUNTED_BUSY_SHARE: u64 = 50;
 const NETWORK_OF_CONNECTIONS: &str =
     "TCP only, from socket diagnostics; connections that close between two looks are missing";
 
+const NETWORK_NOT_TOLD: &str = "told by BPF on Linux 6.3 and later, else by socket diagnostics";
+
 /// A process may start while its snapshot is taken.
 const STARTED_SINCE_US: u64 = 1_000_000;
 
@@ -62,12 +67,14 @@ pub(super) struct Processes {
     /// Sorted by pid.
     entries: Vec<Entry>,
     ended: Vec<Ended>,
+    exits: Exits,
     pids: Vec<u32>,
     /// As of the newest list of pids, read before it.
     listed_at: Option<(u64, u64)>,
     fresh_pids: Vec<u32>,
     /// Processes that are there and can not be read.
     unreadable: u64,
+    ways: Ways,
     pub(super) status: Status,
 }
 
@@ -95,18 +102,28 @@ pub(super) struct Output<'o, 'b> {
 
 impl Processes {
     pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
+        let (source, ways) = ProcessSource::open(&config.proc_root, config.sampler, open_files)?;
+        let mut status = Status::new("process");
+        status.remarks.push(ways.to_string());
         Ok(Self {
-            source: ProcessSource::open(&config.proc_root, open_files)?,
+            source,
             identities: Identities::new(config),
             rows: Rows::new(config.process_rows, config.idle_process_interval),
             entries: Vec::new(),
             ended: Vec::new(),
+            exits: Exits::default(),
             pids: Vec::new(),
             listed_at: None,
             fresh_pids: Vec::new(),
             unreadable: 0,
-            status: Status::new("process"),
+            ways,
+            status,
         })
+    }
+
+    /// How processes are read.
+    pub(super) fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings<'_>, out: &mut Output<'_, '_>) {
@@ -126,24 +143,30 @@ impl Processes {
             self.read_where(&moment, |entry| !entry.is_read);
         }
         self.bury(false);
-        let unseen = ended::settle(&mut self.entries, &mut self.ended, tick.now_us);
+        let ends = self.exits.collect(&moment, &mut self.source, &mut self.entries, &mut self.ended);
+        // What a parent inherits is nobody's news where every end is told.
+        let unseen = match ends {
+            Some(_) => CpuTime::default(),
+            None => ended::settle(&mut self.entries, &mut self.ended, tick.now_us),
+        };
         self.check_identities(&moment);
         self.take_network(surroundings.network);
         let population = rows::Population {
             entries: &mut self.entries,
             ended: &mut self.ended,
             unseen,
+            ends,
             unreadable: self.unreadable,
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
-        self.note_denied(surroundings.network.is_some());
+        self.note_denied();
         out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
     }
 
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for
     /// a snapshot in which most processes rest.
     fn list(&mut self, comings_and_goings: Option<(u64, u64)>) -> Option<()> {
-        if self.listed_at.is_some() && self.listed_at == comings_and_goings {
+        if !self.source.is_whole() && self.listed_at.is_some() && self.listed_at == comings_and_goings {
             return Some(());
         }
         self.listed_at = None;
@@ -174,13 +197,17 @@ impl Processes {
         let Self { entries, ended, source, .. } = self;
         ended.extend(entries.extract_if(.., |entry| entry.is_gone).map(|mut entry| {
             source.close(&mut entry.files);
-            Ended::new(&entry, by_list)
+            Ended::new(&mut entry, by_list)
         }));
     }
 
     /// Decides which entries are read: those awake, those whose turn it is, and the relatives of what ended,
     /// as a parent's counters take in a child's and orphans get another parent.
     fn wake(&mut self, rest: Rest) {
+        if self.source.is_whole() {
+            self.entries.iter_mut().for_each(|entry| (entry.is_due, entry.wants_io) = (true, true));
+            return;
+        }
         for entry in &mut self.entries {
             let is_due =
                 !entry.is_still() || rest.is_turn_of(entry.pid) || self.rows.is_due(entry, rest.soon_us);
@@ -266,12 +293,16 @@ impl Processes {
 
     /// Whether network use has to come from connections.
     pub(super) fn wants_network(&self) -> bool {
-        true
+        self.ways.network != NetworkSource::Tracepoint
     }
 
     /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
     /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
     fn take_network(&mut self, network: Option<&[ProcessBytes]>) {
+        if !self.wants_network() {
+            return;
+        }
+        self.ways.network = if network.is_some() { NetworkSource::Diag } else { NetworkSource::None };
         let Some(network) = network else { return };
         let mut network = network.iter().peekable();
         for entry in &mut self.entries {
@@ -291,7 +322,7 @@ impl Processes {
         Some(String::from_utf8_lossy(entry.reading.comm.as_bytes()))
     }
 
-    fn note_denied(&mut self, has_network: bool) {
+    fn note_denied(&mut self) {
         if self.entries.iter().any(|entry| entry.io.is_denied()) {
             self.status.absent("disk_read_bytes, disk_write_bytes", DISK_DENIED);
         } else {
@@ -300,8 +331,11 @@ impl Processes {
         if !self.source.tells_open_files() {
             self.status.absent("open_files", "not on this kernel");
         }
-        let reason = if has_network { NETWORK_OF_CONNECTIONS } else { "not told by /proc" };
-        self.status.absent("net_rx_bytes, net_tx_bytes", reason);
+        match self.ways.network {
+            NetworkSource::Tracepoint => {}
+            NetworkSource::Diag => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_CONNECTIONS),
+            NetworkSource::None => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_NOT_TOLD),
+        }
         if self.unreadable == 0 {
             self.status.present("a process");
         }

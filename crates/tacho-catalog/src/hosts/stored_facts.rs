@@ -20,6 +20,8 @@ struct StoredFacts {
     agent_version: String,
     agent_user: String,
     sampler: String,
+    network: String,
+    exits: String,
     collectors: Vec<StoredCollector>,
 }
 
@@ -58,6 +60,8 @@ impl From<HostFacts> for StoredFacts {
             agent_version: facts.agent_version,
             agent_user: facts.agent_user,
             sampler: facts.sampler,
+            network: facts.network,
+            exits: facts.exits,
             collectors: facts
                 .collectors
                 .into_iter()
@@ -88,6 +92,8 @@ impl From<StoredFacts> for HostFacts {
             agent_version: facts.agent_version,
             agent_user: facts.agent_user,
             sampler: facts.sampler,
+            network: facts.network,
+            exits: facts.exits,
             collectors: facts
                 .collectors
                 .into_iter()

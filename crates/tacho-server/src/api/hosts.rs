@@ -66,6 +66,10 @@ struct Facts {
     agent_version: String,
     agent_user: String,
     sampler: String,
+    /// Where network bytes of each process come from: `tracepoint`, or `none`.
+    network: String,
+    /// How processes are known that ended between two snapshots: each is told (`bpf`), or by what their parents inherited (`parent`).
+    exits: String,
     collectors: Vec<Collector>,
 }
 
@@ -180,6 +184,8 @@ impl From<&HostFacts> for Facts {
             agent_version: facts.agent_version.clone(),
             agent_user: facts.agent_user.clone(),
             sampler: facts.sampler.clone(),
+            network: facts.network.clone(),
+            exits: facts.exits.clone(),
             collectors: collectors
                 .map(|CollectorStatus { name, absent, error }| Collector { name, absent, error })
                 .collect(),

@@ -239,6 +239,10 @@ pub struct HostFacts {
     pub sampler: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "15")]
     pub collectors: ::prost::alloc::vec::Vec<CollectorStatus>,
+    #[prost(string, tag = "16")]
+    pub network: ::prost::alloc::string::String,
+    #[prost(string, tag = "17")]
+    pub exits: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CollectorStatus {

@@ -66,6 +66,16 @@ impl Traffic {
         self.tx_bytes = self.tx_bytes.saturating_add(other.tx_bytes);
     }
 
+    /// What a process added to its counters. They start anew when another of its threads takes it over by exec.
+    pub(in super::super) fn grown(now: Option<Self>, before: Option<Self>) -> Option<Self> {
+        let (now, before) = (now?, before?);
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Some(Self {
+            rx_bytes: since(now.rx_bytes, before.rx_bytes),
+            tx_bytes: since(now.tx_bytes, before.tx_bytes),
+        })
+    }
+
     fn since(self, before: Self) -> Option<Self> {
         Some(Self {
             rx_bytes: self.rx_bytes.checked_sub(before.rx_bytes)?,

@@ -7,7 +7,9 @@
 
 use tacho_proc::ProcessIo;
 
-use super::entry::{CpuTime, Entry, Io, Usage, take_credit};
+use super::super::connections::Traffic;
+use super::entry::{CpuTime, Entry, Io, Moment, Usage, started_since, take_credit};
+use super::exits::End;
 use super::source::Reading;
 
 /// CPU time is told in ticks of 10 ms, user and system apart; so much is rounded away or there for nothing.
@@ -24,6 +26,8 @@ pub(super) struct Ended {
     pub(super) identity: Option<u32>,
     /// What it used after its last reading; absent when nobody waited for it.
     pub(super) usage: Option<Usage>,
+    /// How it ended, where that is told.
+    pub(super) end: Option<Box<End>>,
     pub(super) has_row: bool,
     reading: Reading,
     read_us: u64,
@@ -35,10 +39,12 @@ pub(super) struct Ended {
     found_in_list: bool,
     /// Position of the process that waited for it.
     heir: Option<usize>,
+    /// What was used before its first reading is known to be none.
+    is_counted: bool,
 }
 
 impl Ended {
-    pub(super) fn new(entry: &Entry, found_in_list: bool) -> Self {
+    pub(super) fn new(entry: &mut Entry, found_in_list: bool) -> Self {
         let mut left_behind = entry.inherited.held;
         left_behind.add(entry.inherited.fresh);
         let io = match entry.io {
@@ -50,6 +56,7 @@ impl Ended {
             parent: entry.reading.parent,
             identity: entry.known.id(),
             usage: None,
+            end: entry.end.take(),
             has_row: false,
             reading: entry.reading,
             read_us: entry.read_us,
@@ -58,7 +65,52 @@ impl Ended {
             left_behind,
             found_in_list,
             heir: None,
+            is_counted: true,
         }
+    }
+
+    /// One that no snapshot saw: all that it used comes with its end. What it used before the snapshot before,
+    /// if it lived already and was not told apart, is not counted.
+    pub(super) fn stranger(end: Box<End>, moment: &Moment) -> Self {
+        let network = end.network.map(|_| Traffic::default());
+        let nothing = Reading { start_us: end.start_us, network, ..Reading::default() };
+        let is_counted = started_since(end.start_us, moment);
+        Self {
+            pid: end.pid,
+            parent: end.parent,
+            identity: None,
+            usage: None,
+            end: Some(end),
+            has_row: false,
+            reading: nothing,
+            read_us: moment.tick.now_us,
+            io: Some(ProcessIo::default()),
+            peak_millicores: 0,
+            left_behind: CpuTime::default(),
+            found_in_list: true,
+            heir: None,
+            is_counted,
+        }
+    }
+
+    pub(super) fn key(&self) -> (u32, u64) {
+        (self.pid, self.reading.start_us)
+    }
+
+    /// What the end says less what was told before.
+    pub(super) fn settle_end(&mut self) {
+        let Some(end) = self.end.as_ref().filter(|_| self.is_counted) else { return };
+        let before = self.reading.own();
+        let disk = self.io.map(|io| ProcessIo {
+            read_bytes: end.disk.read_bytes.saturating_sub(io.read_bytes),
+            write_bytes: end.disk.write_bytes.saturating_sub(io.write_bytes),
+        });
+        self.usage = Some(Usage {
+            cpu: end.cpu.kept_up_with(before).without(before),
+            major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
+            disk,
+            network: Traffic::grown(end.network, self.reading.network),
+        });
     }
 
     /// All that it used of disks as far as it was seen.

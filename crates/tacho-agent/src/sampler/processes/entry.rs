@@ -4,6 +4,7 @@ use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
 use super::super::connections::Traffic;
+use super::exits::End;
 use super::identity::Known;
 use super::memory::ProcessMemory;
 use super::rows::LastRow;
@@ -33,7 +34,7 @@ pub(super) struct Usage {
     pub(super) major_faults: u64,
     /// Absent when the agent may not see it.
     pub(super) disk: Option<ProcessIo>,
-    /// Absent where it is not known.
+    /// Absent where it is not told.
     pub(super) network: Option<Traffic>,
 }
 
@@ -77,6 +78,8 @@ pub(super) struct Entry {
     pub(super) peak_millicores: u64,
     pub(super) memory: ProcessMemory,
     still: u8,
+    /// It has ended, and nobody has waited for it yet.
+    pub(super) end: Option<Box<End>>,
     /// Flags of the snapshot being taken.
     pub(super) is_gone: bool,
     pub(super) is_due: bool,
@@ -117,6 +120,7 @@ impl Entry {
             peak_millicores: 0,
             memory: ProcessMemory::default(),
             still: 0,
+            end: None,
             is_gone: false,
             is_due: true,
             is_read: true,
@@ -131,25 +135,17 @@ impl Entry {
         let lifetime = CpuTime { user_us: reading.user_us, system_us: reading.system_us };
         entry.note_peak(lifetime, moment.tick.now_us.saturating_sub(reading.start_us));
         entry.memory.refresh(pid, &entry.reading, moment, source);
-        if entry.started_since(moment) {
+        if started_since(entry.reading.start_us, moment) {
             entry.count_from_start(io);
         }
         Ok(entry)
     }
 
-    /// The process was not there at the snapshot before. One that was, but could not be read, must not have its
-    /// whole past counted now. Start times are whole ticks, rounded down.
-    fn started_since(&self, moment: &Moment) -> bool {
-        const TICK_US: u64 = 10_000;
-        let Some(interval_us) = moment.tick.interval_us else { return false };
-        let previous_us = moment.tick.now_us.saturating_sub(interval_us);
-        self.reading.start_us.saturating_add(TICK_US) > previous_us
-    }
-
     fn count_from_start(&mut self, disk: Option<ProcessIo>) {
         let reading = &self.reading;
         let cpu = CpuTime { user_us: reading.user_us, system_us: reading.system_us };
-        self.usage = Some(Usage { cpu, major_faults: reading.major_faults, disk, network: None });
+        let network = reading.network;
+        self.usage = Some(Usage { cpu, major_faults: reading.major_faults, disk, network });
         self.inherited.fresh =
             CpuTime { user_us: reading.children_user_us, system_us: reading.children_system_us };
     }
@@ -157,7 +153,8 @@ impl Entry {
     /// Forgets what concerned the snapshot before.
     pub(super) fn begin(&mut self) {
         let disk = matches!(self.io, Io::Known(_)).then(ProcessIo::default);
-        self.usage = Some(Usage { disk, ..Usage::default() });
+        let network = self.reading.network.map(|_| Traffic::default());
+        self.usage = Some(Usage { disk, network, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
         (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
         self.wants_io = self.keeps_credit;
@@ -165,26 +162,24 @@ impl Entry {
 
     /// Reads the process anew. `false`: the pid is another process's now.
     pub(super) fn read(&mut self, moment: &Moment, source: &mut ProcessSource) -> Result<bool, ProcError> {
-        let now = source.read(self.pid, &mut self.files)?;
+        let mut now = source.read(self.pid, &mut self.files)?;
         if now.start_us != self.reading.start_us {
             return Ok(false);
         }
+        now.keep_up_with(&self.reading);
         let before = std::mem::replace(&mut self.reading, now);
         let read_before_us = std::mem::replace(&mut self.read_us, moment.tick.now_us);
         self.is_read = true;
-        // These clocks never go back; the kernel sees to it.
-        let cpu = CpuTime {
-            user_us: now.user_us.saturating_sub(before.user_us),
-            system_us: now.system_us.saturating_sub(before.system_us),
-        };
+        let cpu = now.own().without(before.own());
         self.inherited.fresh.add(CpuTime {
             user_us: now.children_user_us.saturating_sub(before.children_user_us),
             system_us: now.children_system_us.saturating_sub(before.children_system_us),
         });
         let worked = cpu != CpuTime::default();
-        let disk = self.disk_since(worked, source);
+        let disk = self.disk_since(worked, before.disk_mark, source);
+        let network = Traffic::grown(now.network, before.network);
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
-        self.usage = Some(Usage { cpu, major_faults, disk, network: None });
+        self.usage = Some(Usage { cpu, major_faults, disk, network });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
         self.known.compare(&before, &now);
         let moved = now.rss_bytes != before.rss_bytes;
@@ -194,7 +189,12 @@ impl Entry {
     }
 
     /// Disk use goes with CPU time: one that did not work is not asked.
-    fn disk_since(&mut self, worked: bool, source: &mut ProcessSource) -> Option<ProcessIo> {
+    fn disk_since(
+        &mut self,
+        worked: bool,
+        mark_before: Option<u64>,
+        source: &mut ProcessSource,
+    ) -> Option<ProcessIo> {
         let Io::Known(before) = self.io else {
             // A first reading, or one that may be allowed by now, has nothing to compare with.
             if worked && matches!(self.io, Io::Unknown) {
@@ -205,7 +205,14 @@ impl Entry {
         if !worked && !self.wants_io {
             return Some(ProcessIo::default());
         }
-        let now = self.read_io(source)?;
+        let mut now = self.read_io(source)?;
+        if let (Some(mark), Some(mark_before)) = (self.reading.disk_mark, mark_before) {
+            if mark < mark_before {
+                return Some(ProcessIo::default());
+            }
+            now = larger(now, before);
+            self.io = Io::Known(now);
+        }
         let mut since = ProcessIo {
             read_bytes: now.read_bytes.checked_sub(before.read_bytes)?,
             write_bytes: now.write_bytes.checked_sub(before.write_bytes)?,
@@ -252,6 +259,23 @@ impl Entry {
     }
 }
 
+/// The process was not there at the snapshot before. One that was, but could not be read, must not have its
+/// whole past counted now. Start times are whole ticks, rounded down.
+pub(super) fn started_since(start_us: u64, moment: &Moment) -> bool {
+    const TICK_US: u64 = 10_000;
+    let Some(interval_us) = moment.tick.interval_us else { return false };
+    let previous_us = moment.tick.now_us.saturating_sub(interval_us);
+    start_us.saturating_add(TICK_US) > previous_us
+}
+
+/// What moves from a thread to its process while a pass goes on may be in neither.
+fn larger(now: ProcessIo, before: ProcessIo) -> ProcessIo {
+    ProcessIo {
+        read_bytes: now.read_bytes.max(before.read_bytes),
+        write_bytes: now.write_bytes.max(before.write_bytes),
+    }
+}
+
 /// Takes off what was counted already, as far as it goes.
 pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo) {
     let (read, written) =
@@ -271,6 +295,13 @@ impl CpuTime {
     pub(super) fn scaled_to(self, total_us: u64) -> Self {
         let user_us = u128::from(self.user_us) * u128::from(total_us) / u128::from(self.total_us().max(1));
         let user_us = u64::try_from(user_us).unwrap_or(total_us).min(total_us);
+        Self { user_us, system_us: total_us - user_us }
+    }
+
+    /// No less than `before`, in either part.
+    pub(super) fn kept_up_with(self, before: Self) -> Self {
+        let total_us = self.total_us().max(before.total_us());
+        let user_us = total_us.saturating_sub(self.system_us.max(before.system_us)).max(before.user_us);
         Self { user_us, system_us: total_us - user_us }
     }
 
@@ -304,6 +335,18 @@ impl CpuTime {
 }
 
 impl Reading {
+    pub(super) fn own(&self) -> CpuTime {
+        CpuTime { user_us: self.user_us, system_us: self.system_us }
+    }
+
+    /// Counters of a process never go back: what moves from a thread to its process while a pass goes on comes
+    /// with the next, and time that the kernel parts anew stays where it was told to be.
+    fn keep_up_with(&mut self, before: &Self) {
+        let cpu = self.own().kept_up_with(before.own());
+        (self.user_us, self.system_us) = (cpu.user_us, cpu.system_us);
+        self.major_faults = self.major_faults.max(before.major_faults);
+    }
+
     /// CPU time counted for the process and for children of it that ended: what its parent gets at its end.
     pub(super) fn seen(&self) -> CpuTime {
         CpuTime {
@@ -333,8 +376,7 @@ impl Inherited {
 
 impl Usage {
     pub(super) fn is_anything(&self) -> bool {
-        let disk = self.disk.unwrap_or_default();
-        let network = self.network.unwrap_or_default();
+        let (disk, network) = (self.disk.unwrap_or_default(), self.network.unwrap_or_default());
         self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Traffic::default()
     }
 }

@@ -1,5 +1,6 @@
 //! Who processes are: names, command lines, users, control groups, and the numbers they go by on the wire.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -13,6 +14,7 @@ use super::super::patience::Patience;
 use super::super::users::Users;
 use super::super::{SamplerConfig, Tick};
 use super::entry::Entry;
+use super::exits::End;
 use super::source::{ProcessSource, Reading};
 
 /// A new process is looked at again after this, when whoever started it has moved it to its control group and
@@ -29,6 +31,12 @@ const CHECK_STEPS: u64 = 60;
 const QUICK_CHANGES: u8 = 4;
 const SLOW_CHANGE_US: u64 = 600_000_000;
 
+/// Control groups whose paths are remembered by number; when there are more, all are forgotten.
+const MAX_CGROUPS: usize = 4096;
+
+/// The number of the root of all control groups. Where the older hierarchies are used, all processes have it.
+const ROOT_CGROUP: u64 = 1;
+
 /// The longest command line that is kept.
 const COMMAND_BYTES: usize = 4096;
 
@@ -41,6 +49,8 @@ pub(super) struct Identities {
     users: Users,
     boot_time_ms: i64,
     newest_id: u32,
+    /// Paths of control groups by number.
+    cgroups: HashMap<u64, String>,
     patience: Patience<File, io::Result<Vec<u8>>>,
 }
 
@@ -78,7 +88,8 @@ impl Known {
     /// Notes an exec or a change of name or parent between two readings.
     pub(super) fn compare(&mut self, before: &Reading, now: &Reading) {
         let executed = now.exec_mark != before.exec_mark && now.exec_mark != 0 && before.exec_mark != 0;
-        self.is_stale |= executed || now.comm != before.comm || now.parent != before.parent;
+        let moved = now.cgroup_id != before.cgroup_id || now.user_id != before.user_id;
+        self.is_stale |= executed || moved || now.comm != before.comm || now.parent != before.parent;
     }
 
     /// For a process that has run for long.
@@ -97,6 +108,7 @@ impl Identities {
             users: Users::new(&config.etc_root),
             boot_time_ms: config.boot_time_ms,
             newest_id: 0,
+            cgroups: HashMap::new(),
             patience: Patience::new("tacho-cmdline", read_command),
         }
     }
@@ -116,9 +128,7 @@ impl Identities {
             return *id;
         }
         let identity = Arc::new(self.identify(entry, source));
-        // Numbers are not used twice within four thousand million processes.
-        self.newest_id = self.newest_id.checked_add(1).unwrap_or(1);
-        let id = self.newest_id;
+        let id = self.new_id();
         out.retired.extend(entry.known.id());
         out.new_identities.push((id, Arc::clone(&identity)));
         entry.known = Known {
@@ -131,6 +141,55 @@ impl Identities {
         id
     }
 
+    /// A number for a process that ended before it was told of.
+    pub(super) fn id_of_ended(
+        &mut self,
+        end: &End,
+        parent: Option<&Entry>,
+        out: &mut super::Output<'_, '_>,
+    ) -> u32 {
+        let parent = parent.filter(|parent| parent.reading.cgroup_id == end.cgroup_id);
+        let cgroup = match parent.and_then(|parent| parent.known.identity.as_ref()) {
+            Some((_, parent)) => parent.cgroup.clone(),
+            None => self.cgroups.get(&end.cgroup_id).cloned().unwrap_or_default(),
+        };
+        let identity = ProcessIdentity {
+            key: self.key(end.pid, end.start_us),
+            parent_pid: i64::from(end.parent),
+            name: String::from_utf8_lossy(end.comm.as_bytes()).into_owned(),
+            command: command_of_ended(end),
+            user_id: i64::from(end.user_id),
+            user: self.users.name(end.user_id),
+            unit: unit_of(&cgroup).to_owned(),
+            container: container_of(&cgroup).to_owned(),
+            cgroup,
+        };
+        let id = self.new_id();
+        out.new_identities.push((id, Arc::new(identity)));
+        id
+    }
+
+    /// Numbers are not used twice within four thousand million processes.
+    fn new_id(&mut self) -> u32 {
+        self.newest_id = self.newest_id.checked_add(1).unwrap_or(1);
+        self.newest_id
+    }
+
+    fn key(&self, pid: u32, start_us: u64) -> ProcessKey {
+        let start_ms = i64::try_from(start_us / 1000).unwrap_or(i64::MAX);
+        ProcessKey { pid: i64::from(pid), start_time_ms: self.boot_time_ms.saturating_add(start_ms) }
+    }
+
+    fn remember_cgroup(&mut self, cgroup_id: u64, path: &str) {
+        if cgroup_id <= ROOT_CGROUP || self.cgroups.contains_key(&cgroup_id) {
+            return;
+        }
+        if self.cgroups.len() >= MAX_CGROUPS {
+            self.cgroups.clear();
+        }
+        self.cgroups.insert(cgroup_id, path.to_owned());
+    }
+
     /// Looks whether user or control group are still the same; the first time, whether the title is.
     pub(super) fn check(&mut self, entry: &mut Entry, now_us: u64, source: &mut ProcessSource) {
         if entry.reading.is_kernel_thread {
@@ -141,25 +200,26 @@ impl Identities {
         // A title is compared once, and only of a process that was seen young.
         let compares_command = !std::mem::replace(&mut entry.known.is_checked, true);
         let Some((_, known)) = entry.known.identity.clone() else { return };
-        let same_user =
-            source.read_user_id(entry.pid).ok().is_none_or(|user_id| i64::from(user_id) == known.user_id);
-        let same_cgroup = source
-            .read_text(entry.pid, "cgroup")
-            .ok()
-            .is_none_or(|text| is_text(parse_cgroup(text), &known.cgroup));
+        // What comes with every reading is compared there.
+        let same_user = entry.reading.user_id.is_some()
+            || source.read_user_id(entry.pid).ok().is_none_or(|user_id| i64::from(user_id) == known.user_id);
+        let same_cgroup = entry.reading.cgroup_id > ROOT_CGROUP
+            || source
+                .read_text(entry.pid, "cgroup")
+                .ok()
+                .is_none_or(|text| is_text(parse_cgroup(text), &known.cgroup));
         let same_command = !compares_command || self.command(entry, source) == known.command;
         entry.known.is_stale |= !(same_user && same_cgroup && same_command);
     }
 
     fn identify(&mut self, entry: &Entry, source: &mut ProcessSource) -> ProcessIdentity {
-        let user_id = source.read_user_id(entry.pid).unwrap_or(0);
+        let user_id = entry.reading.user_id.or_else(|| source.read_user_id(entry.pid).ok()).unwrap_or(0);
         let cgroup = cgroup(entry.pid, source).unwrap_or_default();
-        let start_ms = i64::try_from(entry.reading.start_us / 1000).unwrap_or(i64::MAX);
+        if !cgroup.is_empty() {
+            self.remember_cgroup(entry.reading.cgroup_id, &cgroup);
+        }
         ProcessIdentity {
-            key: ProcessKey {
-                pid: i64::from(entry.pid),
-                start_time_ms: self.boot_time_ms.saturating_add(start_ms),
-            },
+            key: self.key(entry.pid, entry.reading.start_us),
             parent_pid: i64::from(entry.reading.parent),
             name: String::from_utf8_lossy(entry.reading.comm.as_bytes()).into_owned(),
             command: self.command(entry, source),
@@ -189,6 +249,19 @@ impl Identities {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         scrub_command(&arguments)
     }
+}
+
+/// The kernel's short name stands for arguments that could not be read in time.
+fn command_of_ended(end: &End) -> String {
+    if end.is_kernel_thread {
+        return String::new();
+    }
+    let mut arguments = split_arguments(&end.arguments);
+    if arguments.is_empty() {
+        arguments.push(String::from_utf8_lossy(end.comm.as_bytes()).into_owned());
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    scrub_command(&arguments)
 }
 
 fn cgroup(pid: u32, source: &mut ProcessSource) -> Option<String> {

@@ -9,8 +9,11 @@ use tacho_proc::ProcessIo;
 use super::super::Tick;
 use super::super::connections::Traffic;
 use super::Output;
+use tacho_bpf::ExitStatus;
+
 use super::ended::Ended;
 use super::entry::{CpuTime, Entry, Usage};
+use super::exits::Ends;
 use super::identity::Identities;
 use super::source::ProcessSource;
 
@@ -35,6 +38,8 @@ pub(super) struct Population<'p> {
     pub(super) ended: &'p mut [Ended],
     /// CPU time of processes that no snapshot saw.
     pub(super) unseen: CpuTime,
+    /// Where ends are told one by one.
+    pub(super) ends: Option<Ends>,
     /// Processes of which nothing could be read.
     pub(super) unreadable: u64,
 }
@@ -92,13 +97,21 @@ impl Rows {
         source: &mut ProcessSource,
         out: &mut Output<'_, '_>,
     ) {
-        let Population { entries, ended, unseen, unreadable } = population;
+        let Population { entries, ended, unseen, ends, unreadable } = population;
         self.choose(tick, entries, ended);
         for candidate in &self.candidates {
             if candidate.is_ended {
                 let Some(ended) = ended.get_mut(candidate.position) else { continue };
-                ended.has_row = true;
-                out.processes.push(ended.identity.unwrap_or(0));
+                let id = match (ended.identity, &ended.end) {
+                    (Some(id), _) => id,
+                    (None, Some(end)) => {
+                        let parent = entries.binary_search_by_key(&end.parent, |entry| entry.pid).ok();
+                        identities.id_of_ended(end, parent.and_then(|parent| entries.get(parent)), out)
+                    }
+                    (None, None) => continue,
+                };
+                (ended.has_row, ended.identity) = (true, Some(id));
+                out.processes.push(id);
                 write_ended(ended, out.block);
             } else {
                 let Some(entry) = entries.get_mut(candidate.position) else { continue };
@@ -131,6 +144,11 @@ impl Rows {
         out.processes.push(0);
         other.write_row(tick, out.block);
         total.write_host(tick, out.host);
+        if let Some(ends) = ends.filter(|_| tick.interval_us.is_some()) {
+            out.host
+                .unsigned(host::PROCESSES_ENDED, ends.told)
+                .unsigned(host::PROCESSES_ENDED_UNSEEN, ends.lost);
+        }
     }
 
     fn choose(&mut self, tick: &Tick, entries: &[Entry], ended: &[Ended]) {
@@ -139,8 +157,9 @@ impl Rows {
         self.candidates.clear();
         let alive = entries.iter().enumerate().filter(|(_, entry)| earns_row(entry, until_us));
         let candidates = &mut self.candidates;
-        // Only who has been told of can be told to have ended.
-        let gone = ended.iter().enumerate().filter(|(_, ended)| ended.identity.is_some());
+        // Only who has been told of, or is told of by its end, can be told to have ended.
+        let gone = ended.iter().enumerate();
+        let gone = gone.filter(|(_, ended)| ended.identity.is_some() || ended.end.is_some());
         candidates.extend(alive.map(|(position, entry)| {
             Candidate::new(position, entry.pid, entry.usage.as_ref()).with_memory(entry.memory.rss_bytes)
         }));
@@ -215,8 +234,7 @@ fn write_alive(entry: &Entry, open_files: Option<u64>, block: &mut Block) {
         .optional(process::OPEN_FILES, open_files)
         .integer(process::PROCESSES, 1);
     if let Some(usage) = &entry.usage {
-        write_usage(usage.cpu, usage.disk, &mut row);
-        write_network(usage.network, &mut row);
+        write_usage(usage, &mut row);
         row.unsigned(process::PAGE_FAULTS_MAJOR, usage.major_faults);
     }
 }
@@ -227,8 +245,14 @@ fn write_ended(ended: &Ended, block: &mut Block) {
     write_state(b'X', &mut row);
     row.integer(process::PROCESSES, 0);
     if let Some(usage) = &ended.usage {
-        write_usage(usage.cpu, usage.disk, &mut row);
+        write_usage(usage, &mut row);
     }
+    let Some(end) = &ended.end else { return };
+    match end.status {
+        ExitStatus::Code(code) => row.integer(process::EXIT_CODE, i64::from(code)),
+        ExitStatus::Signal(signal) => row.integer(process::EXIT_SIGNAL, i64::from(signal)),
+    };
+    row.unsigned(process::LIFETIME_US, end.lifetime_us);
 }
 
 fn write_state(state: u8, row: &mut Row<'_>) {
@@ -237,16 +261,13 @@ fn write_state(state: u8, row: &mut Row<'_>) {
     }
 }
 
-fn write_usage(cpu: CpuTime, disk: Option<ProcessIo>, row: &mut Row<'_>) {
-    row.unsigned(process::CPU_USER_US, cpu.user_us)
-        .unsigned(process::CPU_SYSTEM_US, cpu.system_us)
-        .optional(process::DISK_READ_BYTES, disk.map(|disk| disk.read_bytes))
-        .optional(process::DISK_WRITE_BYTES, disk.map(|disk| disk.write_bytes));
-}
-
-fn write_network(network: Option<Traffic>, row: &mut Row<'_>) {
-    row.optional(process::NET_RX_BYTES, network.map(|network| network.rx_bytes))
-        .optional(process::NET_TX_BYTES, network.map(|network| network.tx_bytes));
+fn write_usage(usage: &Usage, row: &mut Row<'_>) {
+    row.unsigned(process::CPU_USER_US, usage.cpu.user_us)
+        .unsigned(process::CPU_SYSTEM_US, usage.cpu.system_us)
+        .optional(process::DISK_READ_BYTES, usage.disk.map(|disk| disk.read_bytes))
+        .optional(process::DISK_WRITE_BYTES, usage.disk.map(|disk| disk.write_bytes))
+        .optional(process::NET_RX_BYTES, usage.network.map(|network| network.rx_bytes))
+        .optional(process::NET_TX_BYTES, usage.network.map(|network| network.tx_bytes));
 }
 
 impl Sum {
@@ -279,8 +300,8 @@ impl Sum {
             .optional(process::SWAP_BYTES, self.swap_bytes)
             .unsigned(process::PROCESSES, self.processes);
         if tick.interval_us.is_some() {
-            write_usage(self.cpu, self.disk, &mut row);
-            write_network(self.network, &mut row);
+            let Self { cpu, major_faults, disk, network, .. } = *self;
+            write_usage(&Usage { cpu, major_faults, disk, network }, &mut row);
             row.unsigned(process::PAGE_FAULTS_MAJOR, self.major_faults);
         }
     }

@@ -1,5 +1,7 @@
 //! Where readings of processes come from.
 
+mod bpf;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -8,6 +10,11 @@ use tacho_proc::{
     Buffer, Comm, PidDirectory, ProcError, ProcessFiles, ProcessIo, clock_ticks_per_second, is_procfs,
     page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
 };
+
+use super::super::connections::Traffic;
+use super::super::ways::{SamplerChoice, Ways};
+use super::exits::End;
+use bpf::BpfSource;
 
 /// Pids listed at most: the most that the kernel can be set to hold.
 const MAX_PIDS: usize = 1 << 22;
@@ -36,6 +43,14 @@ pub(super) struct Reading {
     pub(super) rss_bytes: u64,
     /// Another number after another exec; 0 where it may not be seen.
     pub(super) exec_mark: u64,
+    /// Effective user, where it comes with the rest.
+    pub(super) user_id: Option<u32>,
+    /// Number of its control group, where it comes with the rest; the root's is 1.
+    pub(super) cgroup_id: u64,
+    /// Since the sampler's start.
+    pub(super) network: Option<Traffic>,
+    /// Disk use is of its own threads only; goes back when it starts anew.
+    pub(super) disk_mark: Option<u64>,
 }
 
 /// Files of one process that are kept open.
@@ -49,7 +64,8 @@ pub(super) struct KeptFiles {
 /// makes that pass in `list` and hands out its records in `read`; what it does not know it asks of `/proc`.
 #[derive(Debug)]
 pub(super) enum ProcessSource {
-    Proc(ProcSource),
+    Proc(Box<ProcSource>),
+    Bpf(Box<BpfSource>),
 }
 
 /// Reads `/proc`.
@@ -67,58 +83,82 @@ pub(super) struct ProcSource {
 }
 
 impl ProcessSource {
-    /// `open_files` is how many files the agent may have open.
-    pub(super) fn open(proc_root: &Path, open_files: u64) -> io::Result<Self> {
-        let mut files = ProcessFiles::new(proc_root);
-        // Where the kernel tells, the agent itself has files open.
-        let own = files.open_files(std::process::id());
-        Ok(Self::Proc(ProcSource {
-            directory: PidDirectory::open(proc_root)?,
-            files,
-            buffer: Buffer::default(),
-            tick_us: 1_000_000 / clock_ticks_per_second().min(1_000_000),
-            page_bytes: page_size(),
-            kept: 0,
-            kept_limit: open_files.saturating_sub(RESERVED_DESCRIPTORS).min(MAX_KEPT),
-            tells_open_files: is_procfs(proc_root) && own.is_ok_and(|count| count > 0),
-        }))
+    /// Tries what there is, best first. `open_files` is how many files the agent may have open.
+    pub(super) fn open(proc_root: &Path, choice: SamplerChoice, open_files: u64) -> io::Result<(Self, Ways)> {
+        let proc = Box::new(ProcSource::open(proc_root, open_files)?);
+        // The kernel knows nothing of another tree.
+        if choice == SamplerChoice::Proc || proc_root != Path::new("/proc") {
+            return Ok((Self::Proc(proc), Ways::default()));
+        }
+        match bpf::load(&proc) {
+            Ok(bpf) => {
+                let source = BpfSource::new(bpf, proc);
+                let ways = source.ways();
+                Ok((Self::Bpf(Box::new(source)), ways))
+            }
+            Err(refusal) => {
+                tracing::info!(%refusal, "processes are read from /proc, not by BPF");
+                Ok((Self::Proc(proc), Ways { refusal: Some(refusal), ..Ways::default() }))
+            }
+        }
     }
 
     fn proc(&mut self) -> &mut ProcSource {
-        let Self::Proc(source) = self;
-        source
+        match self {
+            Self::Proc(source) => source,
+            Self::Bpf(source) => &mut source.proc,
+        }
+    }
+
+    /// Every process is read in every snapshot, at no cost of its own.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self, Self::Bpf(_))
+    }
+
+    /// Ends of processes are told one by one.
+    pub(super) fn tells_exits(&self) -> bool {
+        match self {
+            Self::Proc(_) => false,
+            Self::Bpf(source) => source.tells_exits(),
+        }
+    }
+
+    /// Adds the ends of processes since the last call, and answers how many were lost since the start.
+    pub(super) fn drain_exits(&mut self, ends: &mut Vec<End>) -> u64 {
+        match self {
+            Self::Proc(_) => 0,
+            Self::Bpf(source) => source.drain_exits(ends),
+        }
+    }
+
+    /// When the newest list was begun, on the kernel's boot clock.
+    pub(super) fn listed_ns(&self) -> u64 {
+        match self {
+            Self::Proc(_) => 0,
+            Self::Bpf(source) => source.listed_ns(),
+        }
     }
 
     /// Puts the pids of all processes in place of what `pids` held, ascending.
     pub(super) fn list(&mut self, pids: &mut Vec<u32>) -> Result<(), ProcError> {
-        self.proc().directory.list(MAX_PIDS, pids)
+        match self {
+            Self::Proc(source) => source.directory.list(MAX_PIDS, pids),
+            Self::Bpf(source) => source.list(pids),
+        }
     }
 
     pub(super) fn read(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<Reading, ProcError> {
-        let source = self.proc();
-        let text = source.record(pid, "stat", &mut kept.stat)?;
-        let stat = parse_process_stat(text).ok_or(ProcError::Malformed { file: "stat" })?;
-        let us = |ticks: u64| ticks.saturating_mul(source.tick_us);
-        Ok(Reading {
-            comm: stat.comm,
-            state: stat.state,
-            parent: stat.parent,
-            is_kernel_thread: stat.is_kernel_thread(),
-            user_us: us(stat.user),
-            system_us: us(stat.system),
-            children_user_us: us(stat.children_user),
-            children_system_us: us(stat.children_system),
-            major_faults: stat.major_faults,
-            threads: stat.threads,
-            start_us: us(stat.start),
-            rss_bytes: stat.resident_pages.saturating_mul(source.page_bytes),
-            exec_mark: stat.start_stack,
-        })
+        match self {
+            Self::Proc(source) => source.read(pid, kept),
+            Self::Bpf(source) => source.read(pid, kept),
+        }
     }
 
     pub(super) fn read_io(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<ProcessIo, ProcError> {
-        let text = self.proc().record(pid, "io", &mut kept.io)?;
-        parse_process_io(text).ok_or(ProcError::Malformed { file: "io" })
+        match self {
+            Self::Proc(source) => source.read_io(pid, kept),
+            Self::Bpf(source) => source.read_io(pid, kept),
+        }
     }
 
     /// Resident memory, exactly.
@@ -158,8 +198,10 @@ impl ProcessSource {
     }
 
     pub(super) fn tells_open_files(&self) -> bool {
-        let Self::Proc(source) = self;
-        source.tells_open_files
+        match self {
+            Self::Proc(source) => source.tells_open_files,
+            Self::Bpf(source) => source.proc.tells_open_files,
+        }
     }
 
     /// Gives back what is only needed while a process is awake.
@@ -178,6 +220,49 @@ impl ProcessSource {
 }
 
 impl ProcSource {
+    fn open(proc_root: &Path, open_files: u64) -> io::Result<Self> {
+        let mut files = ProcessFiles::new(proc_root);
+        // Where the kernel tells, the agent itself has files open.
+        let own = files.open_files(std::process::id());
+        Ok(Self {
+            directory: PidDirectory::open(proc_root)?,
+            files,
+            buffer: Buffer::default(),
+            tick_us: 1_000_000 / clock_ticks_per_second().min(1_000_000),
+            page_bytes: page_size(),
+            kept: 0,
+            kept_limit: open_files.saturating_sub(RESERVED_DESCRIPTORS).min(MAX_KEPT),
+            tells_open_files: is_procfs(proc_root) && own.is_ok_and(|count| count > 0),
+        })
+    }
+
+    fn read(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<Reading, ProcError> {
+        let text = self.record(pid, "stat", &mut kept.stat)?;
+        let stat = parse_process_stat(text).ok_or(ProcError::Malformed { file: "stat" })?;
+        let us = |ticks: u64| ticks.saturating_mul(self.tick_us);
+        Ok(Reading {
+            comm: stat.comm,
+            state: stat.state,
+            parent: stat.parent,
+            is_kernel_thread: stat.is_kernel_thread(),
+            user_us: us(stat.user),
+            system_us: us(stat.system),
+            children_user_us: us(stat.children_user),
+            children_system_us: us(stat.children_system),
+            major_faults: stat.major_faults,
+            threads: stat.threads,
+            start_us: us(stat.start),
+            rss_bytes: stat.resident_pages.saturating_mul(self.page_bytes),
+            exec_mark: stat.start_stack,
+            ..Reading::default()
+        })
+    }
+
+    fn read_io(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<ProcessIo, ProcError> {
+        let text = self.record(pid, "io", &mut kept.io)?;
+        parse_process_io(text).ok_or(ProcError::Malformed { file: "io" })
+    }
+
     /// Reads through a kept file, and keeps the file if there is room.
     fn record(&mut self, pid: u32, name: &'static str, kept: &mut Option<File>) -> Result<&[u8], ProcError> {
         let file = match kept {
@@ -209,7 +294,8 @@ mod tests {
             std::fs::write(directory.join("stat"), stat).unwrap();
             std::fs::write(directory.join("io"), "read_bytes: 1\nwrite_bytes: 2\n").unwrap();
         }
-        let mut source = ProcessSource::open(root.path(), RESERVED_DESCRIPTORS + 3).unwrap();
+        let mut source =
+            ProcessSource::Proc(Box::new(ProcSource::open(root.path(), RESERVED_DESCRIPTORS + 3).unwrap()));
         let mut kept: Vec<KeptFiles> = (0..5).map(|_| KeptFiles::default()).collect();
         for _ in 0..2 {
             for (pid, kept) in (1..).zip(&mut kept) {

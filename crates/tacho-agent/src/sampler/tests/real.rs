@@ -3,10 +3,11 @@
 use tacho_model::tables::{host, process};
 use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
-use crate::sampler::{Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 
-fn sampler() -> Sampler {
-    Sampler::new(SamplerConfig { process_rows: 100_000, ..SamplerConfig::default() }).unwrap()
+fn sampler(choice: SamplerChoice) -> Sampler {
+    Sampler::new(SamplerConfig { sampler: choice, process_rows: 100_000, ..SamplerConfig::default() })
+        .unwrap()
 }
 
 /// CPU time of this process by its own `stat`, in microseconds.
@@ -22,7 +23,7 @@ fn boot_us() -> u64 {
 
 #[test]
 fn this_process_is_seen_as_proc_tells_it() {
-    let (mut sampler, mut sample) = (sampler(), Sample::default());
+    let (mut sampler, mut sample) = (sampler(SamplerChoice::Proc), Sample::default());
     let before_first = own_cpu_us();
     sampler.sample(boot_us(), &mut sample);
     let after_first = own_cpu_us();

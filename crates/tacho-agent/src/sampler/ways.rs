@@ -1,0 +1,91 @@
+//! How processes are read on this host.
+
+use std::fmt;
+
+/// What the settings ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SamplerChoice {
+    /// BPF where it works, else `/proc`.
+    #[default]
+    Auto,
+    /// `/proc` only.
+    Proc,
+}
+
+/// Where readings of processes come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum SamplerWay {
+    Bpf,
+    #[default]
+    Proc,
+}
+
+/// Where bytes on the network of each process come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum NetworkSource {
+    /// To the byte, TCP and UDP.
+    Tracepoint,
+    /// From the counters of TCP connections.
+    Diag,
+    #[default]
+    None,
+}
+
+/// Where it comes from what processes used that ended between two snapshots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ExitSource {
+    /// Each is told by itself.
+    Bpf,
+    /// From what the parent that waited for them inherited.
+    #[default]
+    Parent,
+}
+
+/// What was chosen, and tried where that shows only in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Ways {
+    pub(super) sampler: SamplerWay,
+    pub(super) network: NetworkSource,
+    pub(super) exits: ExitSource,
+    /// Why BPF was tried and is not used.
+    pub(super) refusal: Option<String>,
+}
+
+impl SamplerWay {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bpf => "bpf",
+            Self::Proc => "proc",
+        }
+    }
+}
+
+impl NetworkSource {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tracepoint => "tracepoint",
+            Self::Diag => "diag",
+            Self::None => "none",
+        }
+    }
+}
+
+impl ExitSource {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bpf => "bpf",
+            Self::Parent => "parent",
+        }
+    }
+}
+
+impl fmt::Display for Ways {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sampler, network, exits) = (self.sampler.name(), self.network.name(), self.exits.name());
+        write!(formatter, "sampler={sampler}, network={network}, exits={exits}")?;
+        match &self.refusal {
+            Some(refusal) => write!(formatter, "; no BPF: {refusal}"),
+            None => Ok(()),
+        }
+    }
+}

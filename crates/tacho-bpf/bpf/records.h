@@ -1,0 +1,82 @@
+/* What is told of processes: the layout that src/records.rs reads. All numbers in the machine's byte order. */
+#pragma once
+
+#include "kernel.h"
+
+/* Counters of one thread; in those of a process's first thread are those of its ended threads. */
+struct counters {
+    u64 runtime_ns;
+    u64 user_ns;
+    u64 system_ns;
+    u64 minor_faults;
+    u64 major_faults;
+    /* Of the thread alone. */
+    u64 read_bytes;
+    u64 write_bytes;
+};
+
+/* One per thread but the first of its process. */
+struct thread_record {
+    u32 tgid;
+    u32 pid;
+    u32 flags;
+    u32 unused;
+    struct counters counters;
+};
+
+/* What is kept for each process from when the programs were loaded. */
+struct kept {
+    u64 sent_bytes;
+    u64 received_bytes;
+    /* Of threads that ended. */
+    u64 read_bytes;
+    u64 write_bytes;
+};
+
+/* One per process, of its first thread. */
+struct process_record {
+    u32 tgid;
+    u32 pid;
+    u32 flags;
+    u32 state;
+    struct counters counters;
+    struct kept kept;
+    /* Of ended threads and of children that were waited for, since the process's start. */
+    u64 inherited_read_bytes;
+    u64 inherited_write_bytes;
+    /* CPU time of children that were waited for. */
+    u64 children_user_ns;
+    u64 children_system_ns;
+    u64 start_boot_ns;
+    u64 cgroup_id;
+    u64 exec_mark;
+    u64 resident_pages;
+    u32 parent;
+    u32 user_id;
+    u32 threads;
+    u32 unused;
+    char comm[16];
+};
+
+enum { COMMAND_BYTES = 128 };
+
+/* One per process that ended. */
+struct exit_record {
+    u32 tgid;
+    u32 parent;
+    u64 start_boot_ns;
+    u64 ended_boot_ns;
+    u64 runtime_ns;
+    u64 user_ns;
+    u64 system_ns;
+    u64 major_faults;
+    struct kept kept;
+    u64 cgroup_id;
+    u64 resident_pages;
+    u32 user_id;
+    u32 exit_code;
+    u32 flags;
+    u32 command_bytes;
+    char comm[16];
+    char command[COMMAND_BYTES];
+};

@@ -1,0 +1,281 @@
+/* Tells of every process: a pass over all tasks, bytes on the network, and processes that end.
+ *
+ * Each program is useful without the others, and is loaded by itself: a kernel that has no use for one refuses
+ * that one only. None of them changes anything, and none waits. */
+#include "records.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+enum { SIGNAL_GROUP_EXIT = 0x4 };
+enum { AF_INET = 2, AF_INET6 = 10 };
+enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
+enum { FILE_PAGES = 0, ANONYMOUS_PAGES = 1, SHARED_PAGES = 3 };
+
+/* Threads of a process at its end whose times are added up. */
+enum { MAX_THREADS = 1024 };
+
+enum { RING_BYTES = 1 << 20 };
+
+struct {
+    MAP_UINT(type, MAP_TASK_STORAGE);
+    MAP_UINT(map_flags, MAP_NO_PREALLOC);
+    MAP_TYPE(key, s32);
+    MAP_TYPE(value, struct kept);
+} kept_of_process SEC(".maps");
+
+struct {
+    MAP_UINT(type, MAP_RINGBUF);
+    MAP_UINT(max_entries, RING_BYTES);
+} exits SEC(".maps");
+
+/* Ends that found no room in the ring. */
+struct {
+    MAP_UINT(type, MAP_ARRAY);
+    MAP_UINT(max_entries, 1);
+    MAP_TYPE(key, u32);
+    MAP_TYPE(value, u64);
+} lost_exits SEC(".maps");
+
+INLINE u32 state_of(struct task_struct *task)
+{
+    struct task_struct___long_state *before_5_14 = (void *)task;
+    u32 state = FIELD_THERE(task->__state) ? task->__state : (u32)before_5_14->state;
+    return state | (u32)task->exit_state;
+}
+
+INLINE u64 at_least_zero(s64 pages)
+{
+    return pages > 0 ? (u64)pages : 0;
+}
+
+INLINE u64 resident_pages(struct mm_struct *mm)
+{
+    if (!mm)
+        return 0;
+    if (__builtin_preserve_type_info(*(struct mm_rss_stat *)0, TYPE_EXISTS)) {
+        struct mm_struct___one_counter *before_6_2 = (void *)mm;
+        return at_least_zero(before_6_2->rss_stat.count[FILE_PAGES].counter) +
+               at_least_zero(before_6_2->rss_stat.count[ANONYMOUS_PAGES].counter) +
+               at_least_zero(before_6_2->rss_stat.count[SHARED_PAGES].counter);
+    }
+    return at_least_zero(mm->rss_stat[FILE_PAGES].count) + at_least_zero(mm->rss_stat[ANONYMOUS_PAGES].count) +
+           at_least_zero(mm->rss_stat[SHARED_PAGES].count);
+}
+
+/* The name in two plain loads: they are allowed where a kernel in lockdown forbids helpers that read memory. */
+INLINE void read_comm(struct task_struct *task, char *to)
+{
+    ((u64 *)to)[0] = *(u64 *)&task->comm[0];
+    ((u64 *)to)[1] = *(u64 *)&task->comm[8];
+}
+
+INLINE void read_counters(struct task_struct *task, struct counters *to)
+{
+    to->runtime_ns = task->se.sum_exec_runtime;
+    to->user_ns = task->utime;
+    to->system_ns = task->stime;
+    to->minor_faults = task->min_flt;
+    to->major_faults = task->maj_flt;
+    to->read_bytes = task->ioac.read_bytes;
+    to->write_bytes = task->ioac.write_bytes;
+}
+
+INLINE void tell_thread(struct seq_file *seq, struct task_struct *task)
+{
+    struct thread_record record = {};
+
+    record.tgid = task->tgid;
+    record.pid = task->pid;
+    record.flags = task->flags;
+    read_counters(task, &record.counters);
+    seq_write(seq, &record, sizeof(record));
+}
+
+INLINE void tell_process(struct seq_file *seq, struct task_struct *task)
+{
+    struct process_record record = {};
+    struct signal_struct *signal = task->signal;
+    struct mm_struct *mm = task->mm;
+    struct kept *kept = task_storage_get(&kept_of_process, task, 0, 0);
+
+    record.tgid = task->tgid;
+    record.pid = task->pid;
+    record.flags = task->flags;
+    record.state = state_of(task);
+    read_counters(task, &record.counters);
+    record.counters.runtime_ns += signal->sum_sched_runtime;
+    record.counters.user_ns += signal->utime;
+    record.counters.system_ns += signal->stime;
+    record.counters.minor_faults += signal->min_flt;
+    record.counters.major_faults += signal->maj_flt;
+    if (kept)
+        record.kept = *kept;
+    record.inherited_read_bytes = signal->ioac.read_bytes;
+    record.inherited_write_bytes = signal->ioac.write_bytes;
+    record.children_user_ns = signal->cutime;
+    record.children_system_ns = signal->cstime;
+    record.start_boot_ns = task->start_boottime;
+    record.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+    if (mm)
+        record.exec_mark = mm->start_stack;
+    record.resident_pages = resident_pages(mm);
+    record.parent = task->real_parent->tgid;
+    record.user_id = task->cred->euid.val;
+    record.threads = signal->nr_threads;
+    read_comm(task, record.comm);
+    seq_write(seq, &record, sizeof(record));
+}
+
+SEC("iter/task")
+int tasks(struct bpf_iter__task *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    struct task_struct *task = context->task;
+
+    if (!task)
+        return 0;
+    if (task->pid == task->tgid)
+        tell_process(seq, task);
+    else
+        tell_thread(seq, task);
+    return 0;
+}
+
+/* What is kept for the process of the task that runs, if its socket is one of the network. */
+INLINE struct kept *kept_for_socket(struct sock *socket)
+{
+    u16 family = socket->__sk_common.skc_family;
+
+    if (family != AF_INET && family != AF_INET6)
+        return 0;
+    return task_storage_get(&kept_of_process, get_current_task_btf()->group_leader, 0, STORAGE_GET_CREATE);
+}
+
+SEC("tp_btf/sock_send_length")
+int bytes_sent(u64 *context)
+{
+    s32 bytes = CONTEXT_ARGUMENT(context, 1, s32);
+    struct kept *kept;
+
+    if (bytes <= 0)
+        return 0;
+    kept = kept_for_socket(CONTEXT_ARGUMENT(context, 0, struct sock *));
+    if (kept)
+        __sync_fetch_and_add(&kept->sent_bytes, (u64)bytes);
+    return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int bytes_received(u64 *context)
+{
+    s32 bytes = CONTEXT_ARGUMENT(context, 1, s32);
+    s32 flags = CONTEXT_ARGUMENT(context, 2, s32);
+    struct kept *kept;
+
+    /* Bytes that are only looked at come again, and the error queue gives back what was sent. */
+    if (bytes <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
+        return 0;
+    kept = kept_for_socket(CONTEXT_ARGUMENT(context, 0, struct sock *));
+    if (kept)
+        __sync_fetch_and_add(&kept->received_bytes, (u64)bytes);
+    return 0;
+}
+
+/* Adds up the times of the threads that the kernel has not added up yet. */
+INLINE void add_threads(struct signal_struct *signal, struct exit_record *record)
+{
+    struct list_head *head = (void *)signal + OFFSET_OF(struct signal_struct, thread_head);
+    struct list_head *node = 0;
+
+    probe_read_kernel(&node, sizeof(node), &head->next);
+    for (u32 count = 0; count < MAX_THREADS; count++) {
+        struct task_struct *task;
+        u64 runtime_ns = 0, user_ns = 0, system_ns = 0;
+
+        if (!node || node == head)
+            break;
+        task = (void *)node - OFFSET_OF(struct task_struct, thread_node);
+        probe_read_kernel(&runtime_ns, sizeof(runtime_ns), &task->se.sum_exec_runtime);
+        probe_read_kernel(&user_ns, sizeof(user_ns), &task->utime);
+        probe_read_kernel(&system_ns, sizeof(system_ns), &task->stime);
+        record->runtime_ns += runtime_ns;
+        record->user_ns += user_ns;
+        record->system_ns += system_ns;
+        if (probe_read_kernel(&node, sizeof(node), &node->next))
+            break;
+    }
+}
+
+INLINE void read_command(struct mm_struct *mm, struct exit_record *record)
+{
+    u64 start, bytes;
+
+    if (!mm)
+        return;
+    start = mm->arg_start;
+    bytes = mm->arg_end - start;
+    if (bytes > COMMAND_BYTES)
+        bytes = COMMAND_BYTES;
+    if (probe_read_user(record->command, (u32)bytes, (void *)start) == 0)
+        record->command_bytes = (u32)bytes;
+}
+
+/* As the parent that waits is told. */
+INLINE u32 exit_code_of(struct task_struct *leader, struct signal_struct *signal)
+{
+    return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+}
+
+INLINE void tell_end(struct task_struct *task, struct task_struct *leader, struct kept *kept)
+{
+    struct signal_struct *signal = task->signal;
+    struct exit_record *record = ringbuf_reserve(&exits, sizeof(*record), 0);
+
+    if (!record) {
+        u32 first = 0;
+        u64 *lost = map_lookup_elem(&lost_exits, &first);
+
+        if (lost)
+            __sync_fetch_and_add(lost, 1);
+        return;
+    }
+    __builtin_memset(record, 0, sizeof(*record));
+    record->tgid = task->tgid;
+    record->parent = leader->real_parent->tgid;
+    record->start_boot_ns = leader->start_boottime;
+    record->ended_boot_ns = ktime_get_boot_ns();
+    record->runtime_ns = signal->sum_sched_runtime;
+    record->user_ns = signal->utime;
+    record->system_ns = signal->stime;
+    record->major_faults = signal->maj_flt + task->maj_flt;
+    add_threads(signal, record);
+    if (kept)
+        record->kept = *kept;
+    record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+    /* The first thread's memory is gone if it ended before. */
+    record->resident_pages = resident_pages(task->mm);
+    record->user_id = task->cred->euid.val;
+    record->exit_code = exit_code_of(leader, signal);
+    record->flags = task->flags;
+    read_comm(leader, record->comm);
+    read_command(task->mm, record);
+    ringbuf_submit(record, RINGBUF_NO_WAKEUP);
+}
+
+/* Comes for every thread. Two that end at the same moment may both find that nobody is left: then the process
+ * is told twice, and who reads the ring takes what is more. */
+SEC("tp_btf/sched_process_exit")
+int thread_ends(u64 *context)
+{
+    struct task_struct *task = CONTEXT_ARGUMENT(context, 0, struct task_struct *);
+    struct task_struct *leader = task->group_leader;
+    struct kept *kept = task_storage_get(&kept_of_process, leader, 0, STORAGE_GET_CREATE);
+
+    if (kept) {
+        __sync_fetch_and_add(&kept->read_bytes, task->ioac.read_bytes);
+        __sync_fetch_and_add(&kept->write_bytes, task->ioac.write_bytes);
+    }
+    if (task->signal->live.counter == 0)
+        tell_end(task, leader, kept);
+    return 0;
+}

@@ -1,0 +1,22 @@
+//! Tells of every process by programs in the kernel: what it used, in one pass over all tasks; its bytes on
+//! the network; and the end of each process with all that it ever used.
+//!
+//! Knows nothing of snapshots or tables: [`Bpf`] hands out [`Task`]s and [`Exit`]s as the kernel counts them.
+//! The programs are `bpf/tacho.bpf.c`; the object made of them is committed beside it, so that a build needs no
+//! compiler for BPF, and a test keeps the two together. Field offsets are filled in from the running kernel's
+//! own description of its types.
+//!
+//! It takes CAP_BPF and CAP_PERFMON, and a kernel from 5.12 that describes its types
+//! (`/sys/kernel/btf/vmlinux`); network bytes take 6.3. What the kernel writes is read with checked lengths.
+
+mod error;
+mod iterator;
+mod load;
+mod pass;
+mod records;
+mod system;
+mod task;
+
+pub use error::BpfError;
+pub use load::Bpf;
+pub use task::{Bytes, Cpu, Exit, ExitStatus, Task};

@@ -1,0 +1,214 @@
+//! Records as the programs write them: the layout of `bpf/records.h`.
+
+use crate::task::{Bytes, Cpu, Exit, ExitStatus};
+
+/// A task that ends, and one that is the kernel's own.
+const EXITING: u32 = 0x4;
+const KERNEL_THREAD: u32 = 0x20_0000;
+
+/// The longest beginning of a command line in an exit record.
+const COMMAND_BYTES: usize = 128;
+
+const THREAD_BYTES: usize = 16 + 56;
+const PROCESS_BYTES: usize = 16 + 56 + 32 + 8 * 8 + 4 * 4 + 16;
+const EXIT_BYTES: usize = 2 * 4 + 6 * 8 + 32 + 2 * 8 + 4 * 4 + 16 + COMMAND_BYTES;
+
+/// Counters of one thread.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counters {
+    pub(crate) runtime_ns: u64,
+    pub(crate) user_ns: u64,
+    pub(crate) system_ns: u64,
+    pub(crate) minor_faults: u64,
+    pub(crate) major_faults: u64,
+    pub(crate) disk: Bytes,
+}
+
+/// What the programs keep for a process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kept {
+    pub(crate) network: Bytes,
+    pub(crate) disk: Bytes,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ThreadRecord {
+    pub(crate) process: u32,
+    pub(crate) is_exiting: bool,
+    pub(crate) counters: Counters,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ProcessRecord {
+    pub(crate) pid: u32,
+    pub(crate) is_exiting: bool,
+    pub(crate) is_kernel_thread: bool,
+    pub(crate) state: u32,
+    pub(crate) counters: Counters,
+    pub(crate) kept: Kept,
+    pub(crate) inherited: Bytes,
+    pub(crate) children: Cpu,
+    pub(crate) start_boot_ns: u64,
+    pub(crate) cgroup_id: u64,
+    pub(crate) exec_mark: u64,
+    pub(crate) resident_pages: u64,
+    pub(crate) parent: u32,
+    pub(crate) user_id: u32,
+    pub(crate) threads: u32,
+    pub(crate) comm: [u8; 16],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TaskRecord {
+    Process(ProcessRecord),
+    Thread(ThreadRecord),
+}
+
+/// Takes one record off the front of `bytes`. `None`: not all of it is there.
+pub(crate) fn next_task(bytes: &mut &[u8]) -> Option<TaskRecord> {
+    let mut ahead = Fields(bytes);
+    let is_process = ahead.u32()? == ahead.u32()?;
+    let (record, rest) = bytes.split_at_checked(if is_process { PROCESS_BYTES } else { THREAD_BYTES })?;
+    let mut fields = Fields(record);
+    let parsed = if is_process {
+        TaskRecord::Process(fields.process()?)
+    } else {
+        TaskRecord::Thread(fields.thread()?)
+    };
+    *bytes = rest;
+    Some(parsed)
+}
+
+/// One exit record; `None` when it is too short.
+pub(crate) fn parse_exit(bytes: &[u8]) -> Option<Exit<'_>> {
+    Fields(bytes.get(..EXIT_BYTES)?).exit()
+}
+
+/// Reads fields off the front.
+struct Fields<'b>(&'b [u8]);
+
+impl<'b> Fields<'b> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_ne_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_ne_bytes)
+    }
+
+    fn bytes(&mut self) -> Option<Bytes> {
+        Some(Bytes { read: self.u64()?, written: self.u64()? })
+    }
+
+    fn counters(&mut self) -> Option<Counters> {
+        Some(Counters {
+            runtime_ns: self.u64()?,
+            user_ns: self.u64()?,
+            system_ns: self.u64()?,
+            minor_faults: self.u64()?,
+            major_faults: self.u64()?,
+            disk: self.bytes()?,
+        })
+    }
+
+    fn kept(&mut self) -> Option<Kept> {
+        let (written, read) = (self.u64()?, self.u64()?);
+        Some(Kept { network: Bytes { read, written }, disk: self.bytes()? })
+    }
+
+    fn thread(&mut self) -> Option<ThreadRecord> {
+        let (process, _, flags, _) = (self.u32()?, self.u32()?, self.u32()?, self.u32()?);
+        Some(ThreadRecord { process, is_exiting: flags & EXITING != 0, counters: self.counters()? })
+    }
+
+    fn process(&mut self) -> Option<ProcessRecord> {
+        let (pid, _, flags) = (self.u32()?, self.u32()?, self.u32()?);
+        let record = ProcessRecord {
+            pid,
+            is_exiting: flags & EXITING != 0,
+            is_kernel_thread: flags & KERNEL_THREAD != 0,
+            state: self.u32()?,
+            counters: self.counters()?,
+            kept: self.kept()?,
+            inherited: self.bytes()?,
+            children: Cpu { user_ns: self.u64()?, system_ns: self.u64()? },
+            start_boot_ns: self.u64()?,
+            cgroup_id: self.u64()?,
+            exec_mark: self.u64()?,
+            resident_pages: self.u64()?,
+            parent: self.u32()?,
+            user_id: self.u32()?,
+            threads: self.u32()?,
+            comm: [0; 16],
+        };
+        let _padding = self.u32()?;
+        Some(ProcessRecord { comm: self.array()?, ..record })
+    }
+
+    fn exit(&mut self) -> Option<Exit<'b>> {
+        let (pid, parent) = (self.u32()?, self.u32()?);
+        let (start_boot_ns, ended_boot_ns) = (self.u64()?, self.u64()?);
+        let cpu = Cpu::parted(self.u64()?, self.u64()?, self.u64()?);
+        let major_faults = self.u64()?;
+        let kept = self.kept()?;
+        let (cgroup_id, resident_pages) = (self.u64()?, self.u64()?);
+        let (user_id, status, flags, length) = (self.u32()?, self.u32()?, self.u32()?, self.u32()?);
+        let comm = self.array()?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(self.0.len());
+        Some(Exit {
+            pid,
+            parent,
+            is_kernel_thread: flags & KERNEL_THREAD != 0,
+            user_id,
+            cgroup_id,
+            start_boot_ns,
+            ended_boot_ns,
+            resident_pages,
+            cpu,
+            major_faults,
+            disk: kept.disk,
+            network: kept.network,
+            status: ExitStatus::of(status),
+            comm,
+            arguments: self.0.get(..length).unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_is_not_all_there_is_left() {
+        let process = [7u32.to_ne_bytes(); PROCESS_BYTES / 4].concat();
+        let mut thread = vec![0; THREAD_BYTES];
+        thread[..8].copy_from_slice(&[7u32.to_ne_bytes(), 8u32.to_ne_bytes()].concat());
+        let both = [process, thread].concat();
+        for length in 0..=both.len() {
+            let mut bytes = &both[..length];
+            let (mut processes, mut threads) = (0, 0);
+            while let Some(record) = next_task(&mut bytes) {
+                match record {
+                    TaskRecord::Process(process) => processes += process.pid,
+                    TaskRecord::Thread(thread) => threads += thread.process,
+                }
+            }
+            assert_eq!(processes > 0, length >= PROCESS_BYTES);
+            assert_eq!(threads > 0, length == both.len());
+        }
+    }
+
+    #[test]
+    fn an_exit_record_that_lies_about_its_length_ends_with_its_bytes() {
+        let bytes = [0xffu8; EXIT_BYTES];
+        assert!(parse_exit(&bytes[1..]).is_none());
+        assert_eq!(parse_exit(&bytes).unwrap().arguments.len(), COMMAND_BYTES);
+    }
+}

@@ -1,0 +1,20 @@
+//! The programs as they are committed, and in the kernel that runs the tests. Where they can not be loaded a
+//! test says so and passes.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
+#![expect(clippy::print_stderr, reason = "a test that can not run says why")]
+
+mod object;
+mod processes;
+
+/// The programs at work, or a word on why not.
+fn load() -> Option<tacho_bpf::Bpf> {
+    match tacho_bpf::Bpf::load() {
+        Ok(bpf) => Some(bpf),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            eprintln!("not tested, there is no BPF here: {error}: {cause}");
+            None
+        }
+    }
+}
