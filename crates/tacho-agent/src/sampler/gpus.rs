@@ -126,9 +126,11 @@ impl Gpus {
 fn write_row(number: u64, reading: &GpuReading, block: &mut Block) {
     let mut row = block.push();
     row.unsigned(gpu::GPU, number)
-        .text(gpu::MODEL, &reading.model)
         .optional(gpu::MEMORY_TOTAL_BYTES, reading.memory_total_bytes)
         .optional(gpu::MEMORY_USED_BYTES, reading.memory_used_bytes);
+    if !reading.model.is_empty() {
+        row.text(gpu::MODEL, &reading.model);
+    }
     for (column, value) in [
         (gpu::USED_RATIO, reading.used_ratio),
         (gpu::TEMPERATURE_CELSIUS, reading.temperature_celsius),
