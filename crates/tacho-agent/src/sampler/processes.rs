@@ -82,6 +82,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) comings_and_goings: Option<(u64, u64)>,
     /// What the connections of processes carried, by pid.
     pub(super) network: Option<&'s [ProcessBytes]>,
+    /// That is known, though perhaps not at every snapshot.
+    pub(super) has_network: bool,
 }
 
 /// Where the readings go.
@@ -136,7 +138,7 @@ impl Processes {
             unreadable: self.unreadable,
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
-        self.note_denied(surroundings.network.is_some());
+        self.note_denied(surroundings.has_network);
         out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
     }
 
