@@ -30,7 +30,7 @@ use top::{Candidate, Top};
 use tracker::{Tracked, Tracker};
 
 pub(super) use owners::Owner;
-pub(super) use tracker::Traffic;
+use tracker::Traffic;
 
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;

@@ -25,7 +25,7 @@ use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{Entry, Moment};
+use entry::{Entry, Moment, Network};
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
@@ -280,6 +280,7 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            let own = own.map(|own| Network { rx_bytes: own.rx_bytes, tx_bytes: own.tx_bytes });
             if let Some(usage) = &mut entry.usage {
                 usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
             }

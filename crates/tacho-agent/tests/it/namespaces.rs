@@ -53,7 +53,7 @@ fn bytes_over_a_cable_arrive_and_a_pulled_cable_shows_in_what_is_sent_again() {
     if !has_socket_diagnosis() || leave_network().is_err() {
         return eprintln!("left out: takes the right to make network namespaces");
     }
-    let mut far = Peer::start_with(ROLE, &std::env::current_exe().unwrap(), in_another_network);
+    let mut far = Peer::start_with(ROLE, in_another_network);
     if !connect_networks(&far) {
         return eprintln!("left out: takes the programs ip and nsenter, and virtual cables");
     }

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 
 use tacho_proc::process_cpu_time_us;
@@ -22,16 +21,13 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start() -> Self {
-        Self::start_with(ROLE, &std::env::current_exe().unwrap(), |command| command)
+        Self::start_with(ROLE, |command| command)
     }
 
-    /// Starts `program`, a copy of this binary, in `role`. `prepare` may change how.
-    pub(crate) fn start_with(
-        role: &str,
-        program: &Path,
-        prepare: impl FnOnce(&mut Command) -> &mut Command,
-    ) -> Self {
-        let mut command = Command::new(program);
+    /// Starts this binary in `role`. `prepare` may change how.
+    pub(crate) fn start_with(role: &str, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        // This way a user may execute it who may not enter its directory.
+        let mut command = Command::new("/proc/self/exe");
         command.args(["--exact", role, "--nocapture"]).env(IS_CHILD, "1");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = prepare(&mut command).spawn().unwrap();

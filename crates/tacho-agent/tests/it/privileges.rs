@@ -30,8 +30,8 @@ struct Subject {
 }
 
 impl Subject {
-    fn start(program: &Path, user: u32) -> Self {
-        let start = || Peer::start_with(ROLE, program, |command| become_user(command, Some(user), &[]));
+    fn start(user: u32) -> Self {
+        let start = || Peer::start_with(ROLE, |command| become_user(command, Some(user), &[]));
         let (mut near, mut far) = (start(), start());
         let listening = far.address("listen 127.0.0.1:0");
         near.address(&format!("connect {listening}"));
@@ -51,9 +51,8 @@ impl Subject {
 }
 
 /// What an agent in `role` sees; one cell for each reading.
-fn look(program: &Path, role: &Role, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
-    let mut agent =
-        Peer::start_with(AGENT, program, |command| become_user(command, role.user, role.capabilities));
+fn look(role: &Role, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
+    let mut agent = Peer::start_with(AGENT, |command| become_user(command, role.user, role.capabilities));
     let mut cells = Vec::new();
     for _ in 0..ROUNDS {
         own.act();
@@ -101,11 +100,9 @@ fn the_manual_says_what_each_user_sees() {
     if tacho_proc::effective_user_id() != 0 || !has_socket_diagnosis() {
         return eprintln!("left out: takes root, who can be everybody, and a kernel with socket diagnosis");
     }
-    let directory = tempfile::tempdir().unwrap();
-    let program = view::copy_for_everybody(directory.path());
-    let (mut own, mut other) = (Subject::start(&program, NOBODY), Subject::start(&program, SOMEBODY));
+    let (mut own, mut other) = (Subject::start(NOBODY), Subject::start(SOMEBODY));
     let found = ROLES.iter().map(|role| {
-        let cells = look(&program, role, &mut own, &mut other);
+        let cells = look(role, &mut own, &mut other);
         (role, [vec![role.name.to_owned()], cells].concat())
     });
     // Capabilities for BPF show nothing where this kernel, or this build, has no BPF.

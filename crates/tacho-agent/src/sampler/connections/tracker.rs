@@ -57,11 +57,11 @@ struct Counters {
 }
 
 impl Traffic {
-    pub(in super::super) fn total_bytes(self) -> u64 {
+    pub(super) fn total_bytes(self) -> u64 {
         self.rx_bytes.saturating_add(self.tx_bytes)
     }
 
-    pub(in super::super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.rx_bytes = self.rx_bytes.saturating_add(other.rx_bytes);
         self.tx_bytes = self.tx_bytes.saturating_add(other.tx_bytes);
     }

@@ -3,7 +3,6 @@
 use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
-use super::super::connections::Traffic;
 use super::identity::Known;
 use super::memory::ProcessMemory;
 use super::rows::LastRow;
@@ -26,6 +25,13 @@ pub(super) struct CpuTime {
     pub(super) system_us: u64,
 }
 
+/// Bytes on the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Network {
+    pub(super) rx_bytes: u64,
+    pub(super) tx_bytes: u64,
+}
+
 /// What a process used since the snapshot before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
@@ -33,8 +39,8 @@ pub(super) struct Usage {
     pub(super) major_faults: u64,
     /// Absent when the agent may not see it.
     pub(super) disk: Option<ProcessIo>,
-    /// Absent where it is not known.
-    pub(super) network: Option<Traffic>,
+    /// Absent where it is not told.
+    pub(super) network: Option<Network>,
 }
 
 /// CPU time of children that a process waited for, on its way to where it belongs.
@@ -331,11 +337,16 @@ impl Inherited {
     }
 }
 
+impl Network {
+    pub(super) fn total_bytes(self) -> u64 {
+        self.rx_bytes.saturating_add(self.tx_bytes)
+    }
+}
+
 impl Usage {
     pub(super) fn is_anything(&self) -> bool {
-        let disk = self.disk.unwrap_or_default();
-        let network = self.network.unwrap_or_default();
-        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Traffic::default()
+        let (disk, network) = (self.disk.unwrap_or_default(), self.network.unwrap_or_default());
+        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Network::default()
     }
 }
 

@@ -7,10 +7,9 @@ use tacho_model::{Block, Row};
 use tacho_proc::ProcessIo;
 
 use super::super::Tick;
-use super::super::connections::Traffic;
 use super::Output;
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Usage};
+use super::entry::{CpuTime, Entry, Network, Usage};
 use super::identity::Identities;
 use super::source::ProcessSource;
 
@@ -52,8 +51,8 @@ pub(super) struct LastRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     cpu_us: u64,
-    /// Of disks and network.
-    moved_bytes: u64,
+    disk_bytes: u64,
+    network_bytes: u64,
     rss_bytes: u64,
     pid: u32,
     position: usize,
@@ -70,7 +69,7 @@ struct Sum {
     cpu: CpuTime,
     major_faults: u64,
     disk: Option<ProcessIo>,
-    network: Option<Traffic>,
+    network: Option<Network>,
 }
 
 impl Rows {
@@ -189,11 +188,10 @@ fn state_class(state: u8) -> u8 {
 impl Candidate {
     fn new(position: usize, pid: u32, usage: Option<&Usage>) -> Self {
         let disk = usage.and_then(|usage| usage.disk).unwrap_or_default();
-        let network = usage.and_then(|usage| usage.network).unwrap_or_default();
-        let disk_bytes = disk.read_bytes.saturating_add(disk.write_bytes);
         Self {
             cpu_us: usage.map_or(0, |usage| usage.cpu.total_us()),
-            moved_bytes: disk_bytes.saturating_add(network.total_bytes()),
+            disk_bytes: disk.read_bytes.saturating_add(disk.write_bytes),
+            network_bytes: usage.and_then(|usage| usage.network).unwrap_or_default().total_bytes(),
             rss_bytes: 0,
             pid,
             position,
@@ -215,8 +213,7 @@ fn write_alive(entry: &Entry, open_files: Option<u64>, block: &mut Block) {
         .optional(process::OPEN_FILES, open_files)
         .integer(process::PROCESSES, 1);
     if let Some(usage) = &entry.usage {
-        write_usage(usage.cpu, usage.disk, &mut row);
-        write_network(usage.network, &mut row);
+        write_usage(usage, &mut row);
         row.unsigned(process::PAGE_FAULTS_MAJOR, usage.major_faults);
     }
 }
@@ -227,7 +224,7 @@ fn write_ended(ended: &Ended, block: &mut Block) {
     write_state(b'X', &mut row);
     row.integer(process::PROCESSES, 0);
     if let Some(usage) = &ended.usage {
-        write_usage(usage.cpu, usage.disk, &mut row);
+        write_usage(usage, &mut row);
     }
 }
 
@@ -237,16 +234,13 @@ fn write_state(state: u8, row: &mut Row<'_>) {
     }
 }
 
-fn write_usage(cpu: CpuTime, disk: Option<ProcessIo>, row: &mut Row<'_>) {
-    row.unsigned(process::CPU_USER_US, cpu.user_us)
-        .unsigned(process::CPU_SYSTEM_US, cpu.system_us)
-        .optional(process::DISK_READ_BYTES, disk.map(|disk| disk.read_bytes))
-        .optional(process::DISK_WRITE_BYTES, disk.map(|disk| disk.write_bytes));
-}
-
-fn write_network(network: Option<Traffic>, row: &mut Row<'_>) {
-    row.optional(process::NET_RX_BYTES, network.map(|network| network.rx_bytes))
-        .optional(process::NET_TX_BYTES, network.map(|network| network.tx_bytes));
+fn write_usage(usage: &Usage, row: &mut Row<'_>) {
+    row.unsigned(process::CPU_USER_US, usage.cpu.user_us)
+        .unsigned(process::CPU_SYSTEM_US, usage.cpu.system_us)
+        .optional(process::DISK_READ_BYTES, usage.disk.map(|disk| disk.read_bytes))
+        .optional(process::DISK_WRITE_BYTES, usage.disk.map(|disk| disk.write_bytes))
+        .optional(process::NET_RX_BYTES, usage.network.map(|network| network.rx_bytes))
+        .optional(process::NET_TX_BYTES, usage.network.map(|network| network.tx_bytes));
 }
 
 impl Sum {
@@ -268,7 +262,9 @@ impl Sum {
             sum.write_bytes = sum.write_bytes.saturating_add(disk.write_bytes);
         }
         if let Some(network) = usage.network {
-            self.network.get_or_insert_default().add(network);
+            let sum = self.network.get_or_insert_default();
+            sum.rx_bytes = sum.rx_bytes.saturating_add(network.rx_bytes);
+            sum.tx_bytes = sum.tx_bytes.saturating_add(network.tx_bytes);
         }
     }
 
@@ -279,8 +275,8 @@ impl Sum {
             .optional(process::SWAP_BYTES, self.swap_bytes)
             .unsigned(process::PROCESSES, self.processes);
         if tick.interval_us.is_some() {
-            write_usage(self.cpu, self.disk, &mut row);
-            write_network(self.network, &mut row);
+            let Self { cpu, major_faults, disk, network, .. } = *self;
+            write_usage(&Usage { cpu, major_faults, disk, network }, &mut row);
             row.unsigned(process::PAGE_FAULTS_MAJOR, self.major_faults);
         }
     }

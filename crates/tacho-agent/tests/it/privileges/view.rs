@@ -1,8 +1,6 @@
 //! An agent's sampler as a process of its own, which answers what it sees of two processes.
 
 use std::collections::HashMap;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tacho_agent::sampler::{Sample, Sampler};
@@ -46,16 +44,6 @@ struct View {
 struct Asked {
     pid: i64,
     port: i64,
-}
-
-/// A copy of this binary that every user may execute.
-pub(super) fn copy_for_everybody(directory: &Path) -> PathBuf {
-    let copy = directory.join("agent");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    for path in [directory, &copy] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    copy
 }
 
 #[test]
