@@ -116,8 +116,8 @@ impl Connections {
         };
         self.has_counters = self.take_in(scope, for_processes, buffer);
         self.top.choose(self.interval_us);
-        let sockets_us = (self.tracker.len() as u64).saturating_mul(1_000_000) / SOCKETS_PER_SECOND;
-        self.due_us = tick.now_us.saturating_add(sockets_us.max(self.source.pause_us()));
+        let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
+        self.due_us = tick.now_us.saturating_add(pause_us);
         self.find_owners(tick, for_processes);
         if for_processes && self.has_counters {
             self.sum_up();
@@ -259,6 +259,11 @@ impl Connections {
     }
 }
 
+/// How long to wait after a look at so many sockets.
+fn pause_us(sockets: usize) -> u64 {
+    (sockets as u64).saturating_mul(1_000_000) / SOCKETS_PER_SECOND
+}
+
 fn write_row(text: &mut String, candidate: &Candidate, owner: Option<(Owner, &str)>, block: &mut Block) {
     let Candidate { record, change } = candidate;
     let mut row = block.push();
@@ -287,4 +292,17 @@ fn write_endpoint(
     // Writing to a String cannot fail.
     write!(text, "{}", endpoint.ip()).ok();
     row.text(address, text).integer(port, endpoint.port().into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_very_many_connections_is_looked_at_less_often() {
+        let interval_us = 5_000_000;
+        assert!(pause_us(20_000) <= interval_us, "at each snapshot");
+        assert!(pause_us(30_000) > interval_us + interval_us / 8, "at every second one");
+        assert!(pause_us(tracker::MAX_SOCKETS) <= 60_000_000);
+    }
 }
