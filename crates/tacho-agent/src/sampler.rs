@@ -261,8 +261,13 @@ impl Sampler {
         self.file_systems.collect(tick, buffer, blocks.filesystem);
         let comings_and_goings = self.cpu.forks().zip(threads);
         self.connections.look(tick, self.processes.wants_network(), buffer);
-        let network = self.connections.process_bytes();
-        let surroundings = Surroundings { busy_us, swap_used_bytes, comings_and_goings, network };
+        let surroundings = Surroundings {
+            busy_us,
+            swap_used_bytes,
+            comings_and_goings,
+            network: self.connections.process_bytes(),
+            has_network: self.connections.has_counters(),
+        };
         let mut out = processes::Output {
             host,
             block: blocks.process,

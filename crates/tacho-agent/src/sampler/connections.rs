@@ -30,7 +30,7 @@ use top::{Candidate, Top};
 use tracker::{Tracked, Tracker};
 
 pub(super) use owners::Owner;
-pub(super) use tracker::Traffic;
+use tracker::Traffic;
 
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;
@@ -60,7 +60,8 @@ pub(super) struct Connections {
     has_looked: bool,
     interval_us: Option<u64>,
     process_bytes: Vec<ProcessBytes>,
-    knows_process_bytes: bool,
+    /// The kernel counts what connections carry.
+    has_counters: bool,
     /// Owners that turned out to have ended.
     ended: Vec<u32>,
     text: String,
@@ -88,7 +89,7 @@ impl Connections {
             has_looked: false,
             interval_us: None,
             process_bytes: Vec::new(),
-            knows_process_bytes: false,
+            has_counters: false,
             ended: Vec::new(),
             text: String::new(),
             status: Status::new("connection"),
@@ -98,7 +99,7 @@ impl Connections {
     /// Looks at all sockets, if it is time, and finds the owners of those that matter. `for_processes`: of every
     /// connection that carried something.
     pub(super) fn look(&mut self, tick: &Tick, for_processes: bool, buffer: &mut Buffer) {
-        (self.has_looked, self.knows_process_bytes) = (false, false);
+        self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
         let early_us = tick.interval_us.unwrap_or(0) / 8;
@@ -113,19 +114,24 @@ impl Connections {
             true => Scope::Connections,
             false => Scope::Listeners,
         };
-        let is_known = self.take_in(scope, for_processes, buffer);
+        self.has_counters = self.take_in(scope, for_processes, buffer);
         self.top.choose(self.interval_us);
-        let sockets_us = (self.tracker.len() as u64).saturating_mul(1_000_000) / SOCKETS_PER_SECOND;
-        self.due_us = tick.now_us.saturating_add(sockets_us.max(self.source.pause_us()));
+        let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
+        self.due_us = tick.now_us.saturating_add(pause_us);
         self.find_owners(tick, for_processes);
-        if for_processes && is_known && self.interval_us.is_some() {
+        if for_processes && self.has_counters {
             self.sum_up();
         }
     }
 
     /// What processes received and sent over TCP, by pid; `None` when that is not known for this snapshot.
     pub(super) fn process_bytes(&self) -> Option<&[ProcessBytes]> {
-        self.knows_process_bytes.then_some(self.process_bytes.as_slice())
+        (self.has_looked && self.has_counters).then_some(self.process_bytes.as_slice())
+    }
+
+    /// The kernel tells what connections carry, though perhaps not at every snapshot.
+    pub(super) fn has_counters(&self) -> bool {
+        self.has_counters
     }
 
     /// Writes the rows. Of the processes it takes who lives, and their names.
@@ -240,7 +246,6 @@ impl Connections {
             }
             is_same
         });
-        self.knows_process_bytes = true;
     }
 
     fn forget_ended(&mut self) {
@@ -252,6 +257,11 @@ impl Connections {
         }
         self.ended.clear();
     }
+}
+
+/// How long to wait after a look at so many sockets.
+fn pause_us(sockets: usize) -> u64 {
+    (sockets as u64).saturating_mul(1_000_000) / SOCKETS_PER_SECOND
 }
 
 fn write_row(text: &mut String, candidate: &Candidate, owner: Option<(Owner, &str)>, block: &mut Block) {
@@ -282,4 +292,17 @@ fn write_endpoint(
     // Writing to a String cannot fail.
     write!(text, "{}", endpoint.ip()).ok();
     row.text(address, text).integer(port, endpoint.port().into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_very_many_connections_is_looked_at_less_often() {
+        let interval_us = 5_000_000;
+        assert!(pause_us(20_000) <= interval_us, "at each snapshot");
+        assert!(pause_us(30_000) > interval_us + interval_us / 8, "at every second one");
+        assert!(pause_us(tracker::MAX_SOCKETS) <= 60_000_000);
+    }
 }

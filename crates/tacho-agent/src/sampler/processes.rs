@@ -27,7 +27,7 @@ use super::status::Status;
 use super::ways::{NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{CpuTime, Entry, Moment};
+use entry::{CpuTime, Entry, Moment, Network};
 use exits::Exits;
 use identity::Identities;
 use rows::Rows;
@@ -89,6 +89,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) comings_and_goings: Option<(u64, u64)>,
     /// What the connections of processes carried, by pid.
     pub(super) network: Option<&'s [ProcessBytes]>,
+    /// That is known, though perhaps not at every snapshot.
+    pub(super) has_network: bool,
 }
 
 /// Where the readings go.
@@ -150,7 +152,7 @@ impl Processes {
             None => ended::settle(&mut self.entries, &mut self.ended, tick.now_us),
         };
         self.check_identities(&moment);
-        self.take_network(surroundings.network);
+        self.take_network(&surroundings);
         let population = rows::Population {
             entries: &mut self.entries,
             ended: &mut self.ended,
@@ -298,17 +300,18 @@ impl Processes {
 
     /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
     /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
-    fn take_network(&mut self, network: Option<&[ProcessBytes]>) {
+    fn take_network(&mut self, surroundings: &Surroundings<'_>) {
         if !self.wants_network() {
             return;
         }
-        self.ways.network = if network.is_some() { NetworkSource::Diag } else { NetworkSource::None };
-        let Some(network) = network else { return };
+        self.ways.network = if surroundings.has_network { NetworkSource::Diag } else { NetworkSource::None };
+        let Some(network) = surroundings.network else { return };
         let mut network = network.iter().peekable();
         for entry in &mut self.entries {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            let own = own.map(|own| Network { rx_bytes: own.rx_bytes, tx_bytes: own.tx_bytes });
             if let Some(usage) = &mut entry.usage {
                 usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
             }

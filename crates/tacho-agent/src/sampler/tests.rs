@@ -1,6 +1,7 @@
 //! The sampler over a tree of files that stands for a machine and is edited between snapshots.
 
 mod cgroups;
+mod connections;
 mod exactness;
 mod host;
 mod logins;

@@ -164,9 +164,15 @@ pub fn parse_tcp_table(text: &[u8], states: &mut TcpStates) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
     use super::*;
+
+    /// A kernel without socket diagnosis is a machine this crate has to live with.
+    fn diag() -> Option<SocketDiag> {
+        let mut diag = SocketDiag::open().ok()?;
+        diag.count(&mut Vec::new()).is_ok().then_some(diag)
+    }
 
     #[test]
     fn the_table_of_proc_is_counted_by_state() {
@@ -178,11 +184,47 @@ mod tests {
 
     #[test]
     fn the_kernel_counts_a_listener() {
-        // A kernel without socket diagnosis is a machine this crate has to live with.
-        let Ok(mut diag) = SocketDiag::open() else { return };
-        let Ok(_) = diag.count(&mut Vec::new()) else { return };
+        let Some(mut diag) = diag() else { return };
         let _listeners =
             [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
         assert!(diag.count(&mut Vec::new()).unwrap().count(TcpStates::LISTEN) >= 2);
+    }
+
+    #[test]
+    fn the_kernel_tells_listeners_connections_and_sockets_for_datagrams() {
+        let Some(mut diag) = diag() else { return };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listening = listener.local_addr().unwrap();
+        let client = TcpStream::connect(listening).unwrap();
+        let server = listener.accept().unwrap().0;
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut buffer, mut found) = (Vec::new(), Vec::new());
+        let mut visit = |record: SocketRecord| {
+            found.push((record.local, record.remote, usize::from(record.state), record.tcp.rtt_us.is_some()));
+            true
+        };
+        diag.tcp_sockets(&mut buffer, &mut visit).unwrap();
+        diag.udp_listeners(&mut buffer, &mut visit).unwrap();
+        let nobody = SocketAddr::from(([0; 4], 0));
+        let ends = (client.local_addr().unwrap(), server.local_addr().unwrap());
+        for expected in [
+            (listening, nobody, TcpStates::LISTEN, false),
+            (ends.0, ends.1, ESTABLISHED, true),
+            (ends.1, ends.0, ESTABLISHED, false),
+            (datagrams.local_addr().unwrap(), nobody, CLOSED, false),
+        ] {
+            let is_told = found.iter().any(|(local, remote, state, has_rtt)| {
+                (*local, *remote, *state) == (expected.0, expected.1, expected.2) && (*has_rtt || !expected.3)
+            });
+            assert!(is_told, "{expected:?} in {found:?}");
+        }
+        let mut states = Vec::new();
+        let is_complete = diag.tcp_listeners(&mut buffer, |record| {
+            states.push(usize::from(record.state));
+            states.len() < 2
+        });
+        assert!(states.iter().all(|state| *state == TcpStates::LISTEN) && !states.is_empty());
+        assert_eq!(is_complete.unwrap(), states.len() < 2, "cut short when told to stop");
+        assert!(diag.count(&mut buffer).is_ok(), "what was left of the answer is not taken for the next");
     }
 }

@@ -25,7 +25,8 @@ const COUNTS_PER_SECOND: u64 = 400;
 /// Links read by the first search, which knows nobody yet: some 50 ms.
 const FIRST_LINKS: u64 = 20_000;
 
-/// One that was not found is looked for again after so long, twice as long each time.
+/// One that was not found is looked for again after so long, each time after four times as long as before.
+const FIRST_WAIT_US: u64 = 20_000_000;
 const LONGEST_WAIT_US: u64 = 640_000_000;
 
 /// Those not found that are remembered; with more, all are looked for again.
@@ -210,8 +211,8 @@ impl Owners {
         }
         for inode in pass.sought {
             if matches!(search.wanted.get(&inode), Some(None)) {
-                let waited_us = self.missed.get(&inode).map_or(PASS_INTERVAL_US, |missed| missed.wait_us);
-                let wait_us = waited_us.saturating_mul(2).min(LONGEST_WAIT_US);
+                let next_us = |missed: &Missed| missed.wait_us.saturating_mul(4).min(LONGEST_WAIT_US);
+                let wait_us = self.missed.get(&inode).map_or(FIRST_WAIT_US, next_us);
                 self.missed.insert(inode, Missed { wait_us, again_us: now_us.saturating_add(wait_us) });
             }
         }

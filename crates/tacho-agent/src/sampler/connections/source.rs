@@ -15,6 +15,9 @@ use super::tracker::MAX_SOCKETS;
 /// The tables hold every connection as text; they are read no more often than this.
 const TABLES_PAUSE_US: u64 = 15_000_000;
 
+/// TCP sockets listed at most: all that are told apart, and listeners.
+const MAX_TCP_SOCKETS: usize = MAX_SOCKETS + 65_536;
+
 /// UDP sockets without a peer looked at, at most.
 const MAX_UDP_SOCKETS: usize = 50_000;
 
@@ -119,7 +122,7 @@ impl Source {
         listeners: &mut Listeners,
         mut visit: impl FnMut(&SocketRecord),
     ) -> io::Result<bool> {
-        let mut left = MAX_SOCKETS;
+        let mut left = MAX_TCP_SOCKETS;
         let each = |record: SocketRecord| {
             if usize::from(record.state) == TcpStates::LISTEN {
                 listeners.note(Protocol::Tcp, record.local, record.inode);

@@ -57,23 +57,13 @@ struct Counters {
 }
 
 impl Traffic {
-    pub(in super::super) fn total_bytes(self) -> u64 {
+    pub(super) fn total_bytes(self) -> u64 {
         self.rx_bytes.saturating_add(self.tx_bytes)
     }
 
-    pub(in super::super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.rx_bytes = self.rx_bytes.saturating_add(other.rx_bytes);
         self.tx_bytes = self.tx_bytes.saturating_add(other.tx_bytes);
-    }
-
-    /// What a process added to its counters. They start anew when another of its threads takes it over by exec.
-    pub(in super::super) fn grown(now: Option<Self>, before: Option<Self>) -> Option<Self> {
-        let (now, before) = (now?, before?);
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        Some(Self {
-            rx_bytes: since(now.rx_bytes, before.rx_bytes),
-            tx_bytes: since(now.tx_bytes, before.tx_bytes),
-        })
     }
 
     fn since(self, before: Self) -> Option<Self> {

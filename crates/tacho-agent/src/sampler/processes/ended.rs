@@ -7,8 +7,7 @@
 
 use tacho_proc::ProcessIo;
 
-use super::super::connections::Traffic;
-use super::entry::{CpuTime, Entry, Io, Moment, Usage, started_since, take_credit};
+use super::entry::{CpuTime, Entry, Io, Moment, Network, Usage, started_since, take_credit};
 use super::exits::End;
 use super::source::Reading;
 
@@ -72,7 +71,7 @@ impl Ended {
     /// One that no snapshot saw: all that it used comes with its end. What it used before the snapshot before,
     /// if it lived already and was not told apart, is not counted.
     pub(super) fn stranger(end: Box<End>, moment: &Moment) -> Self {
-        let network = end.network.map(|_| Traffic::default());
+        let network = end.network.map(|_| Network::default());
         let nothing = Reading { start_us: end.start_us, network, ..Reading::default() };
         let is_counted = started_since(end.start_us, moment);
         Self {
@@ -109,7 +108,7 @@ impl Ended {
             cpu: end.cpu.kept_up_with(before).without(before),
             major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
             disk,
-            network: Traffic::grown(end.network, self.reading.network),
+            network: Network::since(end.network, self.reading.network),
         });
     }
 

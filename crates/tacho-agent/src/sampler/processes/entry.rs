@@ -3,7 +3,6 @@
 use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
-use super::super::connections::Traffic;
 use super::exits::End;
 use super::identity::Known;
 use super::memory::ProcessMemory;
@@ -27,6 +26,13 @@ pub(super) struct CpuTime {
     pub(super) system_us: u64,
 }
 
+/// Bytes on the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Network {
+    pub(super) rx_bytes: u64,
+    pub(super) tx_bytes: u64,
+}
+
 /// What a process used since the snapshot before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
@@ -35,7 +41,7 @@ pub(super) struct Usage {
     /// Absent when the agent may not see it.
     pub(super) disk: Option<ProcessIo>,
     /// Absent where it is not told.
-    pub(super) network: Option<Traffic>,
+    pub(super) network: Option<Network>,
 }
 
 /// CPU time of children that a process waited for, on its way to where it belongs.
@@ -153,7 +159,7 @@ impl Entry {
     /// Forgets what concerned the snapshot before.
     pub(super) fn begin(&mut self) {
         let disk = matches!(self.io, Io::Known(_)).then(ProcessIo::default);
-        let network = self.reading.network.map(|_| Traffic::default());
+        let network = self.reading.network.map(|_| Network::default());
         self.usage = Some(Usage { disk, network, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
         (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
@@ -177,7 +183,7 @@ impl Entry {
         });
         let worked = cpu != CpuTime::default();
         let disk = self.disk_since(worked, before.disk_mark, source);
-        let network = Traffic::grown(now.network, before.network);
+        let network = Network::since(now.network, before.network);
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
         self.usage = Some(Usage { cpu, major_faults, disk, network });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
@@ -374,10 +380,26 @@ impl Inherited {
     }
 }
 
+impl Network {
+    /// Counting starts anew when another thread takes over the process by exec.
+    pub(super) fn since(now: Option<Self>, before: Option<Self>) -> Option<Self> {
+        let (now, before) = (now?, before?);
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Some(Self {
+            rx_bytes: since(now.rx_bytes, before.rx_bytes),
+            tx_bytes: since(now.tx_bytes, before.tx_bytes),
+        })
+    }
+
+    pub(super) fn total_bytes(self) -> u64 {
+        self.rx_bytes.saturating_add(self.tx_bytes)
+    }
+}
+
 impl Usage {
     pub(super) fn is_anything(&self) -> bool {
         let (disk, network) = (self.disk.unwrap_or_default(), self.network.unwrap_or_default());
-        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Traffic::default()
+        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Network::default()
     }
 }
 

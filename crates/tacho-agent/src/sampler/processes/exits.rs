@@ -7,9 +7,8 @@
 use tacho_bpf::ExitStatus;
 use tacho_proc::{Comm, ProcessIo};
 
-use super::super::connections::Traffic;
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Moment};
+use super::entry::{CpuTime, Entry, Moment, Network};
 use super::source::ProcessSource;
 
 /// Two threads that end at the same moment both tell the process's end, close to each other.
@@ -27,7 +26,7 @@ pub(super) struct End {
     pub(super) cpu: CpuTime,
     pub(super) major_faults: u64,
     pub(super) disk: ProcessIo,
-    pub(super) network: Option<Traffic>,
+    pub(super) network: Option<Network>,
     pub(super) status: ExitStatus,
     pub(super) comm: Comm,
     pub(super) is_kernel_thread: bool,

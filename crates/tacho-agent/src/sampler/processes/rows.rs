@@ -7,12 +7,11 @@ use tacho_model::{Block, Row};
 use tacho_proc::ProcessIo;
 
 use super::super::Tick;
-use super::super::connections::Traffic;
 use super::Output;
 use tacho_bpf::ExitStatus;
 
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Usage};
+use super::entry::{CpuTime, Entry, Network, Usage};
 use super::exits::Ends;
 use super::identity::Identities;
 use super::source::ProcessSource;
@@ -57,8 +56,8 @@ pub(super) struct LastRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     cpu_us: u64,
-    /// Of disks and network.
-    moved_bytes: u64,
+    disk_bytes: u64,
+    network_bytes: u64,
     rss_bytes: u64,
     pid: u32,
     position: usize,
@@ -75,7 +74,7 @@ struct Sum {
     cpu: CpuTime,
     major_faults: u64,
     disk: Option<ProcessIo>,
-    network: Option<Traffic>,
+    network: Option<Network>,
 }
 
 impl Rows {
@@ -208,11 +207,10 @@ fn state_class(state: u8) -> u8 {
 impl Candidate {
     fn new(position: usize, pid: u32, usage: Option<&Usage>) -> Self {
         let disk = usage.and_then(|usage| usage.disk).unwrap_or_default();
-        let network = usage.and_then(|usage| usage.network).unwrap_or_default();
-        let disk_bytes = disk.read_bytes.saturating_add(disk.write_bytes);
         Self {
             cpu_us: usage.map_or(0, |usage| usage.cpu.total_us()),
-            moved_bytes: disk_bytes.saturating_add(network.total_bytes()),
+            disk_bytes: disk.read_bytes.saturating_add(disk.write_bytes),
+            network_bytes: usage.and_then(|usage| usage.network).unwrap_or_default().total_bytes(),
             rss_bytes: 0,
             pid,
             position,
@@ -289,7 +287,9 @@ impl Sum {
             sum.write_bytes = sum.write_bytes.saturating_add(disk.write_bytes);
         }
         if let Some(network) = usage.network {
-            self.network.get_or_insert_default().add(network);
+            let sum = self.network.get_or_insert_default();
+            sum.rx_bytes = sum.rx_bytes.saturating_add(network.rx_bytes);
+            sum.tx_bytes = sum.tx_bytes.saturating_add(network.tx_bytes);
         }
     }
 

@@ -11,8 +11,8 @@ use tacho_proc::{
     page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
 };
 
-use super::super::connections::Traffic;
 use super::super::ways::{SamplerChoice, Ways};
+use super::entry::Network;
 use super::exits::End;
 use bpf::BpfSource;
 
@@ -48,7 +48,7 @@ pub(super) struct Reading {
     /// Number of its control group, where it comes with the rest; the root's is 1.
     pub(super) cgroup_id: u64,
     /// Since the sampler's start.
-    pub(super) network: Option<Traffic>,
+    pub(super) network: Option<Network>,
     /// Disk use is of its own threads only; goes back when it starts anew.
     pub(super) disk_mark: Option<u64>,
 }

@@ -186,6 +186,8 @@ impl Machine {
             (host::PROCESSES_CPU_SYSTEM_US, process::CPU_SYSTEM_US),
             (host::PROCESSES_DISK_READ_BYTES, process::DISK_READ_BYTES),
             (host::PROCESSES_DISK_WRITE_BYTES, process::DISK_WRITE_BYTES),
+            (host::PROCESSES_NET_RX_BYTES, process::NET_RX_BYTES),
+            (host::PROCESSES_NET_TX_BYTES, process::NET_TX_BYTES),
         ];
         let rows = self.block(&process::TABLE);
         assert_eq!(rows.len(), self.sample.processes.len());

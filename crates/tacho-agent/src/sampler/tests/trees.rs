@@ -1,14 +1,13 @@
 //! The whole sampler over each tree of `tacho-proc/fixtures/hosts`, whose README says where they come from.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tacho_model::tables::{cgroup, disk, filesystem, gpu, host, interface, numa, raid, sensor};
 use tacho_model::{Block, FloatColumn, HostFacts, IntegerColumn, Table, TextColumn};
 
 use super::machine::BOOT_TIME_MS;
 use crate::sampler::accounts::{Places, UsersOverview, overview};
-use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use crate::sampler::{Sample, Sampler, SamplerConfig};
 
 /// Two snapshots of a tree: states are in the first, deltas in the second.
 struct Host {
@@ -21,16 +20,7 @@ struct Host {
 impl Host {
     fn of(name: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tacho-proc/fixtures/hosts").join(name);
-        let config = SamplerConfig {
-            proc_root: root.join("proc"),
-            sys_root: root.join("sys"),
-            etc_root: root.join("etc"),
-            process_rows: 100,
-            idle_process_interval: Duration::from_secs(60),
-            filesystem_interval: Duration::from_secs(60),
-            boot_time_ms: BOOT_TIME_MS,
-            parts: PartsConfig::below(&root),
-        };
+        let config = SamplerConfig { boot_time_ms: BOOT_TIME_MS, ..SamplerConfig::below(&root) };
         let mut sampler = Sampler::new(config).unwrap();
         let (mut first, mut second) = (Sample::default(), Sample::default());
         sampler.sample(1_000_000_000, &mut first);

@@ -5,9 +5,9 @@ use std::error::Error as _;
 use tacho_bpf::{Bpf, Bytes, Task};
 use tacho_proc::{Comm, ProcError, ProcessIo, process_cpu_time_us};
 
-use super::super::super::connections::Traffic;
 use super::super::super::ways::{ExitSource, NetworkSource, SamplerWay, Ways};
 use super::super::entry::CpuTime;
+use super::super::entry::Network;
 use super::super::exits::End;
 use super::{KeptFiles, MAX_PIDS, ProcSource, Reading};
 
@@ -84,8 +84,8 @@ fn whole_ticks_us(ns: u64, tick_us: u64) -> u64 {
     us - us % tick_us.max(1)
 }
 
-fn network_of(bytes: Bytes) -> Traffic {
-    Traffic { rx_bytes: bytes.read, tx_bytes: bytes.written }
+fn network_of(bytes: Bytes) -> Network {
+    Network { rx_bytes: bytes.read, tx_bytes: bytes.written }
 }
 
 fn comm_of(comm: &[u8; 16]) -> Comm {

@@ -45,20 +45,23 @@ pub(crate) fn has_socket_diagnosis() -> bool {
     answer.is_ok()
 }
 
+/// This machine, with rows for all.
+pub(crate) fn config() -> SamplerConfig {
+    SamplerConfig { process_rows: 100_000, connection_rows: 1000, ..SamplerConfig::default() }
+}
+
+/// Who holds a socket is checked by start times, so the clock has to be the machine's.
+pub(crate) fn boot_us() -> u64 {
+    tacho_proc::parse_uptime(&std::fs::read("/proc/uptime").unwrap()).unwrap() * 1_000_000
+}
+
 impl Watch {
     /// Has taken its first snapshot.
     pub(crate) fn new() -> Self {
-        let sampler = Sampler::new(SamplerConfig {
-            process_rows: 100_000,
-            connection_rows: 1000,
-            ..SamplerConfig::default()
-        });
-        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
-        let uptime_s: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
         let mut watch = Self {
-            sampler: sampler.unwrap(),
+            sampler: Sampler::new(config()).unwrap(),
             sample: Sample::default(),
-            now_us: (uptime_s * 1e6) as u64,
+            now_us: boot_us(),
             pids: HashMap::new(),
             connections: HashMap::new(),
             listeners: HashMap::new(),

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use super::peer::{Peer, transfer};
+use super::connections::is_within;
+use super::peer::{Peer, ROLE, transfer};
 use super::watch::{Watch, has_socket_diagnosis};
 
 /// Runs `ip` in this thread's namespace or in that of a process.
@@ -52,7 +53,7 @@ fn bytes_over_a_cable_arrive_and_a_pulled_cable_shows_in_what_is_sent_again() {
     if !has_socket_diagnosis() || leave_network().is_err() {
         return eprintln!("left out: takes the right to make network namespaces");
     }
-    let mut far = Peer::start_with(in_another_network);
+    let mut far = Peer::start_with(ROLE, in_another_network);
     if !connect_networks(&far) {
         return eprintln!("left out: takes the programs ip and nsenter, and virtual cables");
     }
@@ -68,7 +69,7 @@ fn bytes_over_a_cable_arrive_and_a_pulled_cable_shows_in_what_is_sent_again() {
         watch.connections.get(&end).is_some_and(|seen| seen.tx_bytes >= 1 << 20 && seen.pid.is_some())
     });
     let seen = watch.connections[&end].clone();
-    assert!(super::is_within(seen.tx_bytes, 1 << 20) && super::is_within(seen.rx_bytes, 5000), "{seen:?}");
+    assert!(is_within(seen.tx_bytes, 1 << 20) && is_within(seen.rx_bytes, 5000), "{seen:?}");
     assert_eq!(seen.pid, Some(near.pid()));
     assert!(!watch.connections.contains_key(&(remote, local)), "the other end is in another network");
     assert!(watch.listeners.keys().all(|(_, address)| *address != remote));

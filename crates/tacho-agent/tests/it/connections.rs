@@ -1,21 +1,14 @@
 //! Connections of this machine: processes of known pid move known bytes, and snapshots say so.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
-#![allow(clippy::print_stderr, reason = "a test that is left out says why")]
-
-mod namespaces;
-mod peer;
-mod watch;
-
 use std::net::SocketAddr;
 
-use peer::{Peer, transfer};
-use watch::{Watch, has_socket_diagnosis};
+use super::peer::{Peer, transfer};
+use super::watch::{Watch, has_socket_diagnosis};
 
 /// The beginning and the end of a stream count as a byte each.
 const SYN_AND_FIN: i64 = 2;
 
-fn is_within(value: i64, bytes: i64) -> bool {
+pub(crate) fn is_within(value: i64, bytes: i64) -> bool {
     (bytes..=bytes + SYN_AND_FIN).contains(&value)
 }
 

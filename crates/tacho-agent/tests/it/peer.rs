@@ -1,11 +1,16 @@
 //! A process of known pid that opens sockets and moves bytes as it is told: this test binary once more.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _, stderr, stdin};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 
-/// Tells the binary that it is a peer and not a test.
-const ROLE: &str = "TACHO_TEST_PEER";
+use tacho_proc::process_cpu_time_us;
+
+/// Tells the binary that it plays a role in a test and is none.
+const IS_CHILD: &str = "TACHO_TEST_CHILD";
+
+/// The test that is the peer.
+pub(crate) const ROLE: &str = "peer::runs_as_a_peer";
 
 /// A running peer. Orders go in as lines and each is answered with one.
 pub(crate) struct Peer {
@@ -16,13 +21,14 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start() -> Self {
-        Self::start_with(|command| command)
+        Self::start_with(ROLE, |command| command)
     }
 
-    /// `prepare` may change how it is started.
-    pub(crate) fn start_with(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "peer::runs_as_a_peer", "--nocapture"]).env(ROLE, "1");
+    /// Starts this binary in `role`. `prepare` may change how.
+    pub(crate) fn start_with(role: &str, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        // This way a user may execute it who may not enter its directory.
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["--exact", role, "--nocapture"]).env(IS_CHILD, "1");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = prepare(&mut command).spawn().unwrap();
         let orders = child.stdin.take().unwrap();
@@ -81,15 +87,20 @@ struct Sockets {
 
 #[test]
 fn runs_as_a_peer() {
-    if std::env::var_os(ROLE).is_none() {
+    let mut sockets = Sockets::default();
+    obey(|verb, argument| sockets.obey(verb, argument));
+}
+
+/// Answers orders, of a verb and an argument each, for as long as there are some.
+pub(crate) fn obey(mut answer: impl FnMut(&str, &str) -> String) {
+    if std::env::var_os(IS_CHILD).is_none() {
         return;
     }
-    let mut sockets = Sockets::default();
-    writeln!(stderr(), "ready").unwrap();
+    eprintln!("ready");
     for order in stdin().lines() {
         let order = order.unwrap();
         let (verb, argument) = order.split_once(' ').unwrap_or((&order, ""));
-        writeln!(stderr(), "{}", sockets.obey(verb, argument)).unwrap();
+        eprintln!("{}", answer(verb, argument));
     }
 }
 
@@ -123,6 +134,12 @@ impl Sockets {
             "receive" => {
                 let mut bytes = vec![0; argument.parse().unwrap()];
                 self.stream.as_mut().unwrap().read_exact(&mut bytes).unwrap();
+            }
+            "work" => {
+                let until_us = process_cpu_time_us().unwrap() + argument.parse::<u64>().unwrap();
+                while process_cpu_time_us().unwrap() < until_us {
+                    std::hint::black_box(0);
+                }
             }
             "close" => *self = Self::default(),
             _ => panic!("{verb:?} is no order"),

@@ -1,0 +1,131 @@
+//! What the agent sees as which user, with which capabilities: the table in `docs/privileges.md` is what this test
+//! finds. `BLESS=1` writes it anew; otherwise a column that this machine can make has to be the same.
+
+mod role;
+mod view;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::peer::{Peer, ROLE, transfer};
+use super::watch::has_socket_diagnosis;
+use role::{ROLES, Role, become_user};
+use view::{AGENT, Cell, READINGS};
+
+/// The agent's user where it is not root, and another one.
+const NOBODY: u32 = 65534;
+const SOMEBODY: u32 = 65533;
+
+/// Snapshots until everything that can be seen has been.
+const ROUNDS: usize = 4;
+
+const BEGIN: &str = "<!-- what the test `privileges` found -->\n";
+const END: &str = "\n<!-- end -->";
+
+/// A process of `user` with a connection to itself and a listener.
+struct Subject {
+    near: Peer,
+    far: Peer,
+    port: u16,
+}
+
+impl Subject {
+    fn start(user: u32) -> Self {
+        let start = || Peer::start_with(ROLE, |command| become_user(command, Some(user), &[]));
+        let (mut near, mut far) = (start(), start());
+        let listening = far.address("listen 127.0.0.1:0");
+        near.address(&format!("connect {listening}"));
+        far.address("accept");
+        Self { near, far, port: listening.port() }
+    }
+
+    fn act(&mut self) {
+        self.far.done("work 30000");
+        transfer(&mut self.near, &mut self.far, 2000);
+    }
+
+    /// What the agent is asked about: the process that listens, and its port.
+    fn name(&self) -> String {
+        format!("{} {}", self.far.pid(), self.port)
+    }
+}
+
+/// What an agent in `role` sees; one cell for each reading.
+fn look(role: &Role, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
+    let mut agent = Peer::start_with(AGENT, |command| become_user(command, role.user, role.capabilities));
+    let mut cells = Vec::new();
+    for _ in 0..ROUNDS {
+        own.act();
+        other.act();
+        agent.order(&format!("look {} {}", own.name(), other.name()));
+        cells = agent.answer().split(',').map(str::to_owned).collect();
+    }
+    assert_eq!(cells.len(), READINGS.len());
+    cells
+}
+
+fn document() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/privileges.md")
+}
+
+/// A column of the table: its heading, then its cells.
+type Column = Vec<String>;
+
+fn render(columns: &[Column]) -> String {
+    let readings = ["".to_owned()].into_iter().chain(READINGS.map(str::to_owned));
+    let mut text = String::new();
+    for (row, reading) in readings.enumerate() {
+        write!(text, "| {reading} |").unwrap();
+        columns.iter().for_each(|column| write!(text, " {} |", column[row]).unwrap());
+        text.push('\n');
+        if row == 0 {
+            writeln!(text, "|---|{}", "---|".repeat(columns.len())).unwrap();
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn parse(table: &str) -> Vec<Column> {
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| !line.starts_with("|---"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    (1..columns).map(|column| rows.iter().map(|row| row[column].to_owned()).collect()).collect()
+}
+
+#[test]
+fn the_manual_says_what_each_user_sees() {
+    if tacho_proc::effective_user_id() != 0 || !has_socket_diagnosis() {
+        return eprintln!("left out: takes root, who can be everybody, and a kernel with socket diagnosis");
+    }
+    let (mut own, mut other) = (Subject::start(NOBODY), Subject::start(SOMEBODY));
+    let found = ROLES.iter().map(|role| {
+        let cells = look(role, &mut own, &mut other);
+        (role, [vec![role.name.to_owned()], cells].concat())
+    });
+    // Capabilities for BPF show nothing where this kernel, or this build, has no BPF.
+    let found: Vec<Column> = found
+        .filter(|(role, column)| !role.is_for_bpf || column[1] == "BPF")
+        .map(|(_, column)| column)
+        .collect();
+
+    let text = std::fs::read_to_string(document()).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        let text = format!("{before}{BEGIN}{}{END}{after}", render(&found));
+        return std::fs::write(document(), text).unwrap();
+    }
+    let known = parse(table);
+    for column in &found {
+        let Some(known) = known.iter().find(|known| known[0] == column[0]) else {
+            panic!("{:?} is not in docs/privileges.md; BLESS=1 writes it", column[0]);
+        };
+        // A kernel that reads processes in another way shows something else.
+        if known[1] == column[1] {
+            assert_eq!(known, column, "docs/privileges.md; BLESS=1 writes it");
+        }
+    }
+}
