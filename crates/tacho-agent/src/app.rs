@@ -19,7 +19,7 @@ use crate::identity::{IdentityFiles, boot_time_ms};
 use crate::link::Link;
 use crate::queue::Queue;
 use crate::recorder::{Recorder, Stop};
-use crate::sampler::{PartsConfig, Sampler, SamplerConfig};
+use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
 use crate::scripts::{Mailbox, Scripts, Textfiles};
 
 /// Nothing the agent does at its stop takes long.
@@ -119,7 +119,7 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
         idle_process_interval: IDLE_PROCESS_INTERVAL,
         filesystem_interval: FILESYSTEM_INTERVAL,
         boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
-        parts: PartsConfig::default(),
+        parts: parts(config),
     })?;
     // A name from the configuration stays; otherwise the machine's own is filled in.
     let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });
@@ -132,8 +132,30 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     Ok((recorder, receiver))
 }
 
+fn parts(config: &Config) -> PartsConfig {
+    let temperature_levels = TemperatureLevels {
+        note: config.temperature_note as f64,
+        warning: config.temperature_warning as f64,
+    };
+    PartsConfig { temperature_levels, cgroups: config.cgroups, ..PartsConfig::default() }
+}
+
 fn new_stream() -> [u8; 16] {
     let mut stream = [0; 16];
     stream.copy_from_slice(&tls::random_secret()[..16]);
     stream
+}
+
+#[cfg(test)]
+mod tests {
+    use tacho_runtime::config::Environment;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_are_not_given_are_the_samplers_own() {
+        let config = crate::config::parse("", &Environment::new(), "test").unwrap();
+        let (given, own) = (parts(&config), PartsConfig::default());
+        assert_eq!((given.temperature_levels, given.cgroups), (own.temperature_levels, own.cgroups));
+    }
 }

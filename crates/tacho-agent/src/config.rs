@@ -16,6 +16,11 @@ const SECOND: Duration = Duration::from_secs(1);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// A busy machine has some tens of processes at work in any 5 seconds; what is above goes into `other`.
 const DEFAULT_PROCESS_ROWS: u64 = 500;
+/// What most processors reach only under load, and what they should not keep for long.
+const DEFAULT_TEMPERATURE_NOTE: u64 = 50;
+const DEFAULT_TEMPERATURE_WARNING: u64 = 70;
+/// A usual host has some tens of units; one that runs containers some hundreds.
+const DEFAULT_CGROUPS: usize = 200;
 /// Half an hour of a usual host at 5 s.
 const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
 
@@ -36,6 +41,11 @@ pub struct Config {
     pub host_name: String,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
+    /// From how many degrees on the level of a temperature sensor is `note`, and from how many `warning`.
+    pub temperature_note: u64,
+    pub temperature_warning: u64,
+    /// Most control groups that are read.
+    pub cgroups: usize,
     /// Most memory for frames that the server has not acknowledged.
     pub queue_bytes: usize,
     /// Programs to run on an interval, for the readings they print.
@@ -57,6 +67,9 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
         host_name: reader.text("host_name", ""),
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
+        temperature_note: reader.integer("temperature_note", DEFAULT_TEMPERATURE_NOTE, 0..=200),
+        temperature_warning: reader.integer("temperature_warning", DEFAULT_TEMPERATURE_WARNING, 0..=200),
+        cgroups: reader.integer("cgroups", DEFAULT_CGROUPS as u64, 0..=5000) as usize,
         queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
         scripts: read_scripts(&mut reader),
         textfile_dir: read_textfile_dir(&mut reader),
@@ -70,6 +83,9 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
             _ => LogFormat::Text,
         },
     };
+    if config.temperature_warning < config.temperature_note {
+        reader.problem("temperature_warning", "is below temperature_note");
+    }
     reader.finish(origin)?;
     Ok(config)
 }
@@ -95,6 +111,15 @@ mod tests {
         let config = parse("", &Environment::new(), "test").unwrap();
         assert_eq!((config.interval, config.process_rows), (DEFAULT_INTERVAL, 500));
         assert_eq!(config.data_dir, PathBuf::from("/var/lib/tacho-agent"));
+    }
+
+    #[test]
+    fn a_warning_is_not_below_a_note() {
+        let parse = |text| parse(text, &Environment::new(), "test");
+        assert!(
+            parse("temperature_note = 80").unwrap_err().to_string().contains("is below temperature_note")
+        );
+        assert!(parse("temperature_note = 80\ntemperature_warning = 80").is_ok());
     }
 
     #[test]

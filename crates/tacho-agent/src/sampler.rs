@@ -8,21 +8,28 @@
 //! with and gives states only.
 
 pub mod accounts;
+mod arrays;
+mod cgroups;
 mod cpu;
 mod delta;
 mod disks;
 mod every;
 mod facts;
 mod filesystems;
+mod gpus;
 mod interfaces;
+mod kernel;
+mod kernel_log;
 mod load;
 mod logins;
 mod memory;
+mod nodes;
 mod own;
 mod parts;
 mod patience;
 mod pressure;
 mod processes;
+mod sensors;
 mod sockets;
 mod status;
 mod users;
@@ -48,8 +55,10 @@ use processes::{Processes, Surroundings};
 use sockets::Sockets;
 use status::Status;
 
+pub use kernel::ReadClock;
 pub use own::AgentCounters;
 pub use parts::PartsConfig;
+pub use sensors::TemperatureLevels;
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -135,6 +144,11 @@ struct Blocks<'s> {
     filesystem: &'s mut Block,
     interface: &'s mut Block,
     process: &'s mut Block,
+    cgroup: &'s mut Block,
+    sensor: &'s mut Block,
+    numa: &'s mut Block,
+    raid: &'s mut Block,
+    gpu: &'s mut Block,
     event: &'s mut Block,
 }
 
@@ -216,7 +230,16 @@ impl Sampler {
         };
         self.processes.collect(tick, surroundings, &mut out);
         self.own.collect(tick, buffer, host);
-        self.parts.collect(tick, buffer, &mut parts::Output { host, event: blocks.event });
+        let mut out = parts::Output {
+            host,
+            cgroup: blocks.cgroup,
+            sensor: blocks.sensor,
+            numa: blocks.numa,
+            raid: blocks.raid,
+            gpu: blocks.gpu,
+            event: blocks.event,
+        };
+        self.parts.collect(tick, buffer, &mut out);
     }
 
     /// What this host is, and what can and can not be read of it. Reads a dozen small files.
@@ -244,10 +267,8 @@ impl Sampler {
 impl<'s> Blocks<'s> {
     fn of(blocks: &'s mut [Block]) -> Option<Self> {
         let [host, cpu, disk, filesystem, interface, process, later @ ..] = blocks else { return None };
-        let [_connection, _listener, _cgroup, _sensor, _numa, _raid, _gpu, event, ..] = later else {
-            return None;
-        };
-        Some(Self { host, cpu, disk, filesystem, interface, process, event })
+        let [_connection, _listener, cgroup, sensor, numa, raid, gpu, event, ..] = later else { return None };
+        Some(Self { host, cpu, disk, filesystem, interface, process, cgroup, sensor, numa, raid, gpu, event })
     }
 }
 

@@ -64,15 +64,12 @@ pub fn parse_group_limit(text: &[u8]) -> Option<u64> {
 /// CPUs that `cpu.max` lets the group use: `150000 100000` is 1.5, `max 100000` no limit.
 pub fn parse_cpu_max(text: &[u8]) -> Option<f64> {
     let mut words = words(text);
-    cores(number(words.next()?)?, number(words.next()?)?)
+    cores_of_quota(number(words.next()?)?, number(words.next()?)?)
 }
 
-/// The same in version 1, where no limit is a quota of -1.
-pub fn parse_cpu_quota(quota: &[u8], period: &[u8]) -> Option<f64> {
-    cores(parse_group_number(quota)?, parse_group_number(period)?)
-}
-
-fn cores(quota: u64, period: u64) -> Option<f64> {
+/// CPUs that a quota for each period is; in version 1 both are in files of their own, and no limit is a quota
+/// of -1, which is no number here.
+pub fn cores_of_quota(quota: u64, period: u64) -> Option<f64> {
     (period > 0).then(|| quota as f64 / period as f64)
 }
 
@@ -142,8 +139,10 @@ mod tests {
             b"8:0 Read 4096\n8:0 Write 1\n8:0 Sync 4097\n8:0 Total 4097\n8:16 Read 4\nTotal 9\n",
         );
         assert_eq!(io, GroupIo { read_bytes: 4100, write_bytes: 1 });
-        assert_eq!(parse_cpu_quota(b"50000\n", b"100000\n"), Some(0.5));
-        assert_eq!((parse_cpu_quota(b"-1\n", b"100000\n"), parse_cpu_quota(b"1", b"0")), (None, None));
+        assert_eq!(
+            (cores_of_quota(50_000, 100_000), cores_of_quota(1, 0), parse_group_number(b"-1\n")),
+            (Some(0.5), None, None)
+        );
         assert_eq!(parse_group_limit(b"9223372036854771712\n"), None);
     }
 }

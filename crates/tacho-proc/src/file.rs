@@ -82,15 +82,36 @@ impl KeptFile {
         Self { path: root.join(name), name, file: None }
     }
 
+    /// The same for a path that is not known beforehand; `name` is what errors call it.
+    pub fn at(path: PathBuf, name: &'static str) -> Self {
+        Self { path, name, file: None }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the whole file as it is now.
     pub fn read<'b>(&mut self, buffer: &'b mut Buffer) -> Result<&'b [u8], ProcError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => File::open(&self.path).map_err(|error| ProcError::from_io(self.name, &error))?,
-        };
+        let file = self.open()?;
         let text = buffer.read_whole(self.name, &file)?;
         self.file = Some(file);
         Ok(text)
+    }
+
+    /// Reads a file of one record, with one call.
+    pub fn read_record<'b>(&mut self, buffer: &'b mut Buffer) -> Result<&'b [u8], ProcError> {
+        let file = self.open()?;
+        let text = buffer.read_record(self.name, &file)?;
+        self.file = Some(file);
+        Ok(text)
+    }
+
+    fn open(&mut self) -> Result<File, ProcError> {
+        match self.file.take() {
+            Some(file) => Ok(file),
+            None => File::open(&self.path).map_err(|error| ProcError::from_io(self.name, &error)),
+        }
     }
 
     /// Gives the descriptor back; the next reading opens the file again.

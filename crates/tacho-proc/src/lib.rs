@@ -36,7 +36,7 @@ mod vmstat;
 pub use bytes::number;
 pub use cgroup::{container_of, parse_cgroup, unit_of};
 pub use cgroup_files::{
-    GroupCpu, GroupIo, group_value, parse_cpu_max, parse_cpu_quota, parse_group_blkio, parse_group_cpu,
+    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cpu_max, parse_group_blkio, parse_group_cpu,
     parse_group_cpuacct, parse_group_io, parse_group_limit, parse_group_number,
 };
 pub use clock::{ClockState, clock_state};

@@ -1,8 +1,10 @@
 //! The sampler over a tree of files that stands for a machine and is edited between snapshots.
 
+mod cgroups;
 mod exactness;
 mod host;
 mod logins;
 mod machine;
+mod parts;
 mod processes;
 mod real;

@@ -52,7 +52,7 @@ fn parse_host_files(bytes: &[u8]) {
     }
     let _ = (parse_millidegrees(bytes), sensor_number(bytes, b"temp"));
     let _ = (parse_group_cpu(bytes), parse_group_cpuacct(bytes, 100), parse_group_limit(bytes));
-    let _ = (parse_cpu_max(bytes), parse_cpu_quota(bytes, bytes), group_value(bytes, b"anon"));
+    let _ = (parse_cpu_max(bytes), group_value(bytes, b"anon"));
     let _ = (parse_group_io(bytes), parse_group_blkio(bytes));
     if let Some(message) = parse_kernel_message(bytes) {
         check_event(message.text);

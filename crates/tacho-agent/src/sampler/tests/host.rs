@@ -194,5 +194,5 @@ fn facts() {
     assert_eq!((facts.cpu_model.as_str(), facts.cpu_cores), ("AMD EPYC", 2));
     assert_eq!((facts.memory_bytes, facts.boot_time_ms), (24_684_092 << 10, super::machine::BOOT_TIME_MS));
     assert_eq!((facts.virtualization.as_str(), facts.sampler.as_str()), ("vm", "proc"));
-    assert_eq!(facts.collectors.len(), 11);
+    assert_eq!(facts.collectors.len(), 18);
 }

@@ -161,6 +161,13 @@ impl Machine {
         self.check_sums();
     }
 
+    /// What a collector says is absent.
+    pub(super) fn absent(&mut self, collector: &str) -> Vec<String> {
+        let facts = self.sampler.facts();
+        let status = facts.collectors.into_iter().find(|status| status.name == collector);
+        status.unwrap().absent
+    }
+
     pub(super) fn sampler(&mut self) -> &mut Sampler {
         &mut self.sampler
     }
