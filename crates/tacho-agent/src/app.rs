@@ -132,7 +132,8 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     Ok((recorder, receiver))
 }
 
-fn parts(config: &Config) -> PartsConfig {
+/// What the settings say about the parts of the sampler.
+pub(crate) fn parts(config: &Config) -> PartsConfig {
     let temperature_levels = TemperatureLevels {
         note: config.temperature_note as f64,
         warning: config.temperature_warning as f64,

@@ -14,3 +14,4 @@ pub mod queue;
 pub mod recorder;
 pub mod sampler;
 pub mod scripts;
+pub mod show;
