@@ -99,7 +99,10 @@ pub(super) fn judge(config: &ScriptConfig, run: &Run) -> Option<Outcome> {
 
 fn judge_exit(config: &ScriptConfig, status: ExitStatus, run: &Run) -> (State, String, Vec<Reading>) {
     let output = String::from_utf8_lossy(&run.output);
-    let first = first_line(&output);
+    let first = match config.format {
+        Format::Prometheus | Format::KeyValue => first_line_but_comments(&output),
+        Format::Nagios | Format::Text => first_line(&output),
+    };
     let parsed = parse(config, &output);
     let (state, text) = match (status.code(), config.format) {
         (None, _) => {
@@ -175,6 +178,11 @@ fn with_reason(code: i32, errors: &[u8], first: &str) -> String {
 
 fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+fn first_line_but_comments(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim);
+    lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default()
 }
 
 /// At most [`MAX_TEXT_BYTES`], without control characters.

@@ -47,7 +47,7 @@ fn check(path: &Path, metadata: &Metadata, trusted_users: &[u32]) -> Result<(), 
     if mode & OTHERS_WRITE != 0 {
         return Err(format!("{shown} can be written by everybody (chmod o-w)"));
     }
-    if mode & GROUP_WRITE != 0 && metadata.gid() != 0 && !trusted_users.contains(&metadata.gid()) {
+    if mode & GROUP_WRITE != 0 && metadata.gid() != 0 {
         return Err(format!("{shown} can be written by group {} (chmod g-w)", metadata.gid()));
     }
     Ok(())

@@ -4,11 +4,17 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use tacho_model::tables::script;
+use tacho_model::{Block, tables};
 use tacho_runtime::config::{Environment, Reader};
 use tokio_util::sync::CancellationToken;
 
-use crate::scripts::{Outcome, Reading, ScriptConfig, State, read_scripts, run_once};
+use crate::scripts::{
+    Mailbox, Outcome, Reading, ScriptConfig, Scripts as Schedule, State, read_scripts, run_once,
+};
 
 struct Scripts {
     directory: tempfile::TempDir,
@@ -70,9 +76,11 @@ const TEXT: &str = "format = 'text'";
 #[tokio::test]
 async fn a_good_run_gives_its_readings() {
     let scripts = Scripts::new();
-    let outcome = scripts.run(r#"echo "depth{queue=\"mail\"}=3"; echo age=7"#, "format = 'keyvalue'").await;
+    let outcome = scripts
+        .run(r#"echo '# queues'; echo "depth{queue=\"mail\"}=3"; echo age=7"#, "format = 'keyvalue'")
+        .await;
     assert_eq!((outcome.state, outcome.exit_code), (State::Ok, Some(0)));
-    assert_eq!(outcome.output_bytes, Some(28));
+    assert_eq!((outcome.output_bytes, outcome.text.as_str()), (Some(37), r#"depth{queue="mail"}=3"#));
     let names: Vec<_> =
         outcome.readings.iter().map(|Reading { name, value, .. }| (name.as_str(), *value)).collect();
     assert_eq!(names, [("depth", 3.0), ("age", 7.0)]);
@@ -82,9 +90,8 @@ async fn a_good_run_gives_its_readings() {
 #[tokio::test]
 async fn it_sees_little_of_the_agent() {
     let scripts = Scripts::new();
-    let body =
-        r#"echo "$1"; cat; env | sort; pwd; ps -o pgid= -o sid= -p $$ | tr -s ' '; ls /proc/self/fd | wc -l"#;
-    let outcome = scripts.run(&format!("exec 2>&1; out=$({body}); echo \"$out\" | tr '\\n' '~'"), TEXT).await;
+    let body = r#"echo "$1"; cat; env; pwd; echo $$ $(cut -d ' ' -f 5,6 /proc/$$/stat)"#;
+    let outcome = scripts.run(&format!("out=$({body}); echo \"$out\" | tr '\\n' '~'"), TEXT).await;
     let lines: Vec<_> = outcome.text.split('~').collect();
     assert_eq!(lines[0], "an argument");
     let variables: Vec<_> =
@@ -95,6 +102,8 @@ async fn it_sees_little_of_the_agent() {
         "{lines:?}"
     );
     assert!(lines.contains(&"/"), "{lines:?}");
+    let ids: Vec<_> = lines.iter().find(|line| line.split(' ').count() == 3).unwrap().split(' ').collect();
+    assert!(ids[0] == ids[1] && ids[0] == ids[2], "pid, process group and session: {ids:?}");
 }
 
 #[tokio::test]
@@ -256,7 +265,9 @@ async fn user_and_nice_are_set() {
         )
         .await;
     if tacho_proc::effective_user_id() == 0 {
-        assert_eq!((outcome.state, outcome.text.as_str()), (State::Ok, "nobody nogroup 1 7"));
+        let group = std::process::Command::new("id").args(["-gn", "nobody"]).output().unwrap().stdout;
+        let expected = format!("nobody {} 1 7", String::from_utf8(group).unwrap().trim());
+        assert_eq!((outcome.state, outcome.text.as_str()), (State::Ok, expected.as_str()));
     } else {
         assert_eq!(outcome.state, State::NotStarted);
         assert!(
@@ -265,4 +276,42 @@ async fn user_and_nice_are_set() {
             outcome.text
         );
     }
+}
+
+/// The schedule with real runs: each script runs again and again, never twice at once, and a stop ends what is
+/// under way.
+#[tokio::test]
+async fn the_schedule_runs_a_script_again_but_never_twice_at_once() {
+    let scripts = Scripts::new();
+    let (lock, doubles) = (scripts.directory.path().join("lock"), scripts.directory.path().join("doubles"));
+    let path = scripts.write(&format!(
+        "mkdir {0} || echo twice >> {1}; rmdir {0}; echo runs=1",
+        lock.display(),
+        doubles.display()
+    ));
+    let quick = ScriptConfig { interval: Duration::from_millis(20), ..config(&path, "format = 'keyvalue'") };
+    let hangs = ScriptConfig {
+        name: "hangs".to_owned(),
+        command: vec!["/bin/sleep".to_owned(), "1000".to_owned()],
+        ..quick.clone()
+    };
+    let (stop, mailbox) = (CancellationToken::new(), Arc::new(Mailbox::default()));
+    let schedule = Schedule {
+        scripts: vec![quick, hangs],
+        mailbox: Arc::clone(&mailbox),
+        etc_root: PathBuf::from("/etc"),
+    };
+    let running = tokio::spawn(schedule.run(stop.clone()));
+    let (mut script_rows, mut metric_rows) =
+        (Block::new(&tables::script::TABLE), Block::new(&tables::metric::TABLE));
+    while script_rows.len() < 5 {
+        tokio::task::yield_now().await;
+        mailbox.drain(&mut script_rows, &mut metric_rows);
+    }
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    assert!((0..5).all(|row| script_rows.text(script::STATE, row) == Some("ok")));
+    assert!((0..5).all(|row| script_rows.text(script::SCRIPT, row) == Some("test")), "the other still hung");
+    assert!(metric_rows.len() >= 5);
+    assert!(!doubles.exists());
 }
