@@ -89,10 +89,7 @@ impl Recorder {
         let Some(scripts) = blocks.find(is_of(&script::TABLE)) else { return };
         // Blocks are in the order of their tables, and this one is after the other.
         let Some(metrics) = blocks.find(is_of(&metric::TABLE)) else { return };
-        let dropped = self.mailbox.drain(scripts, metrics);
-        if dropped > 0 {
-            tracing::warn!(dropped, "scripts gave more than fits into one snapshot; the oldest is lost");
-        }
+        self.mailbox.drain(scripts, metrics);
     }
 
     /// Measures the agent by the snapshot just taken. A new interval is logged, and told as an event.

@@ -1,5 +1,6 @@
 //! Between those that run scripts and the recorder: outcomes and readings wait here for the next snapshot.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use tacho_model::Block;
@@ -8,10 +9,11 @@ use tacho_model::tables::{metric, script};
 use super::outcome::Outcome;
 use super::reading::Reading;
 
-/// Runs that wait. A slow snapshot interval of ten minutes collects this many at most; the oldest go then.
-const MAX_OUTCOMES: usize = 1000;
-/// Readings that wait, and so the most in one snapshot; the oldest deliveries go then.
-const MAX_WAITING_READINGS: usize = 20_000;
+/// What may wait, and so the most in one snapshot, in bytes of text and cells: some ten thousand readings. It
+/// leaves most of a message on the wire to the rest of the snapshot. When full, the oldest deliveries go.
+const MAX_WAITING_BYTES: usize = 2 << 20;
+/// What a row holds beside its texts.
+const ROW_BYTES: usize = 64;
 
 /// Holds what came since the last snapshot. Never blocks for longer than a copy.
 #[derive(Debug, Default)]
@@ -21,9 +23,12 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct State {
-    deliveries: Vec<Delivery>,
-    readings: usize,
+    deliveries: VecDeque<Delivery>,
+    bytes: usize,
+    /// Deliveries lost since the last call of [`Mailbox::drain`].
     dropped: u64,
+    /// Some were lost before that call, so it has been said.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -46,11 +51,21 @@ impl Mailbox {
         self.put(Delivery { source: source.to_owned(), outcome: None, readings });
     }
 
-    /// Moves everything into the two blocks, and answers how many deliveries were dropped since the last call
-    /// because nobody fetched them.
-    pub fn drain(&self, scripts: &mut Block, metrics: &mut Block) -> u64 {
-        let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        for delivery in &state.deliveries {
+    /// Moves everything into the two blocks.
+    pub fn drain(&self, scripts: &mut Block, metrics: &mut Block) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (deliveries, dropped) =
+            (std::mem::take(&mut state.deliveries), std::mem::take(&mut state.dropped));
+        state.bytes = 0;
+        let told = std::mem::replace(&mut state.told, dropped > 0);
+        drop(state);
+        if dropped > 0 && !told {
+            tracing::warn!(
+                dropped,
+                "scripts and text files give more than fits into a snapshot; the oldest is lost"
+            );
+        }
+        for delivery in &deliveries {
             if let Some(outcome) = &delivery.outcome {
                 write_outcome(outcome, delivery.readings.len(), scripts);
             }
@@ -58,16 +73,16 @@ impl Mailbox {
                 write_reading(&delivery.source, reading, metrics);
             }
         }
-        state.dropped
     }
 
     fn put(&self, delivery: Delivery) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.readings += delivery.readings.len();
-        state.deliveries.push(delivery);
-        while state.deliveries.len() > MAX_OUTCOMES || state.readings > MAX_WAITING_READINGS {
-            let oldest = state.deliveries.remove(0);
-            state.readings -= oldest.readings.len();
+        state.bytes += delivery.bytes();
+        state.deliveries.push_back(delivery);
+        while state.bytes > MAX_WAITING_BYTES
+            && let Some(oldest) = state.deliveries.pop_front()
+        {
+            state.bytes -= oldest.bytes();
             state.dropped += 1;
         }
     }
@@ -76,9 +91,19 @@ impl Mailbox {
 impl State {
     fn forget_readings(&mut self, source: &str) {
         let is_old = |delivery: &Delivery| delivery.outcome.is_none() && delivery.source == source;
-        self.readings -=
-            self.deliveries.iter().filter(|d| is_old(d)).map(|d| d.readings.len()).sum::<usize>();
+        self.bytes -=
+            self.deliveries.iter().filter(|delivery| is_old(delivery)).map(Delivery::bytes).sum::<usize>();
         self.deliveries.retain(|delivery| !is_old(delivery));
+    }
+}
+
+impl Delivery {
+    fn bytes(&self) -> usize {
+        let reading = |reading: &Reading| {
+            ROW_BYTES + reading.name.len() + reading.labels.len() + reading.unit.len() + self.source.len()
+        };
+        let outcome = self.outcome.as_ref().map_or(0, |outcome| outcome.text.len());
+        ROW_BYTES + self.source.len() + outcome + self.readings.iter().map(reading).sum::<usize>()
     }
 }
 
@@ -123,7 +148,7 @@ mod tests {
         let outcome = Outcome { readings: vec![reading], ..Outcome::not_started("s", "gone") };
         mailbox.put_outcome(outcome);
         let (mut scripts, mut metrics) = blocks();
-        assert_eq!(mailbox.drain(&mut scripts, &mut metrics), 0);
+        mailbox.drain(&mut scripts, &mut metrics);
         assert_eq!(scripts.text(script::STATE, 0), Some("not-started"));
         assert_eq!(
             (scripts.text(script::TEXT, 0), scripts.integer(script::READINGS, 0)),
@@ -143,12 +168,25 @@ mod tests {
     #[test]
     fn a_mailbox_that_nobody_empties_stays_small() {
         let mailbox = Mailbox::default();
-        for number in 0..30 {
-            mailbox.put_readings(&number.to_string(), vec![Reading::default(); 1000]);
-            mailbox.put_readings(&number.to_string(), vec![Reading::default(); 1000]);
+        let reading = Reading { labels: "l".repeat(936), ..Reading::default() };
+        for number in 0..1000 {
+            mailbox.put_readings(&number.to_string(), vec![reading.clone(); 100]);
+            mailbox.put_outcome(Outcome::not_started("s", &"t".repeat(500)));
         }
         let (mut scripts, mut metrics) = blocks();
-        assert_eq!(mailbox.drain(&mut scripts, &mut metrics), 10);
-        assert_eq!((scripts.len(), metrics.len()), (0, MAX_WAITING_READINGS));
+        mailbox.drain(&mut scripts, &mut metrics);
+        assert_eq!((scripts.len(), metrics.len()), (21, 2000));
+        assert_eq!(metrics.text(metric::SOURCE, 1999), Some("999"), "the newest is there");
+    }
+
+    #[test]
+    fn newer_readings_of_a_file_replace_those_that_wait() {
+        let mailbox = Mailbox::default();
+        for value in [1.0, 2.0] {
+            mailbox.put_readings("a.prom", vec![Reading { value, ..Reading::default() }]);
+        }
+        let (mut scripts, mut metrics) = blocks();
+        mailbox.drain(&mut scripts, &mut metrics);
+        assert_eq!((metrics.len(), metrics.float(metric::VALUE, 0)), (1, Some(2.0)));
     }
 }
