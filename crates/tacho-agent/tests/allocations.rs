@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use tacho_model::Block;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -94,14 +95,41 @@ fn write_processes(root: &Path, round: u32) {
     }
 }
 
+/// Parts of the host that are read at every snapshot: control groups that work, a sensor, an array.
+fn write_parts(root: &Path, round: u32) {
+    let cpu = format!("user_usec {}\nsystem_usec {round}\nthrottled_usec 0\n", round * 7);
+    let files = [
+        ("sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n"),
+        ("sys/fs/cgroup/system.slice/cpu.stat", &cpu),
+        ("sys/fs/cgroup/system.slice/a.service/cpu.stat", &cpu),
+        ("sys/fs/cgroup/system.slice/a.service/memory.current", "4096\n"),
+        ("sys/fs/cgroup/system.slice/a.service/io.stat", "8:0 rbytes=1 wbytes=2\n"),
+        ("sys/fs/cgroup/system.slice/a.service/memory.pressure", "some total=1\n"),
+        ("sys/class/hwmon/hwmon0/name", "coretemp\n"),
+        ("sys/class/hwmon/hwmon0/temp1_input", if round.is_multiple_of(2) { "49000\n" } else { "51000\n" }),
+        ("mdstat", "md0 : active raid1 sdb1[1] sda1[0]\n      9 blocks [2/2] [UU]\n"),
+        ("sys/net/netfilter/nf_conntrack_count", "12\n"),
+        ("run/systemd/sessions/1", "USER=ann\nCLASS=user\n"),
+    ];
+    for (name, text) in files {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().expect("a file below the root"))
+            .expect("a directory in the tree");
+        std::fs::write(path, text).expect("a file in the tree");
+    }
+}
+
 #[test]
 fn a_snapshot_of_known_processes_allocates_nothing() {
-    let root = tempfile::tempdir().expect("a temporary directory");
+    // The files are written again and again; in memory if there is a place.
+    let root =
+        tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory");
     copy_fixtures(root.path());
     write_processes(root.path(), 0);
+    write_parts(root.path(), 0);
     let mut sampler = Sampler::new(SamplerConfig {
         proc_root: root.path().to_owned(),
-        sys_root: PathBuf::from("/does/not/exist"),
+        sys_root: root.path().join("sys"),
         etc_root: PathBuf::from("/does/not/exist"),
         process_rows: 500,
         idle_process_interval: Duration::from_secs(60),
@@ -118,12 +146,15 @@ fn a_snapshot_of_known_processes_allocates_nothing() {
     let mut counts = Vec::new();
     for round in 0..40u32 {
         write_processes(root.path(), round);
+        write_parts(root.path(), round);
         ALLOCATIONS.store(0, Ordering::Relaxed);
         COUNTING.store(true, Ordering::Relaxed);
         sampler.sample(1_000_000_000 + u64::from(round) * 5_000_000, &mut sample);
         COUNTING.store(false, Ordering::Relaxed);
         counts.push(ALLOCATIONS.load(Ordering::Relaxed));
         assert!(sample.processes.len() > 12);
+        let rows = |name: &str| sample.blocks.iter().find(|block| block.table().name == name).map(Block::len);
+        assert_eq!((rows("cgroup"), rows("sensor")), (Some(2), Some(1)));
     }
     assert!(counts[0] > 100, "the counter counts: {counts:?}");
     assert!(counts[3..].iter().all(|count| *count == 0), "{counts:?}");

@@ -9,8 +9,9 @@ const UNIT_SUFFIXES: [&str; 6] = [".service", ".scope", ".mount", ".socket", ".s
 const CONTAINER_ID_LENGTH: usize = 64;
 const SHORT_ID_LENGTH: usize = 12;
 
-/// The process's path in the version 2 hierarchy, or where that says only `/`, in systemd's hierarchy of
-/// version 1. Empty when there is neither.
+/// The process's path in systemd's hierarchy of version 1, or where there is none or it says only `/`, in the
+/// version 2 hierarchy. Empty when there is neither. Where both are, containers are moved in version 1 only and
+/// stay with their daemon's service in the other.
 ///
 /// `0::/system.slice/ssh.service`, `1:name=systemd:/user.slice/user-0.slice/session-3.scope`
 pub fn parse_cgroup(text: &[u8]) -> &[u8] {
@@ -23,7 +24,7 @@ pub fn parse_cgroup(text: &[u8]) -> &[u8] {
             _ => {}
         }
     }
-    if unified.len() <= 1 && systemd.len() > unified.len() { systemd } else { unified }
+    if systemd.len() > 1 || unified.is_empty() { systemd } else { unified }
 }
 
 /// The innermost systemd unit in a control group's path, or nothing.
@@ -53,13 +54,15 @@ mod tests {
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn version_2_first_and_systemd_where_it_says_nothing() {
+    fn systemd_first_and_version_2_where_it_says_nothing() {
         let check = |text: &str, expected: &str| {
             assert_eq!(parse_cgroup(text.as_bytes()), expected.as_bytes(), "{text}")
         };
         check("0::/system.slice/ssh.service\n", "/system.slice/ssh.service");
         check("4:memory:/a\n1:name=systemd:/docker/x:y\n0::/\n", "/docker/x:y");
         check("0::/\n", "/");
+        check("1:name=systemd:/docker/x\n0::/system.slice/containerd.service\n", "/docker/x");
+        check("1:name=systemd:/\n0::/system.slice/ssh.service\n", "/system.slice/ssh.service");
         check("1:cpu:/a\n", "");
         check("garbage", "");
     }

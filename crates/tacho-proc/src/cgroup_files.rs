@@ -52,13 +52,13 @@ pub fn group_value(text: &[u8], key: &[u8]) -> Option<u64> {
 }
 
 /// A file of one number.
-pub fn parse_group_number(text: &[u8]) -> Option<u64> {
+pub fn parse_number(text: &[u8]) -> Option<u64> {
     number(text.trim_ascii())
 }
 
 /// A file of one number that may be `max`, or in version 1 absurdly large, where there is no limit.
 pub fn parse_group_limit(text: &[u8]) -> Option<u64> {
-    parse_group_number(text).filter(|limit| *limit < NO_LIMIT)
+    parse_number(text).filter(|limit| *limit < NO_LIMIT)
 }
 
 /// CPUs that `cpu.max` lets the group use: `150000 100000` is 1.5, `max 100000` no limit.
@@ -140,7 +140,7 @@ mod tests {
         );
         assert_eq!(io, GroupIo { read_bytes: 4100, write_bytes: 1 });
         assert_eq!(
-            (cores_of_quota(50_000, 100_000), cores_of_quota(1, 0), parse_group_number(b"-1\n")),
+            (cores_of_quota(50_000, 100_000), cores_of_quota(1, 0), parse_number(b"-1\n")),
             (Some(0.5), None, None)
         );
         assert_eq!(parse_group_limit(b"9223372036854771712\n"), None);

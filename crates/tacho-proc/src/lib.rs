@@ -37,7 +37,7 @@ pub use bytes::number;
 pub use cgroup::{container_of, parse_cgroup, unit_of};
 pub use cgroup_files::{
     GroupCpu, GroupIo, cores_of_quota, group_value, parse_cpu_max, parse_group_blkio, parse_group_cpu,
-    parse_group_cpuacct, parse_group_io, parse_group_limit, parse_group_number,
+    parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
 pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};

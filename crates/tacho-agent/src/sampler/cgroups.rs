@@ -1,7 +1,7 @@
 //! Systemd units and containers: what their control groups count, in version 2 and version 1.
 //!
-//! Which groups there are is looked up once a minute, so one that lives shorter may not be seen; its processes
-//! are. CPU time is read at every snapshot and the rest only of groups that used some, and of each once a
+//! Which groups there are is looked up once a minute, and in version 2 soon after their number changed; one that
+//! lives shorter may not be seen, but its processes are. CPU time is read at every snapshot and the rest only of groups that used some, and of each once a
 //! minute: what a group without CPU time moved to disk meanwhile counts when it is next read.
 
 mod files;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tacho_model::tables::cgroup;
 use tacho_model::{Block, Row};
-use tacho_proc::{Buffer, GroupCpu, container_of, unit_of};
+use tacho_proc::{Buffer, GroupCpu, KeptFile, container_of, group_value, unit_of};
 
 use super::Tick;
 use super::delta::grown;
@@ -26,9 +26,20 @@ use walk::Hierarchy;
 /// Groups whose files stay open, so that all of them together need about a thousand descriptors.
 const KEPT_GROUPS: usize = 64;
 
+/// A change of their number is followed up no sooner than this after the search before: on a host where groups
+/// come and go all the time, going through them costs more than reading them.
+const SEARCH_PAUSE_US: u64 = 10_000_000;
+
 #[derive(Debug)]
 pub(super) struct Cgroups {
     root: PathBuf,
+    /// Tells how many groups there are, in version 2 since Linux 4.14.
+    stat: KeptFile,
+    /// How many there were at the newest search.
+    descendants: Option<u64>,
+    searched_us: Option<u64>,
+    /// There were more groups than are read.
+    is_cut: bool,
     /// Most groups that are read.
     limit: usize,
     interval: Duration,
@@ -52,6 +63,10 @@ struct Group {
 impl Cgroups {
     pub(super) fn new(sys_root: &Path, limit: usize, interval: Duration) -> Self {
         Self {
+            stat: KeptFile::at(sys_root.join("fs/cgroup/cgroup.stat"), "cgroup.stat"),
+            descendants: None,
+            searched_us: None,
+            is_cut: false,
             root: sys_root.join("fs/cgroup"),
             limit,
             interval,
@@ -62,9 +77,14 @@ impl Cgroups {
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, buffer: &mut Buffer, block: &mut Block) {
-        let searched = self.every.due(tick).is_some();
-        if searched {
-            self.search();
+        let descendants = self.read_descendants(buffer);
+        let is_due = self.every.due(tick).is_some();
+        let rested = |searched_us| tick.now_us.saturating_sub(searched_us) >= SEARCH_PAUSE_US;
+        if is_due || (descendants != self.descendants && self.searched_us.is_some_and(rested)) {
+            // What a group that is new counts is all its own since the search before.
+            let knows_new = self.descendants.is_some() && !self.is_cut;
+            self.search(knows_new);
+            (self.descendants, self.searched_us) = (descendants, Some(tick.now_us));
         }
         let mut told = Told::default();
         for (position, group) in self.groups.iter_mut().enumerate() {
@@ -75,17 +95,23 @@ impl Cgroups {
                 group.files.close();
             }
         }
-        if searched && !self.groups.is_empty() {
+        if is_due && !self.groups.is_empty() {
             told.tell(&mut self.status);
         }
     }
 
-    fn search(&mut self) {
+    fn read_descendants(&mut self, buffer: &mut Buffer) -> Option<u64> {
+        group_value(self.stat.read_record(buffer).ok()?, b"nr_descendants")
+    }
+
+    /// `knows_new`: a group that is found now was made after the search before.
+    fn search(&mut self, knows_new: bool) {
         let Some(hierarchy) = Hierarchy::find(&self.root) else {
             self.status.absent("control groups", "not on this kernel");
             return self.groups.clear();
         };
         let (found, is_cut) = hierarchy.groups(self.limit);
+        self.is_cut = is_cut;
         match is_cut {
             true => self.status.absent("control groups beyond the limit", "too many"),
             false => self.status.present("control groups beyond the limit"),
@@ -99,7 +125,7 @@ impl Cgroups {
             let position = known.iter().position(|group| group.path == path);
             let group = match position {
                 Some(position) => known.swap_remove(position),
-                None => Group::new(path, &hierarchy, self.interval),
+                None => Group::new(path, &hierarchy, self.interval, knows_new),
             };
             self.groups.push(group);
         }
@@ -107,7 +133,7 @@ impl Cgroups {
 }
 
 impl Group {
-    fn new(path: String, hierarchy: &Hierarchy, interval: Duration) -> Self {
+    fn new(path: String, hierarchy: &Hierarchy, interval: Duration, is_new: bool) -> Self {
         let name = path.rsplit('/').next().unwrap_or_default();
         let unit = if name.ends_with(".slice") { name } else { unit_of(&path) };
         Self {
@@ -115,8 +141,12 @@ impl Group {
             container: container_of(&path).to_owned(),
             files: Files::of(hierarchy, &path),
             path,
-            cpu_before: None,
-            before: Readings::default(),
+            cpu_before: is_new.then_some(GroupCpu {
+                user_us: Some(0),
+                system_us: Some(0),
+                throttled_us: Some(0),
+            }),
+            before: if is_new { Readings::at_creation() } else { Readings::default() },
             row: Every::new(interval),
         }
     }

@@ -9,6 +9,7 @@ use tacho_model::tables::filesystem;
 use tacho_proc::{Buffer, FileSystemUsage, KeptFile, Mount, data_mounts, parse_mountinfo, statvfs};
 
 use super::Tick;
+use super::every::Every;
 use super::patience::Patience;
 use super::status::Status;
 
@@ -24,9 +25,7 @@ const PAUSE_US: u64 = 600_000_000;
 #[derive(Debug)]
 pub(super) struct FileSystems {
     mountinfo: KeptFile,
-    interval_us: u64,
-    due_us: u64,
-    read_us: Option<u64>,
+    every: Every,
     patience: Patience<PathBuf, io::Result<FileSystemUsage>>,
     /// Those that did not answer, and when to ask them again.
     silent: Vec<(String, u64)>,
@@ -37,9 +36,7 @@ impl FileSystems {
     pub(super) fn new(proc_root: &Path, interval: Duration) -> Self {
         Self {
             mountinfo: KeptFile::new(proc_root, "self/mountinfo"),
-            interval_us: u64::try_from(interval.as_micros()).unwrap_or(u64::MAX),
-            due_us: 0,
-            read_us: None,
+            every: Every::new(interval),
             patience: Patience::new("tacho-statvfs", |path| statvfs(&path)),
             silent: Vec::new(),
             status: Status::new("filesystem"),
@@ -47,14 +44,8 @@ impl FileSystems {
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, buffer: &mut Buffer, block: &mut Block) {
-        // A snapshot that comes a little early counts, so that the interval does not grow by a whole snapshot's.
-        let early_us = tick.interval_us.unwrap_or(0) / 2;
-        if self.due_us > tick.now_us.saturating_add(early_us) {
-            return;
-        }
-        self.due_us = tick.now_us.saturating_add(self.interval_us);
-        let since_us = self.read_us.replace(tick.now_us).map_or(0, |read| tick.now_us.saturating_sub(read));
-        block.interval_ms = i64::try_from(since_us / 1000).unwrap_or(i64::MAX);
+        let Some(since_ms) = self.every.due(tick) else { return };
+        block.interval_ms = since_ms;
         let mounts = self.mountinfo.read(buffer).map(parse_mountinfo);
         let Some(mounts) = self.status.note("mounts", mounts) else { return };
         self.status.remarks.clear();

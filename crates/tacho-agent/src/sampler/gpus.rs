@@ -42,6 +42,8 @@ pub(super) struct Gpus {
     library: std::ffi::OsString,
     drm: std::path::PathBuf,
     nvidia: Option<Arc<Nvidia>>,
+    /// How many cards it told of last; those of AMD are numbered after them.
+    nvidia_cards: usize,
     /// Not asked before this time.
     paused_until_us: u64,
     patience: Patience<Arc<Nvidia>, NvidiaAnswer>,
@@ -57,6 +59,7 @@ impl Gpus {
             library: config.parts.nvidia_library.clone(),
             drm: config.sys_root.join("class/drm"),
             nvidia: None,
+            nvidia_cards: 0,
             paused_until_us: 0,
             patience: Patience::new("tacho-nvidia", |nvidia: Arc<Nvidia>| nvidia.read()),
             amd: Vec::new(),
@@ -68,16 +71,12 @@ impl Gpus {
         if self.search.due(tick).is_some() {
             self.search();
         }
-        let mut number = 0;
         let nvidia = self.ask_nvidia(tick);
-        for reading in &nvidia {
+        for (number, reading) in nvidia.iter().enumerate() {
             write_row(number, reading, block);
-            number += 1;
         }
-        for card in &mut self.amd {
-            let reading = card.read(buffer);
-            write_row(number, reading, block);
-            number += 1;
+        for (position, card) in self.amd.iter_mut().enumerate() {
+            write_row(self.nvidia_cards + position, card.read(buffer), block);
         }
     }
 
@@ -106,6 +105,7 @@ impl Gpus {
         match self.patience.ask(Arc::clone(nvidia), ANSWER_LIMIT) {
             Some(Ok(readings)) => {
                 self.status.present("NVIDIA GPUs");
+                self.nvidia_cards = readings.len();
                 readings
             }
             Some(Err(reason)) => {
@@ -123,12 +123,14 @@ impl Gpus {
     }
 }
 
-fn write_row(number: u64, reading: &GpuReading, block: &mut Block) {
+fn write_row(number: usize, reading: &GpuReading, block: &mut Block) {
     let mut row = block.push();
-    row.unsigned(gpu::GPU, number)
-        .text(gpu::MODEL, &reading.model)
+    row.unsigned(gpu::GPU, number as u64)
         .optional(gpu::MEMORY_TOTAL_BYTES, reading.memory_total_bytes)
         .optional(gpu::MEMORY_USED_BYTES, reading.memory_used_bytes);
+    if !reading.model.is_empty() {
+        row.text(gpu::MODEL, &reading.model);
+    }
     for (column, value) in [
         (gpu::USED_RATIO, reading.used_ratio),
         (gpu::TEMPERATURE_CELSIUS, reading.temperature_celsius),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tacho_model::Row;
 use tacho_model::tables::host;
-use tacho_proc::{Buffer, ClockState, KeptFile, ProcError, RpcCalls, parse_group_number, parse_rpc};
+use tacho_proc::{Buffer, ClockState, KeptFile, ProcError, RpcCalls, parse_number, parse_rpc};
 
 use super::delta::grown;
 use super::status::Status;
@@ -47,7 +47,7 @@ impl Kernel {
             (host::KERNEL_TAINT, "taint", &mut self.tainted),
         ] {
             let number = file.read_record(buffer).and_then(|text| {
-                parse_group_number(text).ok_or(ProcError::Malformed { file: "a number of the kernel" })
+                parse_number(text).ok_or(ProcError::Malformed { file: "a number of the kernel" })
             });
             host.optional(column, self.status.note(reading, number));
         }

@@ -43,7 +43,9 @@ pub(super) struct KernelLog {
 #[derive(Debug, Default)]
 struct Batch {
     events: Vec<Counted>,
-    /// Records that the kernel overwrote, and events beyond the most that are told.
+    /// The kernel says that records are gone.
+    overwritten: bool,
+    /// How many by the gaps in their numbers, and events beyond the most that are told.
     lost: u64,
     left_out: u64,
 }
@@ -82,7 +84,7 @@ impl KernelLog {
                     batch.take(self.record.get(..length).unwrap_or_default(), &mut self.sequence);
                 }
                 // The record that was next is overwritten; the next read gives the oldest that is left.
-                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => batch.overwritten = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
@@ -128,7 +130,10 @@ impl Batch {
 
     fn write_losses(&self, time_ms: i64, events: &mut Block) {
         let losses = [
-            (self.lost, "messages of the kernel were overwritten before they could be read"),
+            (
+                self.lost.max(u64::from(self.overwritten)),
+                "or more messages of the kernel were overwritten unread",
+            ),
             (self.left_out, "more messages of trouble than are told at a time"),
         ];
         for (count, text) in losses.iter().filter(|(count, _)| *count > 0) {
@@ -230,8 +235,11 @@ mod tests {
         kernel.send(b"6,15,1,-;x").unwrap();
         let told = collect(&mut log);
         assert_eq!((told.len(), told[0].starts_with("kernel_log_lost - ")), (1, true));
-        assert!(told[0].contains(" 4 messages"), "{told:?}");
-        let mut batch = Batch::default();
+        assert!(told[0].contains(" 4 or more messages"), "{told:?}");
+        let mut batch = Batch { overwritten: true, ..Batch::default() };
+        let mut block = Block::new(&tables::event::TABLE);
+        batch.write_losses(0, &mut block);
+        assert_eq!(block.len(), 1, "gone before the first was read");
         for at in 0..40 {
             let record = format!("3,{at},1,-;I/O error, dev sd{at}, sector 1");
             batch.take(record.as_bytes(), &mut None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tacho_model::tables::{host, sensor};
 use tacho_model::{Block, Row};
-use tacho_proc::{Buffer, KeptFile, parse_group_number, parse_millidegrees, read_small, sensor_number};
+use tacho_proc::{Buffer, KeptFile, parse_millidegrees, parse_number, read_small, sensor_number};
 
 use super::Tick;
 use super::every::Every;
@@ -152,7 +152,7 @@ impl Sensor {
         let text = self.file.read_record(buffer).ok();
         self.value = text.and_then(|text| match self.kind {
             Kind::Temperature => parse_millidegrees(text),
-            Kind::Fan => parse_group_number(text).map(|rpm| rpm as f64),
+            Kind::Fan => parse_number(text).map(|rpm| rpm as f64),
         });
         if self.kind == Kind::Temperature {
             self.level = self.value.map_or("", |degrees| levels.of(degrees));

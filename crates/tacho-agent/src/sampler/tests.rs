@@ -8,3 +8,4 @@ mod machine;
 mod parts;
 mod processes;
 mod real;
+mod trees;

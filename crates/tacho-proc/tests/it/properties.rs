@@ -90,6 +90,16 @@ fn recorded() -> Vec<Vec<u8>> {
     ];
     let mut files: Vec<_> =
         names.iter().map(|name| std::fs::read(root.join(name)).expect("a recorded file")).collect();
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts");
+    let names = [
+        "linux-6.12-two-nodes/proc/mdstat",
+        "linux-6.12-two-nodes/sys/devices/system/node/node1/numastat",
+        "linux-6.12-two-nodes/sys/fs/cgroup/system.slice/cpu.stat",
+        "linux-5.4-containers/etc/sudoers",
+        "linux-5.4-containers/proc/net/rpc/nfs",
+        "linux-3.10/run/systemd/sessions/12",
+    ];
+    files.extend(names.iter().map(|name| std::fs::read(hosts.join(name)).expect("a file of a tree")));
     files.extend(WRITTEN.iter().map(|text| text.as_bytes().to_vec()));
     files
 }

@@ -46,13 +46,14 @@ fn members(group: &GroupEntry<'_>, accounts: &[PasswdEntry<'_>]) -> Vec<String> 
     group.members().chain(by_first).map(lossy).collect()
 }
 
-/// All rules of sudo. A host without sudo has none.
+/// All rules of sudo, read as one text, because an alias of one file may be used in another. A host without sudo
+/// has none.
 fn rules(places: &Places, absent: &mut Vec<String>) -> Sudoers {
-    let mut all = Sudoers::default();
     let main = places.etc_root.join("sudoers");
     if !main.exists() {
-        return all;
+        return Sudoers::default();
     }
+    let mut all = String::new();
     let (mut waiting, mut seen) = (vec![main], HashSet::new());
     while let Some(path) = waiting.pop() {
         if seen.len() >= MAX_RULE_FILES || !seen.insert(path.clone()) {
@@ -60,25 +61,18 @@ fn rules(places: &Places, absent: &mut Vec<String>) -> Sudoers {
         }
         match read(&path) {
             Ok(text) => {
-                let rules = parse_sudoers(&String::from_utf8_lossy(&text));
-                let includes = rules.includes.iter();
-                waiting.extend(includes.flat_map(|include| included(include, places, absent)));
-                add(&mut all, rules);
+                let text = String::from_utf8_lossy(&text);
+                let includes = parse_sudoers(&text).includes;
+                waiting.extend(includes.iter().flat_map(|include| included(include, places, absent)));
+                all.push_str(&text);
+                all.push('\n');
             }
             Err(error) => {
                 absent.push(format!("rules of sudo in {}: {}", shown(&path, places), reason(&error)));
             }
         }
     }
-    all
-}
-
-fn add(all: &mut Sudoers, rules: Sudoers) {
-    all.users.extend(rules.users);
-    all.user_ids.extend(rules.user_ids);
-    all.groups.extend(rules.groups);
-    all.group_ids.extend(rules.group_ids);
-    all.everybody |= rules.everybody;
+    parse_sudoers(&all)
 }
 
 /// Files that an include names. In a directory, sudo passes over names with a dot or a tilde at the end.

@@ -65,8 +65,8 @@ fn people_and_who_can_become_root() {
         "sudo by its members and first group"
     );
     assert_eq!(overview.absent, ["users logged in: neither utmp nor a login manager here"]);
-    tree.write("etc/sudoers", b"Defaults env_reset\nroot ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n");
-    tree.write("etc/sudoers.d/ops", b"%ops ALL=(root) NOPASSWD: /usr/bin/systemctl\n");
+    tree.write("etc/sudoers", b"User_Alias OPS = %ops\nroot ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n");
+    tree.write("etc/sudoers.d/ops", b"OPS ALL=(root) NOPASSWD: /usr/bin/systemctl\n");
     tree.write("etc/sudoers.d/ops.bak", b"dora ALL=ALL\n");
     assert_eq!(tree.overview().can_become_root, ["ann", "bob", "carl", "root", "toor"]);
     tree.write("etc/sudoers", b"#include sudoers\n#include /etc/missing\nALL ALL=(ALL) ALL\n");

@@ -69,6 +69,17 @@ impl Files {
 }
 
 impl Readings {
+    /// What the counters of a group are before anything was done in it.
+    pub(super) fn at_creation() -> Self {
+        Self {
+            throttled_us: Some(0),
+            oom_kills: Some(0),
+            io: Some(GroupIo::default()),
+            pressures: [Pressure { some_us: Some(0), full_us: Some(0) }; 3],
+            ..Self::default()
+        }
+    }
+
     /// The group is still there.
     pub(super) fn is_any(&self) -> bool {
         self.memory.is_some() || self.tasks.is_some() || self.io.is_some()

@@ -2,7 +2,7 @@
 
 use tacho_proc::{
     Buffer, GroupCpu, KeptFile, clock_ticks_per_second, cores_of_quota, group_value, parse_group_blkio,
-    parse_group_cpu, parse_group_cpuacct, parse_group_limit, parse_group_number,
+    parse_group_cpu, parse_group_cpuacct, parse_group_limit, parse_number,
 };
 
 use super::files::{Readings, kept, read};
@@ -46,19 +46,19 @@ impl Files1 {
     pub(super) fn read_rest(&mut self, buffer: &mut Buffer) -> Readings {
         let [cpu_stat, quota, period, memory, memory_limit, memory_stat, oom, tasks, tasks_max, io] =
             &mut self.rest;
-        let period = read(period, buffer, parse_group_number);
-        let quota = read(quota, buffer, parse_group_number);
+        let period = read(period, buffer, parse_number);
+        let quota = read(quota, buffer, parse_number);
         Readings {
             throttled_us: read(cpu_stat, buffer, |text| parse_group_cpu(text).throttled_us),
             cpu_limit: quota.zip(period).and_then(|(quota, period)| cores_of_quota(quota, period)),
-            memory: read(memory, buffer, parse_group_number),
+            memory: read(memory, buffer, parse_number),
             memory_limit: read(memory_limit, buffer, parse_group_limit),
             // With the groups below it, as all else is counted.
             anonymous: read(memory_stat, buffer, |text| group_value(text, b"total_rss")),
             swap: read(memory_stat, buffer, |text| group_value(text, b"total_swap")),
             // Since Linux 4.13.
             oom_kills: read(oom, buffer, |text| group_value(text, b"oom_kill")),
-            tasks: read(tasks, buffer, parse_group_number),
+            tasks: read(tasks, buffer, parse_number),
             tasks_limit: read(tasks_max, buffer, parse_group_limit),
             io: read(io, buffer, |text| Some(parse_group_blkio(text))),
             pressures: Default::default(),

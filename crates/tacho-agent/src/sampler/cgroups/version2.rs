@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tacho_proc::{
     Buffer, GroupCpu, KeptFile, group_value, parse_cpu_max, parse_group_cpu, parse_group_io,
-    parse_group_limit, parse_group_number, parse_pressure,
+    parse_group_limit, parse_number, parse_pressure,
 };
 
 use super::files::{Readings, kept, read};
@@ -58,12 +58,12 @@ impl Files2 {
         Readings {
             throttled_us: None,
             cpu_limit: read(cpu_max, buffer, parse_cpu_max),
-            memory: read(memory, buffer, parse_group_number),
+            memory: read(memory, buffer, parse_number),
             memory_limit: read(memory_max, buffer, parse_group_limit),
             anonymous: read(memory_stat, buffer, |text| group_value(text, b"anon")),
-            swap: read(swap, buffer, parse_group_number),
+            swap: read(swap, buffer, parse_number),
             oom_kills: read(events, buffer, |text| group_value(text, b"oom_kill")),
-            tasks: read(tasks, buffer, parse_group_number),
+            tasks: read(tasks, buffer, parse_number),
             tasks_limit: read(tasks_max, buffer, parse_group_limit),
             io: read(io, buffer, |text| Some(parse_group_io(text))),
             pressures: [cpu_pressure, memory_pressure, io_pressure]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tacho_proc::{Buffer, KeptFile, parse_group_number, parse_millidegrees, read_small};
+use tacho_proc::{Buffer, KeptFile, parse_millidegrees, parse_number, read_small};
 
 use super::{GpuReading, is_there};
 use crate::sampler::sensors::subdirectories;
@@ -49,7 +49,7 @@ impl Card {
 
     /// Only the name of the card is kept from reading to reading.
     pub(super) fn read(&mut self, buffer: &mut Buffer) -> &GpuReading {
-        let mut number = |file: &mut KeptFile| file.read_record(buffer).ok().and_then(parse_group_number);
+        let mut number = |file: &mut KeptFile| file.read_record(buffer).ok().and_then(parse_number);
         let reading = &mut self.reading;
         let busy = number(&mut self.busy).filter(|percent| *percent <= 100);
         reading.used_ratio = busy.map(|percent| percent as f64 / 100.0);

@@ -130,6 +130,28 @@ fn version_2() {
 }
 
 #[test]
+fn a_group_that_is_made_is_found_soon_and_brings_all_of_its_own() {
+    let mut machine = Machine::new(10);
+    let count = |machine: &Machine, groups: u32| {
+        put(machine, "", &[("cgroup.stat", &format!("nr_descendants {groups}\nnr_dying_descendants 0\n"))]);
+    };
+    machine.write("sys/fs/cgroup/cgroup.controllers", "cpu\n");
+    count(&machine, 1);
+    put(&machine, "system.slice", &[("cpu.stat", &cpu(70, 70))]);
+    machine.tick();
+    assert_eq!(integers(&machine, "/system.slice", [cgroup::CPU_USER_US]), [None]);
+    put(&machine, "system.slice/new.service", &[("cpu.stat", &cpu(30, 20))]);
+    count(&machine, 2);
+    machine.tick();
+    assert!(row_of(&machine, "/system.slice/new.service").is_none(), "just searched");
+    machine.tick();
+    let new = integers(&machine, "/system.slice/new.service", [cgroup::CPU_USER_US, cgroup::CPU_SYSTEM_US]);
+    assert_eq!(new, [Some(30), Some(20)]);
+    machine.tick();
+    assert!(machine.block(&cgroup::TABLE).is_empty());
+}
+
+#[test]
 fn version_1() {
     let mut machine = Machine::new(10);
     let web = format!("docker/{ID}");
