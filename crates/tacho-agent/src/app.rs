@@ -1,5 +1,6 @@
 //! Puts the agent together and runs it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use tacho_runtime::tls::{self, Trust};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::identity::{IdentityFiles, boot_time_ms};
 use crate::link::Link;
 use crate::queue::Queue;
 use crate::recorder::{Recorder, Stop};
 use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
+use crate::scripts::{Mailbox, Scripts, Textfiles};
 
 /// Nothing the agent does at its stop takes long.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -45,7 +48,10 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let stop_recorder = Arc::new(Stop::default());
     let queue = Arc::new(Queue::new(config.queue_bytes));
-    let (recorder, facts) = recorder(&config, Arc::clone(&queue), Arc::clone(&stop_recorder))?;
+    let mailbox = Arc::new(Mailbox::default());
+    let shared =
+        Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
+    let (recorder, facts) = recorder(&config, shared)?;
     let link = Link { servers, tls, queue, facts, stream: new_stream(), epoch_ms: recorder.epoch_ms };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
@@ -57,7 +63,8 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         let mut tasks = TaskGroup::new(stop.clone());
-        tasks.spawn("link", link.run(stop));
+        tasks.spawn("link", link.run(stop.clone()));
+        spawn_scripts(&config, mailbox, &mut tasks, &stop);
         tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"))
     });
     stop_recorder.ask();
@@ -79,11 +86,26 @@ pub(crate) fn replace_facts(known: &mut Arc<HostFacts>, facts: HostFacts) -> boo
     changed
 }
 
-fn recorder(
-    config: &Config,
+/// What the recorder shares with the tasks.
+struct Shared {
     queue: Arc<Queue>,
+    mailbox: Arc<Mailbox>,
     stop: Arc<Stop>,
-) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
+}
+
+fn spawn_scripts(config: &Config, mailbox: Arc<Mailbox>, tasks: &mut TaskGroup, stop: &CancellationToken) {
+    if let Some(directory) = config.textfile_dir.clone() {
+        let textfiles = Textfiles { directory, mailbox: Arc::clone(&mailbox) };
+        tasks.spawn("textfiles", textfiles.run(stop.clone()));
+    }
+    if !config.scripts.is_empty() {
+        let scripts =
+            Scripts { scripts: config.scripts.clone(), mailbox, etc_root: Path::new("/etc").to_owned() };
+        tasks.spawn("scripts", scripts.run(stop.clone()));
+    }
+}
+
+fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
     let boot_us = clock::boot_us();
     let wall_ms = clock::wall_ms();
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -101,10 +123,14 @@ fn recorder(
     replace_facts(&mut facts, sampler.facts());
     let (sender, receiver) = watch::channel(facts);
     let epoch_ms = wall_ms.saturating_sub(i64::try_from(boot_us / 1000).unwrap_or(0));
-    Ok((Recorder { sampler, interval: config.interval, epoch_ms, queue, facts: sender, stop }, receiver))
+    let budget = Budget::new(config.budget, config.interval);
+    let Shared { queue, mailbox, stop } = shared;
+    let recorder = Recorder { sampler, budget, epoch_ms, queue, mailbox, facts: sender, stop };
+    Ok((recorder, receiver))
 }
 
-fn parts(config: &Config) -> PartsConfig {
+/// What the settings say about the parts of the sampler.
+pub(crate) fn parts(config: &Config) -> PartsConfig {
     let temperature_levels = TemperatureLevels {
         note: config.temperature_note as f64,
         warning: config.temperature_warning as f64,

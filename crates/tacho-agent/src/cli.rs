@@ -10,6 +10,7 @@ use tacho_runtime::config::{ConfigError, process_environment, read_file};
 use tacho_runtime::logging;
 
 use crate::config::{self, Config};
+use crate::show::{self, ShowArguments};
 use crate::{app, join};
 
 /// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.
@@ -19,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   tacho-agent join tacho.example.com:9300 tacho_join_…   become a member of a server's fleet
   tacho-agent run                                        record this host and send it
+  tacho-agent show cpu                                   what this machine is doing now, without a server
   tacho-agent check /etc/tacho/agent.toml                say what is wrong with a configuration
 
 Every key of the configuration can be given as an environment variable too: interval is TACHO_AGENT_INTERVAL.";
@@ -45,6 +47,8 @@ enum Command {
         /// What `tacho-server token create join` printed last.
         token: String,
     },
+    /// Read this machine once and print it; no server is needed.
+    Show(ShowArguments),
     /// Check a configuration file; exits with 0 when it is good and 78 when it is not.
     Check {
         /// The file to check.
@@ -79,6 +83,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             logging::start(&config.log_level, config.log_format);
             app::run(config)
         }
+        Command::Show(arguments) => {
+            let config = load_for_anybody(cli.config.as_deref())?;
+            logging::start("error", config.log_format);
+            show::run(&arguments, &config)
+        }
         Command::Join { server, token } => {
             let config = load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
@@ -92,4 +101,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
     let (origin, text) = read_file(path, Path::new(config::DEFAULT_FILE))?;
     config::parse(&text, &process_environment(), &origin)
+}
+
+/// Anybody may look at the machine, also who may not read the agent's settings; then the defaults hold.
+fn load_for_anybody(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let denied = |error: std::io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    if path.is_none() && std::fs::File::open(config::DEFAULT_FILE).is_err_and(denied) {
+        return config::parse("", &process_environment(), "environment");
+    }
+    load(path)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
+use crate::budget::Limits;
 use crate::sampler::SamplerChoice;
+use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
 
@@ -25,8 +27,12 @@ const DEFAULT_CONNECTION_ROWS: u64 = 20;
 /// Half an hour of a usual host at 5 s.
 const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
 
+/// A tenth of what a host's owner still overlooks.
+const DEFAULT_BUDGET_CPU: f64 = 0.01;
+const DEFAULT_BUDGET_MEMORY: u64 = 32 << 20;
+
 /// What an agent is told to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where certificate and key are kept.
     pub data_dir: PathBuf,
@@ -51,6 +57,12 @@ pub struct Config {
     pub connection_threshold: u64,
     /// Most memory for frames that the server has not acknowledged.
     pub queue_bytes: usize,
+    /// Programs to run on an interval, for the readings they print.
+    pub scripts: Vec<ScriptConfig>,
+    /// Directory of `*.prom` files to read; `None` is none.
+    pub textfile_dir: Option<PathBuf>,
+    /// What the agent may use before it takes snapshots less often.
+    pub budget: Limits,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -74,6 +86,12 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         connection_rows: reader.integer("connections", DEFAULT_CONNECTION_ROWS, 0..=1000) as usize,
         connection_threshold: reader.bytes("connections_threshold", 0, 0..=1 << 40),
         queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
+        scripts: read_scripts(&mut reader),
+        textfile_dir: read_textfile_dir(&mut reader),
+        budget: Limits {
+            cpu_ratio: reader.ratio("budget_cpu", DEFAULT_BUDGET_CPU, 0.001..=10.0),
+            memory_bytes: reader.bytes("budget_memory", DEFAULT_BUDGET_MEMORY, 8 << 20..=1 << 40),
+        },
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,

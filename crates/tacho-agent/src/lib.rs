@@ -4,6 +4,7 @@
 //! single-threaded runtime keeps the stream to the server up ([`link`]).
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod identity;
@@ -12,3 +13,5 @@ pub mod link;
 pub mod queue;
 pub mod recorder;
 pub mod sampler;
+pub mod scripts;
+pub mod show;

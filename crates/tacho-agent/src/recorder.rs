@@ -4,13 +4,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tacho_model::HostFacts;
+use tacho_model::tables::{event, host, metric, script};
+use tacho_model::{Block, CollectorStatus, HostFacts, Table};
 use tacho_runtime::clock;
 use tacho_wire::encode_blocks;
 use tokio::sync::watch;
 
+use crate::budget::{Budget, Change, Usage};
 use crate::queue::{NewFrame, Queue};
 use crate::sampler::{AgentCounters, Sample, Sampler};
+use crate::scripts::Mailbox;
 
 /// Facts change rarely; looking costs a few file reads.
 const FACTS_INTERVAL_US: u64 = 60_000_000;
@@ -19,10 +22,13 @@ const FACTS_INTERVAL_US: u64 = 60_000_000;
 #[derive(Debug)]
 pub struct Recorder {
     pub sampler: Sampler,
-    pub interval: Duration,
+    /// Decides the interval between snapshots.
+    pub budget: Budget,
     /// Wall time at boot by the clock at the agent's start: what snapshot times are reckoned from.
     pub epoch_ms: i64,
     pub queue: Arc<Queue>,
+    /// What scripts and text files gave since the last snapshot.
+    pub mailbox: Arc<Mailbox>,
     pub facts: watch::Sender<Arc<HostFacts>>,
     pub stop: Arc<Stop>,
 }
@@ -43,8 +49,7 @@ struct Schedule {
 
 impl Recorder {
     pub fn run(mut self) {
-        let interval_us = u64::try_from(self.interval.as_micros()).unwrap_or(u64::MAX);
-        let mut schedule = Schedule { interval_us, due_us: clock::boot_us() };
+        let mut schedule = Schedule { interval_us: micros(self.budget.interval()), due_us: clock::boot_us() };
         let mut sample = Sample::default();
         let mut facts_due_us = 0;
         let mut dropped_before = 0;
@@ -59,10 +64,16 @@ impl Recorder {
             });
             dropped_before = counters.dropped_frames;
             self.sampler.sample(now_us, &mut sample);
+            self.fetch_scripts(&mut sample);
+            if let Some(change) = self.keep_budget(&mut sample) {
+                schedule.change(micros(change.interval));
+                facts_due_us = now_us;
+            }
             self.enqueue(&mut sample);
             if now_us >= facts_due_us {
                 facts_due_us = now_us.saturating_add(FACTS_INTERVAL_US);
-                let facts = self.sampler.facts();
+                let mut facts = self.sampler.facts();
+                facts.collectors.extend(self.budget.complaint().map(slowed_down));
                 self.facts.send_if_modified(|known| crate::app::replace_facts(known, facts));
             }
             if self.stop.wait(schedule.wait(clock::boot_us())) {
@@ -71,21 +82,68 @@ impl Recorder {
         }
     }
 
+    /// Adds what waits in the mailbox to the snapshot.
+    fn fetch_scripts(&self, sample: &mut Sample) {
+        let is_of = |table: &'static Table| move |block: &&mut Block| block.table().id == table.id;
+        let mut blocks = sample.blocks.iter_mut();
+        let Some(scripts) = blocks.find(is_of(&script::TABLE)) else { return };
+        // Blocks are in the order of their tables, and this one is after the other.
+        let Some(metrics) = blocks.find(is_of(&metric::TABLE)) else { return };
+        self.mailbox.drain(scripts, metrics);
+    }
+
+    /// Measures the agent by the snapshot just taken. A new interval is logged, and told as an event.
+    fn keep_budget(&mut self, sample: &mut Sample) -> Option<Change> {
+        let block = sample.blocks.iter().find(|block| block.table().id == host::TABLE.id)?;
+        let read = |column| block.integer(column, 0).and_then(|value| u64::try_from(value).ok());
+        let change = self.budget.note(Usage {
+            interval_us: u64::try_from(block.interval_ms).unwrap_or(0).saturating_mul(1000),
+            cpu_us: read(host::AGENT_CPU_US),
+            memory_bytes: read(host::AGENT_RSS_BYTES),
+        })?;
+        match change.excess {
+            Some(_) => tracing::warn!("{change}"),
+            None => tracing::info!("{change}"),
+        }
+        let time_ms = self.time_ms(sample);
+        let events = sample.blocks.iter_mut().find(|block| block.table().id == event::TABLE.id)?;
+        events
+            .push()
+            .text(event::KIND, "agent")
+            .text(event::SUBJECT, "tacho-agent")
+            .text(event::TEXT, &change.to_string())
+            .integer(event::HAPPENED, time_ms)
+            .integer(event::PID, std::process::id().into());
+        Some(change)
+    }
+
+    fn time_ms(&self, sample: &Sample) -> i64 {
+        let since_boot_ms = i64::try_from(sample.boot_clock_us / 1000).unwrap_or(i64::MAX);
+        self.epoch_ms.saturating_add(since_boot_ms)
+    }
+
     fn enqueue(&self, sample: &mut Sample) {
         let blocks = match encode_blocks(&sample.blocks, &sample.processes) {
             Ok(blocks) => Bytes::from(blocks),
             Err(error) => return tracing::error!(%error, "packing a snapshot failed; it is lost"),
         };
-        let since_boot_ms = i64::try_from(sample.boot_clock_us / 1000).unwrap_or(i64::MAX);
         self.queue.push(NewFrame {
             boot_clock_us: sample.boot_clock_us,
-            time_ms: self.epoch_ms.saturating_add(since_boot_ms),
+            time_ms: self.time_ms(sample),
             blocks,
             processes: sample.processes.clone(),
             identities: std::mem::take(&mut sample.new_identities),
             retired: std::mem::take(&mut sample.retired),
         });
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn slowed_down(complaint: String) -> CollectorStatus {
+    CollectorStatus { name: "budget".to_owned(), absent: Vec::new(), error: complaint }
 }
 
 impl Schedule {
@@ -95,6 +153,12 @@ impl Schedule {
         let steps = missed.saturating_add(1).saturating_mul(self.interval_us);
         self.due_us = self.due_us.saturating_add(steps);
         missed
+    }
+
+    /// The snapshot that is due next keeps its distance to the one before by the new interval.
+    fn change(&mut self, interval_us: u64) {
+        self.due_us = self.due_us.saturating_sub(self.interval_us).saturating_add(interval_us);
+        self.interval_us = interval_us;
     }
 
     fn wait(&self, now_us: u64) -> Duration {
@@ -131,5 +195,16 @@ mod tests {
         assert_eq!(schedule.start(1555), 3, "stood still for three ticks");
         assert_eq!(schedule.due_us, 1600);
         assert_eq!(schedule.wait(1700), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_new_interval_holds_from_the_newest_snapshot_on() {
+        let mut schedule = Schedule { interval_us: 100, due_us: 1000 };
+        schedule.start(1000);
+        schedule.change(200);
+        assert_eq!(schedule, Schedule { interval_us: 200, due_us: 1200 });
+        schedule.start(1201);
+        schedule.change(100);
+        assert_eq!(schedule, Schedule { interval_us: 100, due_us: 1300 });
     }
 }

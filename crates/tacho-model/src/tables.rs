@@ -648,7 +648,7 @@ table! {
 
 table! {
     /// Readings of script collectors and text files.
-    metric = 16, entity ["name", "labels"] {
+    metric = 16, entity ["name", "labels", "source"] {
         /// Name of the reading.
         NAME: Text Label None = 10;
         /// Its labels as `key="value"` with commas between, sorted by key; empty when there are none.

@@ -17,6 +17,9 @@ use toml::Value;
 
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
 
+/// Prefix of a reader whose environment is empty.
+const NO_ENVIRONMENT: &str = "";
+
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
 
@@ -135,6 +138,36 @@ impl<'a> Reader<'a> {
         self.settle(key, read, default)
     }
 
+    /// A share as a percentage: `"1%"` is 0.01.
+    pub fn ratio(&mut self, key: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
+        let read = self.value(key).map(|value| {
+            let text = value.as_str().and_then(|text| text.trim().strip_suffix('%'));
+            let number = text.and_then(|text| text.trim().parse::<f64>().ok());
+            let (low, high) = (range.start() * 100.0, range.end() * 100.0);
+            number
+                .map(|percent| percent / 100.0)
+                .filter(|ratio| range.contains(ratio))
+                .ok_or_else(|| format!(r#"is {value}; write a percentage from "{low}%" to "{high}%""#))
+        });
+        self.settle(key, read, default)
+    }
+
+    /// A whole number that may be negative.
+    pub fn signed(&mut self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        let read = self.value(key).map(|value| {
+            let number = match &value {
+                Value::Integer(number) => Some(*number),
+                Value::String(text) => text.trim().parse().ok(),
+                _ => None,
+            };
+            let (low, high) = (range.start(), range.end());
+            number
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| format!("is {value}; it has to be a whole number from {low} to {high}"))
+        });
+        self.settle(key, read, default)
+    }
+
     pub fn text(&mut self, key: &'static str, default: &str) -> String {
         let read = self.value(key).map(text_of);
         self.settle(key, read, default.to_owned())
@@ -190,6 +223,36 @@ impl<'a> Reader<'a> {
             match item.and_then(|item| parse(&item)) {
                 Ok(item) => parsed.push(item),
                 Err(problem) => self.problems.push(format!("{key}[{index}]: {problem}")),
+            }
+        }
+        parsed
+    }
+
+    /// The tables of an array such as `[[script]]`, each taken through `parse` with a reader of its own. Keys of
+    /// such tables are in the file only: the environment has no name for one of several.
+    pub fn tables<T>(&mut self, key: &'static str, parse: impl Fn(&mut Reader<'_>) -> T) -> Vec<T> {
+        let items = match self.value(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if !self.in_environment(key) => items,
+            Some(other) => {
+                self.problem(key, format_args!("is {other}; write it as [[{key}]], in the file"));
+                return Vec::new();
+            }
+        };
+        let environment = Environment::new();
+        let mut parsed = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let Value::Table(table) = item else {
+                self.problem(key, format_args!("is a list; write [[{key}]] and its keys below"));
+                continue;
+            };
+            let (asked, problems) = (BTreeSet::new(), Vec::new());
+            let mut reader =
+                Reader { table, prefix: NO_ENVIRONMENT, environment: &environment, asked, problems };
+            parsed.push(parse(&mut reader));
+            if let Err(error) = reader.finish(key) {
+                let problems = error.problems.into_iter();
+                self.problems.extend(problems.map(|problem| format!("{key}[{index}].{problem}")));
             }
         }
         parsed

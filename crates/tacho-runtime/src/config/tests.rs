@@ -54,3 +54,25 @@ fn broken_toml_is_one_problem_with_its_place() {
         error.problems[0]
     );
 }
+
+#[test]
+fn each_table_of_an_array_has_its_own_mistakes() {
+    let environment = environment(&[]);
+    let file = "[[job]]\nname = 'a'\n[[job]]\nnam = 'b'\nsize = 'big'";
+    let mut reader = Reader::new(file, "T", &environment);
+    let jobs = reader.tables("job", |job| (job.text("name", ""), job.bytes("size", 1, 0..=9)));
+    assert_eq!(jobs, [("a".to_owned(), 1), (String::new(), 1)]);
+    assert_eq!(
+        reader.finish("test.toml").unwrap_err().problems,
+        [
+            r#"job[1].size: is "big"; write a number with a unit, such as "64MiB" or "30MB""#,
+            "job[1].nam: no such key; did you mean name?"
+        ]
+    );
+    let mut reader = Reader::new("job = ['a']", "T", &environment);
+    assert!(reader.tables("job", |job| job.text("name", "")).is_empty());
+    assert_eq!(
+        reader.finish("t").unwrap_err().problems,
+        ["job: is a list; write [[job]] and its keys below"]
+    );
+}

@@ -10,5 +10,6 @@ mod disk_full;
 mod kill;
 mod packaging;
 mod refused;
+mod scripts;
 mod unprivileged;
 mod usage;
