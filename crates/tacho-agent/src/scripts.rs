@@ -56,6 +56,8 @@ struct Runner {
     etc_root: PathBuf,
     turns: Arc<Semaphore>,
     before: State,
+    /// The run before was late, which has been logged.
+    late: bool,
 }
 
 impl Scripts {
@@ -69,6 +71,7 @@ impl Scripts {
                 etc_root: self.etc_root.clone(),
                 turns: Arc::clone(&turns),
                 before: State::Ok,
+                late: false,
             };
             runners.spawn(runner.run(stop.clone()));
         }
@@ -131,9 +134,7 @@ impl Runner {
             self.mailbox.put_outcome(outcome);
             let missed = missed_runs(due.elapsed(), self.config.interval);
             due += self.config.interval.saturating_mul(missed + 1);
-            if missed > 0 {
-                self.tell_missed(missed);
-            }
+            self.tell_missed(missed);
         }
     }
 
@@ -162,9 +163,20 @@ impl Runner {
         }
     }
 
-    fn tell_missed(&self, missed: u32) {
+    /// Each miss is a reading; the first of several in a row is logged too.
+    fn tell_missed(&mut self, missed: u32) {
+        let was_late = std::mem::replace(&mut self.late, missed > 0);
+        if missed == 0 {
+            return;
+        }
         let script = &self.config.name;
-        tracing::warn!(script, missed, "runs of a script were left out, because others took their time");
+        if !was_late {
+            tracing::warn!(
+                script,
+                missed,
+                "runs of a script were left out: it, or those before it, took too long"
+            );
+        }
         let reading = Reading {
             name: "script_missed_runs".to_owned(),
             labels: reading::label("script", script),

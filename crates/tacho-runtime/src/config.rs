@@ -263,6 +263,13 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{key}: {problem}"));
     }
 
+    /// Whether something was wrong with the key, so that what follows from it need not be said as well.
+    pub fn has_problem(&self, key: &str) -> bool {
+        let is_of =
+            |problem: &String| problem.strip_prefix(key).is_some_and(|rest| rest.starts_with([':', '[']));
+        self.problems.iter().any(is_of)
+    }
+
     /// Call when all keys were asked for: what else is in the file or the environment is a mistake.
     pub fn finish(mut self, origin: &str) -> Result<(), ConfigError> {
         for key in self.table.keys().filter(|key| !self.asked.contains(key.as_str())) {

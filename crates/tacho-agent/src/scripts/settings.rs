@@ -136,6 +136,7 @@ fn read_command(reader: &mut Reader<'_>) -> Vec<String> {
     };
     let command = reader.list("command", no_zero_byte);
     match command.first() {
+        None if reader.has_problem("command") => {}
         None => {
             reader.problem(
                 "command",

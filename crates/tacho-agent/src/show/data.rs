@@ -1,5 +1,6 @@
 //! The figures that lines and JSON both show.
 
+use tacho_model::Block;
 use tacho_model::tables::{filesystem, host, sensor};
 
 use super::machine::View;
@@ -73,7 +74,10 @@ pub(super) fn cpu_usage(view: &View<'_>) -> Option<f64> {
 
 /// The hottest sensor of a processor; where none can be told from its name, the hottest of all.
 pub(super) fn cpu_temperature(view: &View<'_>) -> Option<Temperature> {
-    let block = view.block(&sensor::TABLE)?;
+    hottest_cpu(view.block(&sensor::TABLE)?)
+}
+
+fn hottest_cpu(block: &Block) -> Option<Temperature> {
     let hottest = |only_cpu: bool| {
         let rows = (0..block.len()).filter(|row| {
             let name = block.text(sensor::SENSOR, *row).unwrap_or_default();
@@ -134,5 +138,42 @@ pub(super) fn level(used_ratio: Option<f64>) -> &'static str {
         Some(ratio) if ratio >= WARNING_RATIO => "warning",
         Some(ratio) if ratio >= NOTE_RATIO => "note",
         Some(_) => "normal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_goes_before_hotter_things_and_anything_before_nothing() {
+        let mut block = Block::new(&sensor::TABLE);
+        let mut add = |name, degrees, level| {
+            let mut row = block.push();
+            row.text(sensor::SENSOR, name)
+                .float(sensor::TEMPERATURE_CELSIUS, degrees)
+                .text(sensor::LEVEL, level);
+            hottest_cpu(&block).map(|found| (found.degrees, found.level))
+        };
+        assert_eq!(add("nvme/Composite", 71.5, "warning"), Some((71.5, "warning".to_owned())));
+        assert_eq!(add("coretemp/Core 0", 48.0, "normal"), Some((48.0, "normal".to_owned())));
+        assert_eq!(add("thermal_zone0/cpu-thermal", 52.0, "note"), Some((52.0, "note".to_owned())));
+        assert_eq!(hottest_cpu(&Block::new(&sensor::TABLE)), None);
+    }
+
+    #[test]
+    fn disks_together_are_those_that_told_their_size() {
+        let disk = |total, used, free| Disk { mount_point: Some("/".to_owned()), total, used, free };
+        let silent = disk(None, None, None);
+        let all = together(&[
+            disk(Some(100), Some(30), Some(60)),
+            silent.clone(),
+            disk(Some(50), Some(50), Some(0)),
+        ]);
+        assert_eq!(all, Disk { mount_point: None, total: Some(150), used: Some(80), free: Some(60) });
+        assert_eq!(all.used_ratio(), Some(80.0 / 140.0));
+        assert_eq!((silent.used_ratio(), together(&[silent]).total), (None, None));
+        let levels = [None, Some(0.79), Some(0.8), Some(0.9)].map(level);
+        assert_eq!(levels, ["-", "normal", "note", "warning"]);
     }
 }
