@@ -87,6 +87,8 @@ pub struct SamplerConfig {
     pub connection_rows: usize,
     /// Bytes per second from which a connection has a row in any case; 0: from none.
     pub connection_threshold: u64,
+    /// How often all listeners are told; in between those that come and go.
+    pub listener_interval: Duration,
     /// How often file systems are looked at.
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
@@ -114,6 +116,7 @@ impl SamplerConfig {
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,
             connection_threshold: 0,
+            listener_interval: Duration::from_secs(3600),
             filesystem_interval: Duration::from_secs(60),
             boot_time_ms: 0,
             parts: PartsConfig::below(root),

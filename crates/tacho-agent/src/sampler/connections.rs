@@ -81,7 +81,7 @@ impl Connections {
             source: Source::new(&config.proc_root),
             tracker: Tracker::default(),
             top: Top::new(config.connection_rows, config.connection_threshold),
-            listeners: Listeners::default(),
+            listeners: Listeners::new(config.listener_interval),
             owners: Owners::new(&config.proc_root),
             wanted: HashMap::new(),
             due_us: 0,

@@ -43,6 +43,7 @@ impl Machine {
             process_rows: PROCESS_ROWS,
             idle_process_interval: Duration::ZERO,
             filesystem_interval: Duration::ZERO,
+            listener_interval: Duration::ZERO,
             boot_time_ms: clock::wall_ms().saturating_sub(boot_ms),
             parts,
             ..SamplerConfig::default()

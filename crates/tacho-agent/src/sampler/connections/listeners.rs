@@ -1,12 +1,13 @@
 //! Sockets that wait for others to connect, or for datagrams from anybody.
 //!
-//! All are told when the agent starts and once an hour; in between, one row when a listener appears, goes, or
+//! All are told when the agent starts and on an interval of an hour; in between, one row when a listener appears, goes, or
 //! turns out to be another process's. Sockets that share address and port are one listener.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tacho_model::Block;
 use tacho_model::tables::listener;
@@ -16,21 +17,20 @@ use super::owners::Owner;
 /// Those beyond are left out, and the collector's status says so.
 const MAX_LISTENERS: usize = 4096;
 
-const ALL_INTERVAL_US: u64 = 3_600_000_000;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Protocol {
     Tcp,
     Udp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Listeners {
     known: BTreeMap<(Protocol, SocketAddr), Listener>,
     gone: Vec<((Protocol, SocketAddr), Listener)>,
     /// Counts looks.
     look: u64,
     all_due_us: u64,
+    all_interval_us: u64,
     left_some_out: bool,
     address: String,
 }
@@ -60,6 +60,19 @@ impl Protocol {
 }
 
 impl Listeners {
+    /// `all_interval` is how often all of them are told.
+    pub(super) fn new(all_interval: Duration) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            gone: Vec::new(),
+            look: 0,
+            all_due_us: 0,
+            all_interval_us: u64::try_from(all_interval.as_micros()).unwrap_or(u64::MAX),
+            left_some_out: false,
+            address: String::new(),
+        }
+    }
+
     /// Begins a look.
     pub(super) fn begin(&mut self) {
         self.look += 1;
@@ -120,7 +133,7 @@ impl Listeners {
     ) {
         let tells_all = self.all_due_us <= now_us;
         if tells_all {
-            self.all_due_us = now_us.saturating_add(ALL_INTERVAL_US);
+            self.all_due_us = now_us.saturating_add(self.all_interval_us);
         }
         for (key, gone) in self.gone.drain(..) {
             write_row(&mut self.address, key, &gone, 0, block);
@@ -224,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_listener_is_told_when_it_appears_changes_hands_and_goes_and_all_once_an_hour() {
-        let mut listeners = Listeners::default();
+        let mut listeners = Listeners::new(Duration::from_secs(3600));
         let both = [(Protocol::Tcp, "0.0.0.0:22", 5), (Protocol::Udp, "[::]:53", 6)];
         let all = [row("tcp 0.0.0.0:22", 1, 5), row("udp :::53", 1, 6)];
         assert_eq!(look(&mut listeners, 0, &both), all);
@@ -237,7 +250,7 @@ mod tests {
 
     #[test]
     fn sockets_that_share_a_port_are_one_listener() {
-        let mut listeners = Listeners::default();
+        let mut listeners = Listeners::new(Duration::from_secs(3600));
         let shared = [5, 6, 7].map(|inode| (Protocol::Tcp, "0.0.0.0:80", inode));
         assert_eq!(look(&mut listeners, 0, &shared), [row("tcp 0.0.0.0:80", 1, 5)]);
         assert_eq!(
@@ -250,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_datagram_socket_used_once_is_none() {
-        let mut listeners = Listeners::default();
+        let mut listeners = Listeners::new(Duration::from_secs(3600));
         assert_eq!(look(&mut listeners, 0, &[]), []);
         let socket = [(Protocol::Udp, "0.0.0.0:40000", 5)];
         assert_eq!(look(&mut listeners, 5, &socket), []);
