@@ -146,7 +146,8 @@ impl Processes {
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
         self.note_denied();
-        out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
+        let told = self.ended.extract_if(.., |ended| !ended.waits);
+        out.retired.extend(told.filter_map(|ended| ended.identity));
     }
 
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for

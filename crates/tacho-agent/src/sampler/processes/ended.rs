@@ -7,7 +7,7 @@
 
 use tacho_proc::ProcessIo;
 
-use super::entry::{CpuTime, Entry, Io, Moment, Network, Usage, started_since, take_credit};
+use super::entry::{CpuTime, Entry, Io, Moment, Network, Usage, take_credit};
 use super::exits::End;
 use super::source::Reading;
 
@@ -38,6 +38,8 @@ pub(super) struct Ended {
     found_in_list: bool,
     /// Position of the process that waited for it.
     heir: Option<usize>,
+    /// Its row comes with the next snapshot.
+    pub(super) waits: bool,
     /// What was used before its first reading is known to be none.
     is_counted: bool,
 }
@@ -64,6 +66,7 @@ impl Ended {
             left_behind,
             found_in_list,
             heir: None,
+            waits: false,
             is_counted: true,
         }
     }
@@ -73,7 +76,7 @@ impl Ended {
     pub(super) fn stranger(end: Box<End>, moment: &Moment) -> Self {
         let network = end.network.map(|_| Network::default());
         let nothing = Reading { start_us: end.start_us, network, ..Reading::default() };
-        let is_counted = started_since(end.start_us, moment);
+        let is_counted = end.is_counted;
         Self {
             pid: end.pid,
             parent: end.parent,
@@ -88,6 +91,7 @@ impl Ended {
             left_behind: CpuTime::default(),
             found_in_list: true,
             heir: None,
+            waits: false,
             is_counted,
         }
     }
@@ -96,9 +100,20 @@ impl Ended {
         (self.pid, self.reading.start_us)
     }
 
-    /// What the end says less what was told before.
-    pub(super) fn settle_end(&mut self) {
-        let Some(end) = self.end.as_ref().filter(|_| self.is_counted) else { return };
+    /// What the end says less what was told before. `false`: its row waits for the next snapshot.
+    pub(super) fn settle_end(&mut self) -> bool {
+        let is_late = std::mem::replace(&mut self.waits, false);
+        let Some(end) = self.end.as_ref() else {
+            self.waits = !is_late;
+            return is_late;
+        };
+        if !end.is_total && !end.has_waited && !is_late {
+            self.waits = true;
+            return false;
+        }
+        if !self.is_counted {
+            return true;
+        }
         let before = self.reading.own();
         let disk = self.io.map(|io| ProcessIo {
             read_bytes: end.disk.read_bytes.saturating_sub(io.read_bytes),
@@ -110,6 +125,7 @@ impl Ended {
             disk,
             network: Network::since(end.network, self.reading.network),
         });
+        true
     }
 
     /// All that it used of disks as far as it was seen.

@@ -158,7 +158,8 @@ impl Rows {
         let candidates = &mut self.candidates;
         // Only who has been told of, or is told of by its end, can be told to have ended.
         let gone = ended.iter().enumerate();
-        let gone = gone.filter(|(_, ended)| ended.identity.is_some() || ended.end.is_some());
+        let gone =
+            gone.filter(|(_, ended)| !ended.waits && (ended.identity.is_some() || ended.end.is_some()));
         candidates.extend(alive.map(|(position, entry)| {
             Candidate::new(position, entry.pid, entry.usage.as_ref()).with_memory(entry.memory.rss_bytes)
         }));

@@ -13,7 +13,7 @@ use tacho_proc::{
 
 use super::super::ways::{SamplerChoice, Ways};
 use super::entry::Network;
-use super::exits::End;
+use super::exits::News;
 use bpf::BpfSource;
 
 /// Pids listed at most: the most that the kernel can be set to hold.
@@ -123,19 +123,11 @@ impl ProcessSource {
         }
     }
 
-    /// Adds the ends of processes since the last call, and answers how many were lost since the start.
-    pub(super) fn drain_exits(&mut self, ends: &mut Vec<End>) -> u64 {
+    /// Adds what was told of ends since the last call, and answers how many were lost since the start.
+    pub(super) fn drain_exits(&mut self, news: &mut Vec<News>) -> u64 {
         match self {
             Self::Proc(_) => 0,
-            Self::Bpf(source) => source.drain_exits(ends),
-        }
-    }
-
-    /// When the newest list was begun, on the kernel's boot clock.
-    pub(super) fn listed_ns(&self) -> u64 {
-        match self {
-            Self::Proc(_) => 0,
-            Self::Bpf(source) => source.listed_ns(),
+            Self::Bpf(source) => source.drain_exits(news),
         }
     }
 
