@@ -14,6 +14,7 @@ mod identity;
 mod memory;
 mod rows;
 mod source;
+mod usage;
 
 use std::io;
 use std::sync::Arc;
@@ -25,11 +26,12 @@ use super::status::Status;
 use super::ways::{NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{CpuTime, Entry, Moment};
+use entry::{Entry, Moment};
 use exits::Exits;
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
+use usage::CpuTime;
 
 /// Processes that are told apart; more than these count in the `other` row without their usage.
 const MAX_ENTRIES: usize = 65_536;

@@ -7,9 +7,10 @@
 
 use tacho_proc::ProcessIo;
 
-use super::entry::{CpuTime, Entry, Io, Moment, Network, Usage, take_credit};
+use super::entry::{Entry, Io, Moment, take_credit};
 use super::exits::End;
 use super::source::Reading;
+use super::usage::{CpuTime, Network, Usage};
 
 /// CPU time is told in ticks of 10 ms, user and system apart; so much is rounded away or there for nothing.
 const SLACK_US: u64 = 20_000;

@@ -13,8 +13,9 @@ use tacho_bpf::ExitStatus;
 use tacho_proc::{Comm, ProcessIo};
 
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Moment, Network, started_since};
+use super::entry::{Entry, Moment, started_since};
 use super::source::ProcessSource;
+use super::usage::{CpuTime, Network};
 
 /// The end of a process. Counters are since its start.
 #[derive(Debug)]

@@ -11,10 +11,11 @@ use super::Output;
 use tacho_bpf::ExitStatus;
 
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Network, Usage};
+use super::entry::Entry;
 use super::exits::Ends;
 use super::identity::Identities;
 use super::source::ProcessSource;
+use super::usage::{CpuTime, Network, Usage};
 
 /// A change of resident memory earns a row from this size, and from this part of what the last row said.
 const NOTABLE_BYTES: u64 = 1 << 20;

@@ -12,8 +12,8 @@ use tacho_proc::{
 };
 
 use super::super::ways::{SamplerChoice, Ways};
-use super::entry::Network;
 use super::exits::News;
+use super::usage::Network;
 use bpf::BpfSource;
 
 /// Pids listed at most: the most that the kernel can be set to hold.

@@ -6,8 +6,8 @@ use tacho_bpf::{Bpf, Bytes, Ending, Exit, Task};
 use tacho_proc::{Comm, ProcError, ProcessIo, process_cpu_time_us};
 
 use super::super::super::ways::{ExitSource, NetworkSource, SamplerWay, Ways};
-use super::super::entry::{CpuTime, Network};
 use super::super::exits::{End, News};
+use super::super::usage::{CpuTime, Network};
 use super::{KeptFiles, MAX_PIDS, ProcSource, Reading};
 
 /// The pass is compared with the list of `/proc` every so many snapshots: some kernels leave processes out.
