@@ -33,6 +33,7 @@ mod processes;
 mod sensors;
 mod sockets;
 mod status;
+mod traffic;
 mod users;
 mod ways;
 

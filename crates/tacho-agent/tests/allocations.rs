@@ -4,6 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tacho_agent::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
@@ -129,8 +130,48 @@ fn write_parts(root: &Path, round: u32) {
     }
 }
 
+/// The counter is the whole program's: one test at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Snapshots of this machine by BPF, where it has any.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that can not run says why")]
+fn a_snapshot_by_bpf_without_news_allocates_nothing() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sampler = Sampler::new(SamplerConfig {
+        // A look at the file systems makes a list of them.
+        filesystem_interval: Duration::from_secs(1_000_000),
+        parts: PartsConfig { slow_interval: Duration::from_secs(1_000_000), ..PartsConfig::default() },
+        ..SamplerConfig::default()
+    })
+    .expect("a sampler of this machine");
+    let facts = sampler.facts();
+    if facts.sampler != "bpf" {
+        eprintln!("not tested, there is no BPF here: {:?}", facts.collectors);
+        return;
+    }
+    let mut sample = Sample::default();
+    let mut counts = Vec::new();
+    for round in 0..400u64 {
+        let known = sample.processes.len();
+        ALLOCATIONS.store(0, Ordering::Relaxed);
+        COUNTING.store(true, Ordering::Relaxed);
+        sampler.sample(1_000_000_000 + round * 5_000_000, &mut sample);
+        COUNTING.store(false, Ordering::Relaxed);
+        // Processes come and go as they like; who does takes memory.
+        let is_news = !sample.new_identities.is_empty() || !sample.retired.is_empty();
+        if round >= 100 && !is_news && known > 0 {
+            counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+        }
+    }
+    counts.sort_unstable();
+    // Titles of young processes are compared once, and ends are noted a snapshot before they are told.
+    assert!(counts.get(counts.len() / 2).is_none_or(|median| *median == 0), "{counts:?}");
+}
+
 #[test]
 fn a_snapshot_of_known_processes_allocates_nothing() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // The files are written again and again; in memory if there is a place.
     let root =
         tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory");

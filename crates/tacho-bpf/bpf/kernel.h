@@ -24,15 +24,10 @@ enum { STORAGE_GET_CREATE = 1 };
 enum { RINGBUF_NO_WAKEUP = 1 };
 
 /* Questions to the running kernel's types. */
-enum { FIELD_BYTE_OFFSET = 0, FIELD_EXISTS = 2, TYPE_EXISTS = 0 };
+enum { FIELD_EXISTS = 2, TYPE_EXISTS = 0 };
 #define FIELD_THERE(field) __builtin_preserve_field_info(field, FIELD_EXISTS)
-#define OFFSET_OF(type, field) __builtin_preserve_field_info(((type *)0)->field, FIELD_BYTE_OFFSET)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct list_head {
-    struct list_head *next;
-};
 
 typedef struct {
     u32 val;
@@ -96,7 +91,6 @@ struct signal_struct {
     s32 nr_threads;
     s32 group_exit_code;
     u32 flags;
-    struct list_head thread_head;
     u64 utime;
     u64 stime;
     u64 cutime;
@@ -118,7 +112,6 @@ struct task_struct {
     struct mm_struct *mm;
     struct task_struct *real_parent;
     struct task_struct *group_leader;
-    struct list_head thread_node;
     u64 utime;
     u64 stime;
     u64 start_boottime;
@@ -158,7 +151,6 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 static long (*const probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
-static long (*const probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static u64 (*const ktime_get_boot_ns)(void) = (void *)125;
 static long (*const seq_write)(struct seq_file *seq, const void *data, u32 size) = (void *)127;
 static void *(*const ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;

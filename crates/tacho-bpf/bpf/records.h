@@ -80,3 +80,14 @@ struct exit_record {
     char comm[16];
     char command[COMMAND_BYTES];
 };
+
+/* The last word on a process that ended. */
+struct total_record {
+    u32 tgid;
+    u32 unused;
+    u64 start_boot_ns;
+    u64 runtime_ns;
+    u64 user_ns;
+    u64 system_ns;
+    u64 major_faults;
+};

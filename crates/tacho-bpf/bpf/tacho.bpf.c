@@ -11,9 +11,6 @@ enum { AF_INET = 2, AF_INET6 = 10 };
 enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
 enum { FILE_PAGES = 0, ANONYMOUS_PAGES = 1, SHARED_PAGES = 3 };
 
-/* Threads of a process at its end whose times are added up. */
-enum { MAX_THREADS = 1024 };
-
 enum { RING_BYTES = 1 << 20 };
 
 struct {
@@ -181,31 +178,6 @@ int bytes_received(u64 *context)
     return 0;
 }
 
-/* Adds up the times of the threads that the kernel has not added up yet. */
-INLINE void add_threads(struct signal_struct *signal, struct exit_record *record)
-{
-    struct list_head *head = (void *)signal + OFFSET_OF(struct signal_struct, thread_head);
-    struct list_head *node = 0;
-
-    probe_read_kernel(&node, sizeof(node), &head->next);
-    for (u32 count = 0; count < MAX_THREADS; count++) {
-        struct task_struct *task;
-        u64 runtime_ns = 0, user_ns = 0, system_ns = 0;
-
-        if (!node || node == head)
-            break;
-        task = (void *)node - OFFSET_OF(struct task_struct, thread_node);
-        probe_read_kernel(&runtime_ns, sizeof(runtime_ns), &task->se.sum_exec_runtime);
-        probe_read_kernel(&user_ns, sizeof(user_ns), &task->utime);
-        probe_read_kernel(&system_ns, sizeof(system_ns), &task->stime);
-        record->runtime_ns += runtime_ns;
-        record->user_ns += user_ns;
-        record->system_ns += system_ns;
-        if (probe_read_kernel(&node, sizeof(node), &node->next))
-            break;
-    }
-}
-
 INLINE void read_command(struct mm_struct *mm, struct exit_record *record)
 {
     u64 start, bytes;
@@ -226,17 +198,23 @@ INLINE u32 exit_code_of(struct task_struct *leader, struct signal_struct *signal
     return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 }
 
+INLINE void count_lost(void)
+{
+    u32 first = 0;
+    u64 *lost = map_lookup_elem(&lost_exits, &first);
+
+    if (lost)
+        __sync_fetch_and_add(lost, 1);
+}
+
+/* Times are without what the last thread used since the newest tick, and what its end takes. */
 INLINE void tell_end(struct task_struct *task, struct task_struct *leader, struct kept *kept)
 {
     struct signal_struct *signal = task->signal;
     struct exit_record *record = ringbuf_reserve(&exits, sizeof(*record), 0);
 
     if (!record) {
-        u32 first = 0;
-        u64 *lost = map_lookup_elem(&lost_exits, &first);
-
-        if (lost)
-            __sync_fetch_and_add(lost, 1);
+        count_lost();
         return;
     }
     __builtin_memset(record, 0, sizeof(*record));
@@ -244,11 +222,10 @@ INLINE void tell_end(struct task_struct *task, struct task_struct *leader, struc
     record->parent = leader->real_parent->tgid;
     record->start_boot_ns = leader->start_boottime;
     record->ended_boot_ns = ktime_get_boot_ns();
-    record->runtime_ns = signal->sum_sched_runtime;
-    record->user_ns = signal->utime;
-    record->system_ns = signal->stime;
+    record->runtime_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
+    record->user_ns = signal->utime + task->utime;
+    record->system_ns = signal->stime + task->stime;
     record->major_faults = signal->maj_flt + task->maj_flt;
-    add_threads(signal, record);
     if (kept)
         record->kept = *kept;
     record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
@@ -277,5 +254,30 @@ int thread_ends(u64 *context)
     }
     if (task->signal->live.counter == 0)
         tell_end(task, leader, kept);
+    return 0;
+}
+
+/* Comes some milliseconds after a process was waited for, and seldom not at all. Only now all of its time is
+ * counted, with what it took to tear its memory down. */
+SEC("tp_btf/sched_process_free")
+int process_is_freed(u64 *context)
+{
+    struct task_struct *task = CONTEXT_ARGUMENT(context, 0, struct task_struct *);
+    struct signal_struct *signal = task->signal;
+    struct total_record *record;
+
+    if (task->pid != task->tgid)
+        return 0;
+    record = ringbuf_reserve(&exits, sizeof(*record), 0);
+    if (!record)
+        return 0;
+    record->tgid = task->tgid;
+    record->unused = 0;
+    record->start_boot_ns = task->start_boottime;
+    record->runtime_ns = signal->sum_sched_runtime;
+    record->user_ns = signal->utime;
+    record->system_ns = signal->stime;
+    record->major_faults = signal->maj_flt;
+    ringbuf_submit(record, RINGBUF_NO_WAKEUP);
     return 0;
 }

@@ -12,11 +12,11 @@
 mod error;
 mod iterator;
 mod load;
+mod memory;
 mod pass;
 mod records;
-mod system;
 mod task;
 
 pub use error::BpfError;
 pub use load::Bpf;
-pub use task::{Bytes, Cpu, Exit, ExitStatus, Task};
+pub use task::{Bytes, Cpu, Ending, Exit, ExitStatus, Task, Total};

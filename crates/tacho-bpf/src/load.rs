@@ -10,10 +10,10 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::iterator::TaskIterator;
+use crate::memory::give_memory_back;
 use crate::pass::Pass;
-use crate::records::parse_exit;
-use crate::system::{boot_clock_ns, give_memory_back};
-use crate::task::{Exit, Task};
+use crate::records::parse_ending;
+use crate::task::{Ending, Task};
 
 /// Aligned for whoever reads it as an ELF file.
 #[repr(align(8))]
@@ -21,8 +21,8 @@ struct Aligned<B: ?Sized>(B);
 
 static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!("../bpf/tacho.bpf.o"));
 
-/// Ends told in one call at most: twice what the ring holds.
-const MAX_EXITS: usize = 8192;
+/// Records taken in one call at most: more than the ring holds.
+const MAX_RECORDS: usize = 32_768;
 
 /// The programs at work. They end with it.
 #[derive(Debug)]
@@ -31,14 +31,13 @@ pub struct Bpf {
     pass: Pass,
     exits: Option<Exits>,
     network: Option<[BtfTracePointLink; 2]>,
-    pass_began_ns: u64,
 }
 
 /// Ends of processes.
 struct Exits {
     ring: RingBuf<MapData>,
     lost: Array<MapData, u64>,
-    _link: BtfTracePointLink,
+    _links: [BtfTracePointLink; 2],
 }
 
 impl Bpf {
@@ -62,7 +61,7 @@ impl Bpf {
         let exits = Exits::load(&mut object, &types).ok();
         let network = load_network(&mut object, &types).ok();
         let pass = Pass::new(exits.is_some());
-        Ok(Self { tasks, pass, exits, network, pass_began_ns: 0 })
+        Ok(Self { tasks, pass, exits, network })
     }
 
     /// Bytes on the network are counted.
@@ -78,7 +77,6 @@ impl Bpf {
     /// Makes a pass over all tasks: every process the kernel lists, by pid.
     pub fn read_tasks(&mut self) -> Result<&[Task], BpfError> {
         self.pass.begin();
-        self.pass_began_ns = boot_clock_ns();
         self.tasks.read(&mut self.pass).map_err(BpfError::Iterator)?;
         Ok(self.pass.end())
     }
@@ -94,19 +92,13 @@ impl Bpf {
         tasks.binary_search_by_key(&pid, |task| task.pid).ok().and_then(|position| tasks.get(position))
     }
 
-    /// When the newest pass began, on the clock of start times.
-    pub fn pass_began_ns(&self) -> u64 {
-        self.pass_began_ns
-    }
-
-    /// Hands over, and forgets, what ended since the last call. A process may come twice; then what is more
-    /// holds.
-    pub fn drain_exits(&mut self, mut take: impl FnMut(Exit<'_>)) {
+    /// Hands over, and forgets, what was told of ends since the last call.
+    pub fn drain_exits(&mut self, mut take: impl FnMut(Ending<'_>)) {
         let Some(exits) = &mut self.exits else { return };
-        for _ in 0..MAX_EXITS {
+        for _ in 0..MAX_RECORDS {
             let Some(record) = exits.ring.next() else { return };
-            if let Some(exit) = parse_exit(&record) {
-                take(exit);
+            if let Some(ending) = parse_ending(&record) {
+                take(ending);
             }
         }
     }
@@ -130,7 +122,10 @@ impl Exits {
         Ok(Self {
             ring: ring.map_err(|error| BpfError::Map { name: "exits", source: Box::new(error) })?,
             lost: lost.map_err(|error| BpfError::Map { name: "lost_exits", source: Box::new(error) })?,
-            _link: attach(object, types, "thread_ends", "sched_process_exit")?,
+            _links: [
+                attach(object, types, "thread_ends", "sched_process_exit")?,
+                attach(object, types, "process_is_freed", "sched_process_free")?,
+            ],
         })
     }
 }

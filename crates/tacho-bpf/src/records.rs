@@ -1,6 +1,6 @@
 //! Records as the programs write them: the layout of `bpf/records.h`.
 
-use crate::task::{Bytes, Cpu, Exit, ExitStatus};
+use crate::task::{Bytes, Cpu, Ending, Exit, ExitStatus, Total};
 
 /// A task that ends, and one that is the kernel's own.
 const EXITING: u32 = 0x4;
@@ -12,6 +12,7 @@ const COMMAND_BYTES: usize = 128;
 const THREAD_BYTES: usize = 16 + 56;
 const PROCESS_BYTES: usize = 16 + 56 + 32 + 8 * 8 + 4 * 4 + 16;
 const EXIT_BYTES: usize = 2 * 4 + 6 * 8 + 32 + 2 * 8 + 4 * 4 + 16 + COMMAND_BYTES;
+const TOTAL_BYTES: usize = 2 * 4 + 5 * 8;
 
 /// Counters of one thread.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,9 +80,13 @@ pub(crate) fn next_task(bytes: &mut &[u8]) -> Option<TaskRecord> {
     Some(parsed)
 }
 
-/// One exit record; `None` when it is too short.
-pub(crate) fn parse_exit(bytes: &[u8]) -> Option<Exit<'_>> {
-    Fields(bytes.get(..EXIT_BYTES)?).exit()
+/// A record of a process's end, which its length tells apart. `None`: it is neither.
+pub(crate) fn parse_ending(bytes: &[u8]) -> Option<Ending<'_>> {
+    match bytes.len() {
+        EXIT_BYTES => Fields(bytes).exit().map(Ending::Exit),
+        TOTAL_BYTES => Fields(bytes).total().map(Ending::Total),
+        _ => None,
+    }
 }
 
 /// Reads fields off the front.
@@ -151,6 +156,16 @@ impl<'b> Fields<'b> {
         Some(ProcessRecord { comm: self.array()?, ..record })
     }
 
+    fn total(&mut self) -> Option<Total> {
+        let (pid, _) = (self.u32()?, self.u32()?);
+        Some(Total {
+            pid,
+            start_boot_ns: self.u64()?,
+            cpu: Cpu::parted(self.u64()?, self.u64()?, self.u64()?),
+            major_faults: self.u64()?,
+        })
+    }
+
     fn exit(&mut self) -> Option<Exit<'b>> {
         let (pid, parent) = (self.u32()?, self.u32()?);
         let (start_boot_ns, ended_boot_ns) = (self.u64()?, self.u64()?);
@@ -208,7 +223,8 @@ mod tests {
     #[test]
     fn an_exit_record_that_lies_about_its_length_ends_with_its_bytes() {
         let bytes = [0xffu8; EXIT_BYTES];
-        assert!(parse_exit(&bytes[1..]).is_none());
-        assert_eq!(parse_exit(&bytes).unwrap().arguments.len(), COMMAND_BYTES);
+        assert!(parse_ending(&bytes[1..]).is_none());
+        let Some(Ending::Exit(exit)) = parse_ending(&bytes) else { panic!("an exit record") };
+        assert_eq!(exit.arguments.len(), COMMAND_BYTES);
     }
 }

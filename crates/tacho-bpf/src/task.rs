@@ -78,6 +78,25 @@ pub struct Exit<'r> {
     pub arguments: &'r [u8],
 }
 
+/// The last word on a process that ended: CPU time with what its end took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    pub pid: u32,
+    pub start_boot_ns: u64,
+    pub cpu: Cpu,
+    pub major_faults: u64,
+}
+
+/// What the kernel tells when a process ends.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'r> {
+    /// Its last thread ends; it is listed until its parent has waited for it. Comes twice if two threads were
+    /// the last at once.
+    Exit(Exit<'r>),
+    /// It is freed: some milliseconds after it was waited for, and seldom never.
+    Total(Total),
+}
+
 impl ExitStatus {
     /// As a parent that waits is told: a signal in the low seven bits, else a code in the second byte.
     pub(crate) fn of(status: u32) -> Self {

@@ -22,6 +22,7 @@ use tacho_proc::{Buffer, tcp_state_name};
 
 use super::processes::Processes;
 use super::status::Status;
+use super::traffic::Traffic;
 use super::{SamplerConfig, Tick};
 use listeners::Listeners;
 use owners::{Owners, Wanted};
@@ -30,7 +31,6 @@ use top::{Candidate, Top};
 use tracker::{Tracked, Tracker};
 
 pub(super) use owners::Owner;
-use tracker::Traffic;
 
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;

@@ -14,6 +14,7 @@ mod identity;
 mod memory;
 mod rows;
 mod source;
+mod usage;
 
 use std::borrow::Cow;
 use std::io;
@@ -27,11 +28,12 @@ use super::status::Status;
 use super::ways::{NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
-use entry::{CpuTime, Entry, Moment, Network};
+use entry::{Entry, Moment};
 use exits::Exits;
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
+use usage::CpuTime;
 
 /// Processes that are told apart; more than these count in the `other` row without their usage.
 const MAX_ENTRIES: usize = 65_536;
@@ -162,7 +164,8 @@ impl Processes {
         };
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
         self.note_denied();
-        out.retired.extend(self.ended.drain(..).filter_map(|ended| ended.identity));
+        let told = self.ended.extract_if(.., |ended| !ended.waits);
+        out.retired.extend(told.filter_map(|ended| ended.identity));
     }
 
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for
@@ -311,7 +314,6 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
-            let own = own.map(|own| Network { rx_bytes: own.rx_bytes, tx_bytes: own.tx_bytes });
             if let Some(usage) = &mut entry.usage {
                 usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
             }

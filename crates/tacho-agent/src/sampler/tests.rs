@@ -1,5 +1,6 @@
 //! The sampler over a tree of files that stands for a machine and is edited between snapshots.
 
+mod bpf;
 mod cgroups;
 mod connections;
 mod exactness;

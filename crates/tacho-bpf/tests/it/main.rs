@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that can not run says why")]
 
+mod child;
+mod exits;
+mod network;
 mod object;
 mod processes;
 

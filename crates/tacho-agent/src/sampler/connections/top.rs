@@ -77,7 +77,7 @@ impl Candidate {
 mod tests {
     use tacho_proc::TcpCounters;
 
-    use super::super::tracker::Traffic;
+    use super::super::super::traffic::Traffic;
     use super::*;
 
     /// Bytes of those chosen out of connections with 0 to 99 bytes in two seconds.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use tacho_proc::SocketRecord;
 
+use super::super::traffic::Traffic;
 use super::owners::Owner;
 
 /// Sockets that are told apart; those beyond are left out, and the collector's status says so. Some 20 MB.
@@ -23,13 +24,6 @@ pub(super) struct Tracker {
     /// The look before told everything, so that what is new now began since.
     counts_new: bool,
     is_complete: bool,
-}
-
-/// Bytes in and out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in super::super) struct Traffic {
-    pub(in super::super) rx_bytes: u64,
-    pub(in super::super) tx_bytes: u64,
 }
 
 /// What one connection did since the look before.
@@ -54,24 +48,6 @@ pub(super) struct Tracked {
 struct Counters {
     traffic: Traffic,
     retransmits: u64,
-}
-
-impl Traffic {
-    pub(super) fn total_bytes(self) -> u64 {
-        self.rx_bytes.saturating_add(self.tx_bytes)
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.rx_bytes = self.rx_bytes.saturating_add(other.rx_bytes);
-        self.tx_bytes = self.tx_bytes.saturating_add(other.tx_bytes);
-    }
-
-    fn since(self, before: Self) -> Option<Self> {
-        Some(Self {
-            rx_bytes: self.rx_bytes.checked_sub(before.rx_bytes)?,
-            tx_bytes: self.tx_bytes.checked_sub(before.tx_bytes)?,
-        })
-    }
 }
 
 impl Counters {

@@ -7,9 +7,11 @@
 
 use tacho_proc::ProcessIo;
 
-use super::entry::{CpuTime, Entry, Io, Moment, Network, Usage, started_since, take_credit};
+use super::super::traffic::Traffic;
+use super::entry::{Entry, Io, Moment, take_credit};
 use super::exits::End;
 use super::source::Reading;
+use super::usage::{CpuTime, Usage};
 
 /// CPU time is told in ticks of 10 ms, user and system apart; so much is rounded away or there for nothing.
 const SLACK_US: u64 = 20_000;
@@ -38,6 +40,8 @@ pub(super) struct Ended {
     found_in_list: bool,
     /// Position of the process that waited for it.
     heir: Option<usize>,
+    /// Its row comes with the next snapshot.
+    pub(super) waits: bool,
     /// What was used before its first reading is known to be none.
     is_counted: bool,
 }
@@ -64,6 +68,7 @@ impl Ended {
             left_behind,
             found_in_list,
             heir: None,
+            waits: false,
             is_counted: true,
         }
     }
@@ -71,9 +76,9 @@ impl Ended {
     /// One that no snapshot saw: all that it used comes with its end. What it used before the snapshot before,
     /// if it lived already and was not told apart, is not counted.
     pub(super) fn stranger(end: Box<End>, moment: &Moment) -> Self {
-        let network = end.network.map(|_| Network::default());
+        let network = end.network.map(|_| Traffic::default());
         let nothing = Reading { start_us: end.start_us, network, ..Reading::default() };
-        let is_counted = started_since(end.start_us, moment);
+        let is_counted = end.is_counted;
         Self {
             pid: end.pid,
             parent: end.parent,
@@ -88,6 +93,7 @@ impl Ended {
             left_behind: CpuTime::default(),
             found_in_list: true,
             heir: None,
+            waits: false,
             is_counted,
         }
     }
@@ -96,9 +102,20 @@ impl Ended {
         (self.pid, self.reading.start_us)
     }
 
-    /// What the end says less what was told before.
-    pub(super) fn settle_end(&mut self) {
-        let Some(end) = self.end.as_ref().filter(|_| self.is_counted) else { return };
+    /// What the end says less what was told before. `false`: its row waits for the next snapshot.
+    pub(super) fn settle_end(&mut self) -> bool {
+        let is_late = std::mem::replace(&mut self.waits, false);
+        let Some(end) = self.end.as_ref() else {
+            self.waits = !is_late;
+            return is_late;
+        };
+        if !end.is_total && !end.has_waited && !is_late {
+            self.waits = true;
+            return false;
+        }
+        if !self.is_counted {
+            return true;
+        }
         let before = self.reading.own();
         let disk = self.io.map(|io| ProcessIo {
             read_bytes: end.disk.read_bytes.saturating_sub(io.read_bytes),
@@ -108,8 +125,9 @@ impl Ended {
             cpu: end.cpu.kept_up_with(before).without(before),
             major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
             disk,
-            network: Network::since(end.network, self.reading.network),
+            network: Traffic::grown(end.network, self.reading.network),
         });
+        true
     }
 
     /// All that it used of disks as far as it was seen.

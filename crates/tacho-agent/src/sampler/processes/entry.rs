@@ -3,11 +3,13 @@
 use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
+use super::super::traffic::Traffic;
 use super::exits::End;
 use super::identity::Known;
 use super::memory::ProcessMemory;
 use super::rows::LastRow;
 use super::source::{KeptFiles, ProcessSource, Reading};
+use super::usage::{CpuTime, Inherited, Usage};
 
 /// A process that did nothing in so many readings rests.
 const STILL_READINGS: u8 = 3;
@@ -17,39 +19,6 @@ const STILL_READINGS: u8 = 3;
 pub(super) struct Moment {
     pub(super) tick: Tick,
     pub(super) swap_used_bytes: Option<u64>,
-}
-
-/// CPU time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct CpuTime {
-    pub(super) user_us: u64,
-    pub(super) system_us: u64,
-}
-
-/// Bytes on the network.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Network {
-    pub(super) rx_bytes: u64,
-    pub(super) tx_bytes: u64,
-}
-
-/// What a process used since the snapshot before.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
-    pub(super) cpu: CpuTime,
-    pub(super) major_faults: u64,
-    /// Absent when the agent may not see it.
-    pub(super) disk: Option<ProcessIo>,
-    /// Absent where it is not told.
-    pub(super) network: Option<Network>,
-}
-
-/// CPU time of children that a process waited for, on its way to where it belongs.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Inherited {
-    /// From the snapshot before: whoever used it should have been found to have ended by now.
-    pub(super) held: CpuTime,
-    pub(super) fresh: CpuTime,
 }
 
 /// What is known of a process's disk use.
@@ -159,7 +128,7 @@ impl Entry {
     /// Forgets what concerned the snapshot before.
     pub(super) fn begin(&mut self) {
         let disk = matches!(self.io, Io::Known(_)).then(ProcessIo::default);
-        let network = self.reading.network.map(|_| Network::default());
+        let network = self.reading.network.map(|_| Traffic::default());
         self.usage = Some(Usage { disk, network, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
         (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
@@ -183,7 +152,7 @@ impl Entry {
         });
         let worked = cpu != CpuTime::default();
         let disk = self.disk_since(worked, before.disk_mark, source);
-        let network = Network::since(now.network, before.network);
+        let network = Traffic::grown(now.network, before.network);
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
         self.usage = Some(Usage { cpu, major_faults, disk, network });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
@@ -292,54 +261,6 @@ pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo) {
     credit.write_bytes -= written;
 }
 
-impl CpuTime {
-    pub(super) fn total_us(self) -> u64 {
-        self.user_us.saturating_add(self.system_us)
-    }
-
-    /// So much of it, user and system in the same proportion.
-    pub(super) fn scaled_to(self, total_us: u64) -> Self {
-        let user_us = u128::from(self.user_us) * u128::from(total_us) / u128::from(self.total_us().max(1));
-        let user_us = u64::try_from(user_us).unwrap_or(total_us).min(total_us);
-        Self { user_us, system_us: total_us - user_us }
-    }
-
-    /// No less than `before`, in either part.
-    pub(super) fn kept_up_with(self, before: Self) -> Self {
-        let total_us = self.total_us().max(before.total_us());
-        let user_us = total_us.saturating_sub(self.system_us.max(before.system_us)).max(before.user_us);
-        Self { user_us, system_us: total_us - user_us }
-    }
-
-    /// The rest when a part of it is taken out.
-    pub(super) fn without(self, part: Self) -> Self {
-        Self {
-            user_us: self.user_us.saturating_sub(part.user_us),
-            system_us: self.system_us.saturating_sub(part.system_us),
-        }
-    }
-
-    /// Takes up to so much away, user and system time where it is there, and answers how much was not.
-    fn take(&mut self, wanted: Self) -> Self {
-        let (user_us, system_us) = (self.user_us.min(wanted.user_us), self.system_us.min(wanted.system_us));
-        let (mut user_left, mut system_left) = (wanted.user_us - user_us, wanted.system_us - system_us);
-        self.user_us -= user_us;
-        self.system_us -= system_us;
-        // The kernel splits a process's time anew as it goes on, so that one part may be a tick short.
-        for (from, left) in [(&mut self.user_us, &mut system_left), (&mut self.system_us, &mut user_left)] {
-            let more = (*from).min(*left);
-            *from -= more;
-            *left -= more;
-        }
-        Self { user_us: user_left, system_us: system_left }
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.user_us = self.user_us.saturating_add(other.user_us);
-        self.system_us = self.system_us.saturating_add(other.system_us);
-    }
-}
-
 impl Reading {
     pub(super) fn own(&self) -> CpuTime {
         CpuTime { user_us: self.user_us, system_us: self.system_us }
@@ -359,47 +280,6 @@ impl Reading {
             user_us: self.user_us.saturating_add(self.children_user_us),
             system_us: self.system_us.saturating_add(self.children_system_us),
         }
-    }
-}
-
-impl Inherited {
-    pub(super) fn sum(&self) -> CpuTime {
-        let mut sum = self.held;
-        sum.add(self.fresh);
-        sum
-    }
-
-    pub(super) fn total_us(&self) -> u64 {
-        self.sum().total_us()
-    }
-
-    /// Takes up to so much away, what was held first.
-    pub(super) fn take(&mut self, wanted: CpuTime) {
-        let rest = self.held.take(wanted);
-        self.fresh.take(rest);
-    }
-}
-
-impl Network {
-    /// Counting starts anew when another thread takes over the process by exec.
-    pub(super) fn since(now: Option<Self>, before: Option<Self>) -> Option<Self> {
-        let (now, before) = (now?, before?);
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        Some(Self {
-            rx_bytes: since(now.rx_bytes, before.rx_bytes),
-            tx_bytes: since(now.tx_bytes, before.tx_bytes),
-        })
-    }
-
-    pub(super) fn total_bytes(self) -> u64 {
-        self.rx_bytes.saturating_add(self.tx_bytes)
-    }
-}
-
-impl Usage {
-    pub(super) fn is_anything(&self) -> bool {
-        let (disk, network) = (self.disk.unwrap_or_default(), self.network.unwrap_or_default());
-        self.cpu != CpuTime::default() || disk != ProcessIo::default() || network != Network::default()
     }
 }
 

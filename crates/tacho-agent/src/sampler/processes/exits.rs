@@ -1,18 +1,22 @@
 //! Ends of processes as the kernel tells them one by one, each with all that it used.
 //!
-//! A process that was known has used what the end says less what was told of it before. One that no snapshot
-//! saw has its only row now. The end of one that is still listed, because nobody has waited for it yet, is kept
-//! until it is gone.
+//! Two things are told: that a process ends, while it is still listed until its parent has waited for it; and,
+//! when it is freed some milliseconds after that, the whole of its CPU time. What is told of a process that is
+//! still listed is kept until it is gone. What is gone waits for its last word until the next snapshot and no
+//! longer; its row comes then. A process that was known has used what its end says less what was told before;
+//! one that no snapshot saw has its only row.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 
 use tacho_bpf::ExitStatus;
 use tacho_proc::{Comm, ProcessIo};
 
+use super::super::traffic::Traffic;
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Moment, Network};
+use super::entry::{Entry, Moment, started_since};
 use super::source::ProcessSource;
-
-/// Two threads that end at the same moment both tell the process's end, close to each other.
-const TWICE_WITHIN: usize = 16;
+use super::usage::CpuTime;
 
 /// The end of a process. Counters are since its start.
 #[derive(Debug)]
@@ -21,12 +25,11 @@ pub(super) struct End {
     pub(super) parent: u32,
     /// Since boot, in whole ticks.
     pub(super) start_us: u64,
-    pub(super) ended_ns: u64,
     pub(super) lifetime_us: u64,
     pub(super) cpu: CpuTime,
     pub(super) major_faults: u64,
     pub(super) disk: ProcessIo,
-    pub(super) network: Option<Network>,
+    pub(super) network: Option<Traffic>,
     pub(super) status: ExitStatus,
     pub(super) comm: Comm,
     pub(super) is_kernel_thread: bool,
@@ -34,12 +37,33 @@ pub(super) struct End {
     pub(super) cgroup_id: u64,
     /// The beginning of its arguments, a zero byte between.
     pub(super) arguments: Vec<u8>,
+    /// It began since the snapshot before the one that heard of its end first.
+    pub(super) is_counted: bool,
+    /// The last word is in it.
+    pub(super) is_total: bool,
+    /// A snapshot has waited for the last word.
+    pub(super) has_waited: bool,
+}
+
+/// What is told.
+#[derive(Debug)]
+pub(super) enum News {
+    End(End),
+    /// The last word on a process that has ended.
+    Total {
+        pid: u32,
+        start_us: u64,
+        cpu: CpuTime,
+        major_faults: u64,
+    },
 }
 
 /// Takes ends from the source to the processes that they are of.
 #[derive(Debug, Default)]
 pub(super) struct Exits {
-    pending: Vec<End>,
+    news: Vec<News>,
+    /// Of processes that no snapshot saw so far, by pid and start.
+    strangers: BTreeMap<(u32, u64), End>,
     lost: u64,
 }
 
@@ -66,55 +90,78 @@ impl Exits {
             return None;
         }
         let lost_before = self.lost;
-        self.lost = source.drain_exits(&mut self.pending);
+        self.lost = source.drain_exits(&mut self.news);
         ended.sort_unstable_by_key(Ended::key);
-        let places = Places { moment, listed_ns: source.listed_ns(), known: ended.len() };
-        for end in std::mem::take(&mut self.pending) {
-            self.pending.extend(places.put(end, entries, ended));
+        for news in self.news.drain(..) {
+            match news {
+                News::End(mut end) => {
+                    end.is_counted = started_since(end.start_us, moment);
+                    match slot(end.pid, end.start_us, entries, ended) {
+                        Some(slot) => take_more(slot, end),
+                        None => add_stranger(&mut self.strangers, end),
+                    }
+                }
+                News::Total { pid, start_us, cpu, major_faults } => {
+                    let known = slot(pid, start_us, entries, ended).and_then(Option::as_deref_mut);
+                    // One of which nothing is kept has had its row.
+                    if let Some(end) = known.or_else(|| self.strangers.get_mut(&(pid, start_us))) {
+                        end.complete(cpu, major_faults);
+                    }
+                }
+            }
         }
-        ended.iter_mut().for_each(Ended::settle_end);
-        let told = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        self.place_strangers(moment, entries, ended);
+        let told = ended.iter_mut().map(|ended| u64::from(ended.settle_end())).sum();
         Some(Ends { told, lost: self.lost.saturating_sub(lost_before) })
+    }
+
+    /// Strangers that are listed by now are none; the others have a row when the last word is in.
+    fn place_strangers(&mut self, moment: &Moment, entries: &mut [Entry], ended: &mut Vec<Ended>) {
+        let known = ended.len();
+        for (_, mut end) in std::mem::take(&mut self.strangers) {
+            let before = ended.get_mut(..known).unwrap_or_default();
+            if let Some(slot) = slot(end.pid, end.start_us, entries, before) {
+                take_more(slot, end);
+            } else if moment.tick.interval_us.is_none() {
+                // Before the first snapshot nothing counts.
+            } else if end.is_total || end.has_waited {
+                ended.push(Ended::stranger(Box::new(end), moment));
+            } else {
+                end.has_waited = true;
+                self.strangers.insert(end.key(), end);
+            }
+        }
     }
 }
 
-struct Places<'m> {
-    moment: &'m Moment,
-    listed_ns: u64,
-    /// So many of the ended were known before; they are sorted.
-    known: usize,
+/// Where the end of a process that is known is kept. `ended` is sorted by its key.
+fn slot<'p>(
+    pid: u32,
+    start_us: u64,
+    entries: &'p mut [Entry],
+    ended: &'p mut [Ended],
+) -> Option<&'p mut Option<Box<End>>> {
+    let entry = entries.binary_search_by_key(&pid, |entry| entry.pid).ok();
+    if let Some(entry) = entry.and_then(|position| entries.get_mut(position))
+        && entry.reading.start_us == start_us
+    {
+        return Some(&mut entry.end);
+    }
+    let position = ended.binary_search_by_key(&(pid, start_us), Ended::key).ok()?;
+    ended.get_mut(position).map(|ended| &mut ended.end)
 }
 
-impl Places<'_> {
-    /// Gives back an end that is for the next snapshot.
-    fn put(&self, end: End, entries: &mut [Entry], ended: &mut Vec<Ended>) -> Option<End> {
-        let known = ended.get_mut(..self.known).unwrap_or_default();
-        if let Ok(position) = entries.binary_search_by_key(&end.pid, |entry| entry.pid)
-            && let Some(entry) = entries.get_mut(position)
-            && entry.reading.start_us == end.start_us
-        {
-            merge(&mut entry.end, end);
-        } else if let Ok(position) = known.binary_search_by_key(&end.key(), Ended::key)
-            && let Some(ended) = known.get_mut(position)
-        {
-            merge(&mut ended.end, end);
-        } else if end.ended_ns >= self.listed_ns {
-            // It came after the list, and may be in the next one still.
-            return Some(end);
-        } else if self.moment.tick.interval_us.is_some() {
-            let strangers = ended.get_mut(self.known..).unwrap_or_default();
-            let newest = strangers.iter_mut().rev().take(TWICE_WITHIN);
-            match newest.into_iter().find(|ended| ended.key() == end.key()) {
-                Some(ended) => merge(&mut ended.end, end),
-                None => ended.push(Ended::stranger(Box::new(end), self.moment)),
-            }
+fn add_stranger(strangers: &mut BTreeMap<(u32, u64), End>, end: End) {
+    match strangers.entry(end.key()) {
+        Occupied(mut known) => known.get_mut().take_more(&end),
+        Vacant(place) => {
+            place.insert(end);
         }
-        None
     }
 }
 
 /// Told twice, what is more holds.
-fn merge(known: &mut Option<Box<End>>, end: End) {
+fn take_more(known: &mut Option<Box<End>>, end: End) {
     match known {
         Some(known) => known.take_more(&end),
         None => *known = Some(Box::new(end)),
@@ -122,16 +169,21 @@ fn merge(known: &mut Option<Box<End>>, end: End) {
 }
 
 impl End {
-    pub(super) fn key(&self) -> (u32, u64) {
+    fn key(&self) -> (u32, u64) {
         (self.pid, self.start_us)
     }
 
+    fn complete(&mut self, cpu: CpuTime, major_faults: u64) {
+        self.cpu = cpu.kept_up_with(self.cpu);
+        self.major_faults = self.major_faults.max(major_faults);
+        self.is_total = true;
+    }
+
     fn take_more(&mut self, other: &Self) {
-        if other.cpu.total_us() > self.cpu.total_us() {
-            self.cpu = other.cpu;
-        }
+        self.cpu = other.cpu.kept_up_with(self.cpu);
         self.major_faults = self.major_faults.max(other.major_faults);
         self.disk.read_bytes = self.disk.read_bytes.max(other.disk.read_bytes);
         self.disk.write_bytes = self.disk.write_bytes.max(other.disk.write_bytes);
+        self.is_total |= other.is_total;
     }
 }

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use tacho_bpf::ExitStatus;
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, Row};
 use tacho_proc::ProcessIo;
 
 use super::super::Tick;
+use super::super::traffic::Traffic;
 use super::Output;
-use tacho_bpf::ExitStatus;
-
 use super::ended::Ended;
-use super::entry::{CpuTime, Entry, Network, Usage};
+use super::entry::Entry;
 use super::exits::Ends;
 use super::identity::Identities;
 use super::source::ProcessSource;
+use super::usage::{CpuTime, Usage};
 
 /// A change of resident memory earns a row from this size, and from this part of what the last row said.
 const NOTABLE_BYTES: u64 = 1 << 20;
@@ -74,7 +75,7 @@ struct Sum {
     cpu: CpuTime,
     major_faults: u64,
     disk: Option<ProcessIo>,
-    network: Option<Network>,
+    network: Option<Traffic>,
 }
 
 impl Rows {
@@ -158,7 +159,8 @@ impl Rows {
         let candidates = &mut self.candidates;
         // Only who has been told of, or is told of by its end, can be told to have ended.
         let gone = ended.iter().enumerate();
-        let gone = gone.filter(|(_, ended)| ended.identity.is_some() || ended.end.is_some());
+        let gone =
+            gone.filter(|(_, ended)| !ended.waits && (ended.identity.is_some() || ended.end.is_some()));
         candidates.extend(alive.map(|(position, entry)| {
             Candidate::new(position, entry.pid, entry.usage.as_ref()).with_memory(entry.memory.rss_bytes)
         }));
@@ -287,9 +289,7 @@ impl Sum {
             sum.write_bytes = sum.write_bytes.saturating_add(disk.write_bytes);
         }
         if let Some(network) = usage.network {
-            let sum = self.network.get_or_insert_default();
-            sum.rx_bytes = sum.rx_bytes.saturating_add(network.rx_bytes);
-            sum.tx_bytes = sum.tx_bytes.saturating_add(network.tx_bytes);
+            self.network.get_or_insert_default().add(network);
         }
     }
 

@@ -11,9 +11,9 @@ use tacho_proc::{
     page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
 };
 
+use super::super::traffic::Traffic;
 use super::super::ways::{SamplerChoice, Ways};
-use super::entry::Network;
-use super::exits::End;
+use super::exits::News;
 use bpf::BpfSource;
 
 /// Pids listed at most: the most that the kernel can be set to hold.
@@ -48,7 +48,7 @@ pub(super) struct Reading {
     /// Number of its control group, where it comes with the rest; the root's is 1.
     pub(super) cgroup_id: u64,
     /// Since the sampler's start.
-    pub(super) network: Option<Network>,
+    pub(super) network: Option<Traffic>,
     /// Disk use is of its own threads only; goes back when it starts anew.
     pub(super) disk_mark: Option<u64>,
 }
@@ -123,19 +123,11 @@ impl ProcessSource {
         }
     }
 
-    /// Adds the ends of processes since the last call, and answers how many were lost since the start.
-    pub(super) fn drain_exits(&mut self, ends: &mut Vec<End>) -> u64 {
+    /// Adds what was told of ends since the last call, and answers how many were lost since the start.
+    pub(super) fn drain_exits(&mut self, news: &mut Vec<News>) -> u64 {
         match self {
             Self::Proc(_) => 0,
-            Self::Bpf(source) => source.drain_exits(ends),
-        }
-    }
-
-    /// When the newest list was begun, on the kernel's boot clock.
-    pub(super) fn listed_ns(&self) -> u64 {
-        match self {
-            Self::Proc(_) => 0,
-            Self::Bpf(source) => source.listed_ns(),
+            Self::Bpf(source) => source.drain_exits(news),
         }
     }
 

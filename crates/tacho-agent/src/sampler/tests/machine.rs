@@ -149,7 +149,7 @@ impl Machine {
         self.sampler.sample(self.now_s * 1_000_000, &mut self.sample);
         self.now_s += INTERVAL_S;
         self.check_identities();
-        self.check_sums();
+        check_sums(&self.sample);
     }
 
     /// What a collector says is absent.
@@ -178,34 +178,8 @@ impl Machine {
         self.gone.extend(&self.sample.retired);
     }
 
-    fn check_sums(&self) {
-        let sums = [
-            (host::PROCESSES, process::PROCESSES),
-            (host::PROCESSES_RSS_BYTES, process::RSS_BYTES),
-            (host::PROCESSES_CPU_USER_US, process::CPU_USER_US),
-            (host::PROCESSES_CPU_SYSTEM_US, process::CPU_SYSTEM_US),
-            (host::PROCESSES_DISK_READ_BYTES, process::DISK_READ_BYTES),
-            (host::PROCESSES_DISK_WRITE_BYTES, process::DISK_WRITE_BYTES),
-            (host::PROCESSES_NET_RX_BYTES, process::NET_RX_BYTES),
-            (host::PROCESSES_NET_TX_BYTES, process::NET_TX_BYTES),
-        ];
-        let rows = self.block(&process::TABLE);
-        assert_eq!(rows.len(), self.sample.processes.len());
-        for (total, part) in sums {
-            let parts: Vec<i64> = (0..rows.len()).filter_map(|row| rows.integer(part, row)).collect();
-            let total_value = self.block(&host::TABLE).integer(total, 0);
-            let name = process::TABLE.columns[usize::from(part.0)].name;
-            assert_eq!(
-                total_value.unwrap_or(0),
-                parts.iter().sum::<i64>(),
-                "{name}: rows and other are the total"
-            );
-            assert_eq!(total_value.is_none(), parts.is_empty(), "{name}");
-        }
-    }
-
     pub(super) fn block(&self, table: &Table) -> &Block {
-        self.sample.blocks.iter().find(|block| block.table().id == table.id).unwrap()
+        block(&self.sample, table)
     }
 
     pub(super) fn host(&self, column: tacho_model::IntegerColumn) -> Option<i64> {
@@ -250,6 +224,37 @@ impl Machine {
                 .filter(|(_, column)| column.meaning == meaning)
                 .any(|(values, _)| values.present().contains(&true))
         })
+    }
+}
+
+pub(super) fn block<'s>(sample: &'s Sample, table: &Table) -> &'s Block {
+    sample.blocks.iter().find(|block| block.table().id == table.id).unwrap()
+}
+
+/// Rows of processes and the other row add up to what the host's row says.
+pub(super) fn check_sums(sample: &Sample) {
+    let sums = [
+        (host::PROCESSES, process::PROCESSES),
+        (host::PROCESSES_RSS_BYTES, process::RSS_BYTES),
+        (host::PROCESSES_CPU_USER_US, process::CPU_USER_US),
+        (host::PROCESSES_CPU_SYSTEM_US, process::CPU_SYSTEM_US),
+        (host::PROCESSES_DISK_READ_BYTES, process::DISK_READ_BYTES),
+        (host::PROCESSES_DISK_WRITE_BYTES, process::DISK_WRITE_BYTES),
+        (host::PROCESSES_NET_RX_BYTES, process::NET_RX_BYTES),
+        (host::PROCESSES_NET_TX_BYTES, process::NET_TX_BYTES),
+    ];
+    let rows = block(sample, &process::TABLE);
+    assert_eq!(rows.len(), sample.processes.len());
+    for (total, part) in sums {
+        let parts: Vec<i64> = (0..rows.len()).filter_map(|row| rows.integer(part, row)).collect();
+        let total_value = block(sample, &host::TABLE).integer(total, 0);
+        let name = process::TABLE.columns[usize::from(part.0)].name;
+        assert_eq!(
+            total_value.unwrap_or(0),
+            parts.iter().sum::<i64>(),
+            "{name}: rows and other are the total"
+        );
+        assert_eq!(total_value.is_none(), parts.is_empty(), "{name}");
     }
 }
 

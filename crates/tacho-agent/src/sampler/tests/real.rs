@@ -5,7 +5,7 @@ use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
 use crate::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
 
-fn sampler(choice: SamplerChoice) -> Sampler {
+pub(super) fn sampler(choice: SamplerChoice) -> Sampler {
     Sampler::new(SamplerConfig { sampler: choice, process_rows: 100_000, ..SamplerConfig::default() })
         .unwrap()
 }
@@ -16,14 +16,21 @@ fn own_cpu_us() -> i64 {
     i64::try_from((stat.user + stat.system) * 10_000).unwrap()
 }
 
-fn boot_us() -> u64 {
+pub(super) fn boot_us() -> u64 {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     (uptime.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e6) as u64
 }
 
 #[test]
 fn this_process_is_seen_as_proc_tells_it() {
-    let (mut sampler, mut sample) = (sampler(SamplerChoice::Proc), Sample::default());
+    // By BPF a thread that runs on another CPU may have a tick of its time not counted yet.
+    for (choice, slack_us) in [(SamplerChoice::Proc, 0), (SamplerChoice::Auto, 40_000)] {
+        see_this_process(choice, slack_us);
+    }
+}
+
+fn see_this_process(choice: SamplerChoice, slack_us: i64) {
+    let (mut sampler, mut sample) = (sampler(choice), Sample::default());
     let before_first = own_cpu_us();
     sampler.sample(boot_us(), &mut sample);
     let after_first = own_cpu_us();
@@ -44,7 +51,8 @@ fn this_process_is_seen_as_proc_tells_it() {
         .iter()
         .map(|column| block.integer(*column, row).unwrap())
         .sum();
-    assert!(cpu >= before_second - after_first && cpu <= after_second - before_first, "{cpu}");
+    let limits = before_second - after_first - slack_us..=after_second - before_first + slack_us;
+    assert!(limits.contains(&cpu), "{cpu} is not in {limits:?}");
     let hosts = sample.blocks.iter().find(|block| block.table().id == host::TABLE.id).unwrap();
     assert!(hosts.integer(host::PROCESSES_CPU_USER_US, 0).is_some());
     assert!(hosts.integer(host::AGENT_RSS_BYTES, 0) > Some(1 << 20));

@@ -2,13 +2,13 @@
 
 use std::error::Error as _;
 
-use tacho_bpf::{Bpf, Bytes, Task};
+use tacho_bpf::{Bpf, Bytes, Ending, Exit, Task};
 use tacho_proc::{Comm, ProcError, ProcessIo, process_cpu_time_us};
 
+use super::super::super::traffic::Traffic;
 use super::super::super::ways::{ExitSource, NetworkSource, SamplerWay, Ways};
-use super::super::entry::CpuTime;
-use super::super::entry::Network;
-use super::super::exits::End;
+use super::super::exits::{End, News};
+use super::super::usage::CpuTime;
 use super::{KeptFiles, MAX_PIDS, ProcSource, Reading};
 
 /// The pass is compared with the list of `/proc` every so many snapshots: some kernels leave processes out.
@@ -84,8 +84,8 @@ fn whole_ticks_us(ns: u64, tick_us: u64) -> u64 {
     us - us % tick_us.max(1)
 }
 
-fn network_of(bytes: Bytes) -> Network {
-    Network { rx_bytes: bytes.read, tx_bytes: bytes.written }
+fn network_of(bytes: Bytes) -> Traffic {
+    Traffic { rx_bytes: bytes.read, tx_bytes: bytes.written }
 }
 
 fn comm_of(comm: &[u8; 16]) -> Comm {
@@ -108,10 +108,6 @@ impl BpfSource {
 
     pub(super) fn tells_exits(&self) -> bool {
         self.bpf.tells_exits()
-    }
-
-    pub(super) fn listed_ns(&self) -> u64 {
-        self.bpf.pass_began_ns()
     }
 
     pub(super) fn list(&mut self, pids: &mut Vec<u32>) -> Result<(), ProcError> {
@@ -163,25 +159,17 @@ impl BpfSource {
         }
     }
 
-    pub(super) fn drain_exits(&mut self, ends: &mut Vec<End>) -> u64 {
+    pub(super) fn drain_exits(&mut self, news: &mut Vec<News>) -> u64 {
         let (tick_us, tells_network) = (self.proc.tick_us, self.bpf.tells_network());
-        self.bpf.drain_exits(|exit| {
-            ends.push(End {
-                pid: exit.pid,
-                parent: exit.parent,
-                start_us: whole_ticks_us(exit.start_boot_ns, tick_us),
-                ended_ns: exit.ended_boot_ns,
-                lifetime_us: exit.ended_boot_ns.saturating_sub(exit.start_boot_ns) / NS_PER_US,
-                cpu: cpu_time(exit.cpu),
-                major_faults: exit.major_faults,
-                disk: ProcessIo { read_bytes: exit.disk.read, write_bytes: exit.disk.written },
-                network: tells_network.then(|| network_of(exit.network)),
-                status: exit.status,
-                comm: comm_of(&exit.comm),
-                is_kernel_thread: exit.is_kernel_thread,
-                user_id: exit.user_id,
-                cgroup_id: exit.cgroup_id,
-                arguments: exit.arguments.to_vec(),
+        self.bpf.drain_exits(|ending| {
+            news.push(match ending {
+                Ending::Exit(exit) => News::End(end_of(&exit, tick_us, tells_network)),
+                Ending::Total(total) => News::Total {
+                    pid: total.pid,
+                    start_us: whole_ticks_us(total.start_boot_ns, tick_us),
+                    cpu: cpu_time(total.cpu),
+                    major_faults: total.major_faults,
+                },
             });
         });
         self.bpf.lost_exits()
@@ -209,6 +197,28 @@ impl BpfSource {
             network: self.bpf.tells_network().then(|| network_of(task.network)),
             disk_mark: self.tells_exits().then_some(task.disk_mark),
         }
+    }
+}
+
+fn end_of(exit: &Exit<'_>, tick_us: u64, tells_network: bool) -> End {
+    End {
+        pid: exit.pid,
+        parent: exit.parent,
+        start_us: whole_ticks_us(exit.start_boot_ns, tick_us),
+        lifetime_us: exit.ended_boot_ns.saturating_sub(exit.start_boot_ns) / NS_PER_US,
+        cpu: cpu_time(exit.cpu),
+        major_faults: exit.major_faults,
+        disk: ProcessIo { read_bytes: exit.disk.read, write_bytes: exit.disk.written },
+        network: tells_network.then(|| network_of(exit.network)),
+        status: exit.status,
+        comm: comm_of(&exit.comm),
+        is_kernel_thread: exit.is_kernel_thread,
+        user_id: exit.user_id,
+        cgroup_id: exit.cgroup_id,
+        arguments: exit.arguments.to_vec(),
+        is_counted: true,
+        is_total: false,
+        has_waited: false,
     }
 }
 

@@ -1,0 +1,204 @@
+//! The sampler by BPF, on the machine that runs the tests. Where there is no BPF a test says so and passes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use tacho_model::tables::{host, process};
+use tacho_model::{IntegerColumn, ProcessIdentity};
+
+use super::machine::{block, check_sums};
+use super::real::{boot_us, sampler};
+use crate::sampler::{Sample, Sampler, SamplerChoice};
+
+/// The sampler, and all that it told of identities.
+struct Recording {
+    sampler: Sampler,
+    sample: Sample,
+    identities: HashMap<u32, Arc<ProcessIdentity>>,
+    network: String,
+}
+
+/// A row of a process that ended.
+#[derive(Debug)]
+struct Ended {
+    identity: Arc<ProcessIdentity>,
+    code: Option<i64>,
+    signal: Option<i64>,
+    lifetime_us: i64,
+    cpu_us: i64,
+    tx_bytes: Option<i64>,
+}
+
+impl Recording {
+    /// `None`: this machine has not what is to be tested.
+    #[expect(clippy::print_stderr, reason = "a test that can not run says why")]
+    fn start() -> Option<Self> {
+        let mut sampler = sampler(SamplerChoice::Auto);
+        let facts = sampler.facts();
+        if (facts.sampler.as_str(), facts.exits.as_str()) != ("bpf", "bpf") {
+            eprintln!("not tested, there is no BPF here: {:?}", facts.collectors);
+            return None;
+        }
+        let (sample, identities) = (Sample::default(), HashMap::new());
+        let mut recording = Self { sampler, sample, identities, network: facts.network };
+        recording.tick();
+        Some(recording)
+    }
+
+    fn tick(&mut self) {
+        self.sampler.sample(boot_us(), &mut self.sample);
+        check_sums(&self.sample);
+        self.identities.extend(self.sample.new_identities.iter().cloned());
+    }
+
+    fn value(&self, row: usize, column: IntegerColumn) -> Option<i64> {
+        block(&self.sample, &process::TABLE).integer(column, row)
+    }
+
+    /// Rows of this snapshot of processes that ended and that are children of this one.
+    fn ended(&self) -> Vec<Ended> {
+        let rows = self.sample.processes.iter().enumerate().filter(|(_, id)| **id != 0);
+        let rows = rows
+            .filter(|(row, _)| block(&self.sample, &process::TABLE).text(process::STATE, *row) == Some("X"));
+        let rows = rows.map(|(row, id)| (row, Arc::clone(&self.identities[id])));
+        let own = i64::from(std::process::id());
+        rows.filter(|(_, identity)| identity.parent_pid == own)
+            .map(|(row, identity)| self.end(row, identity))
+            .collect()
+    }
+
+    fn end(&self, row: usize, identity: Arc<ProcessIdentity>) -> Ended {
+        let cpu = [process::CPU_USER_US, process::CPU_SYSTEM_US].map(|column| self.value(row, column));
+        assert_eq!(self.value(row, process::PROCESSES), Some(0));
+        Ended {
+            identity,
+            code: self.value(row, process::EXIT_CODE),
+            signal: self.value(row, process::EXIT_SIGNAL),
+            lifetime_us: self.value(row, process::LIFETIME_US).unwrap_or(-1),
+            cpu_us: cpu.iter().flatten().sum(),
+            tx_bytes: self.value(row, process::NET_TX_BYTES),
+        }
+    }
+
+    /// Takes snapshots until the ends of so many processes were told.
+    fn ends_of(&mut self, pids: &[u32]) -> BTreeMap<i64, Ended> {
+        let mut found = BTreeMap::new();
+        while found.len() < pids.len() {
+            self.tick();
+            for ended in self.ended() {
+                let pid = ended.identity.key.pid;
+                if pids.iter().any(|wanted| i64::from(*wanted) == pid) {
+                    assert!(found.insert(pid, ended).is_none(), "{pid} is told twice");
+                }
+            }
+        }
+        found
+    }
+}
+
+fn shell(script: &str) -> Child {
+    Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn processes_that_no_snapshot_saw_have_a_row_each() {
+    let Some(mut recording) = Recording::start() else { return };
+    let mut pids = Vec::new();
+    for code in 0..20 {
+        let script =
+            format!("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; exit {code} # --password=secret");
+        let mut child = shell(&script);
+        child.wait().unwrap();
+        pids.push(child.id());
+    }
+    let mut killed = shell("kill -9 $$");
+    killed.wait().unwrap();
+    pids.push(killed.id());
+    let ends = recording.ends_of(&pids);
+    for (code, pid) in (0..20).zip(&pids) {
+        let ended = &ends[&i64::from(*pid)];
+        assert_eq!((ended.code, ended.signal), (Some(code), None), "{ended:?}");
+        assert!(ended.cpu_us > 0 && ended.lifetime_us > 0, "{ended:?}");
+        assert!(ended.identity.command.starts_with("sh -c i=0;"), "{ended:?}");
+        assert!(!ended.identity.command.contains("secret"), "{ended:?}");
+        assert_eq!(ended.identity.name, "sh");
+    }
+    let killed = &ends[&i64::from(killed.id())];
+    assert_eq!((killed.code, killed.signal), (None, Some(9)));
+}
+
+#[test]
+fn a_known_process_ends_with_what_it_used_after_it_was_seen() {
+    let Some(mut recording) = Recording::start() else { return };
+    let mut child = shell("read line; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; exit 3");
+    let pid = i64::from(child.id());
+    recording.tick();
+    let known = recording.identities.iter().filter(|(_, identity)| identity.key.pid == pid);
+    assert_eq!(known.count(), 1);
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    child.wait().unwrap();
+    let ends = recording.ends_of(&[child.id()]);
+    let ended = &ends[&pid];
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.cpu_us > 0, "{ended:?}");
+    for _ in 0..4 {
+        recording.tick();
+        assert!(recording.ended().iter().all(|ended| ended.identity.key.pid != pid), "told once");
+    }
+}
+
+#[test]
+fn network_bytes_are_in_the_rows_and_in_the_sums() {
+    let Some(mut recording) = Recording::start() else { return };
+    if recording.network != "tracepoint" {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut server = listener.accept().unwrap().0;
+    let mut text = vec![7; 100_000];
+    client.write_all(&text).unwrap();
+    server.read_exact(&mut text).unwrap();
+    recording.tick();
+    let own = i64::from(std::process::id());
+    let row = recording
+        .sample
+        .processes
+        .iter()
+        .position(|id| recording.identities.get(id).is_some_and(|identity| identity.key.pid == own));
+    // Other tests of this process use the network as well.
+    let tx_bytes = recording.value(row.unwrap(), process::NET_TX_BYTES);
+    assert!(tx_bytes >= Some(100_000), "{tx_bytes:?}");
+    let hosts = block(&recording.sample, &host::TABLE);
+    assert!(hosts.integer(host::PROCESSES_NET_RX_BYTES, 0) >= Some(100_000));
+    assert!(hosts.integer(host::PROCESSES_ENDED, 0).is_some());
+    assert_eq!(hosts.integer(host::PROCESSES_ENDED_UNSEEN, 0), Some(0));
+    let mut child = shell("exit 0");
+    child.wait().unwrap();
+    assert_eq!(recording.ends_of(&[child.id()])[&i64::from(child.id())].tx_bytes, Some(0));
+}
+
+#[test]
+fn everybody_is_there_under_the_same_key_whoever_reads() {
+    let Some(recording) = Recording::start() else { return };
+    let (mut by_proc, mut sample) = (sampler(SamplerChoice::Proc), Sample::default());
+    by_proc.sample(boot_us(), &mut sample);
+    let keys: BTreeMap<i64, i64> = recording
+        .identities
+        .values()
+        .map(|identity| (identity.key.pid, identity.key.start_time_ms))
+        .collect();
+    assert!(keys.contains_key(&1), "the first process is there even where the kernel leaves it out");
+    let mut compared = 0;
+    for (_, identity) in &sample.new_identities {
+        // Others may have come and gone between the two.
+        if let Some(start_time_ms) = keys.get(&identity.key.pid) {
+            assert_eq!(*start_time_ms, identity.key.start_time_ms, "{identity:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 5, "{compared}");
+}
