@@ -46,6 +46,8 @@ export interface Facts {
   readonly virtualization: string;
   readonly addresses: readonly string[];
   readonly sampler: string;
+  readonly network: string;
+  readonly exits: string;
   readonly agent_user: string;
   readonly collectors: readonly Collector[];
 }

@@ -122,11 +122,14 @@ export const en = {
         addresses: 'Addresses',
         boot: 'Booted',
         agent: 'Agent',
+        processes: 'Processes read',
         absent: 'Not recorded',
       },
-      agentLine: (version: string, sampler: string, user: string) =>
-        `${version}, sampler ${sampler}, runs as ${user}`,
+      agentLine: (version: string, user: string) => `${version}, runs as ${user}`,
+      samplingLine: (sampler: string, network: string, exits: string) =>
+        `by ${sampler} (network: ${network}, ends: ${exits})`,
       absentIntro: 'What the agent may not or cannot read on this host is shown as a dash, never as zero:',
+      notHereIntro: 'What this machine does not have:',
     },
     range: {
       label: 'Range of time',

@@ -108,7 +108,9 @@ impl Processes {
     pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
         let (source, ways) = ProcessSource::open(&config.proc_root, config.sampler, open_files)?;
         let mut status = Status::new("process");
-        status.remarks.push(ways.to_string());
+        if let Some(refusal) = &ways.refusal {
+            status.remarks.push(format!("BPF: {refusal}"));
+        }
         Ok(Self {
             source,
             identities: Identities::new(config),

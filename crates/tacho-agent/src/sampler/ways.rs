@@ -1,7 +1,5 @@
 //! How processes are read on this host.
 
-use std::fmt;
-
 /// What the settings ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SamplerChoice {
@@ -75,17 +73,6 @@ impl ExitSource {
         match self {
             Self::Bpf => "bpf",
             Self::Parent => "parent",
-        }
-    }
-}
-
-impl fmt::Display for Ways {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sampler, network, exits) = (self.sampler.name(), self.network.name(), self.exits.name());
-        write!(formatter, "sampler={sampler}, network={network}, exits={exits}")?;
-        match &self.refusal {
-            Some(refusal) => write!(formatter, "; no BPF: {refusal}"),
-            None => Ok(()),
         }
     }
 }

@@ -50,11 +50,37 @@ export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps
   );
 }
 
+/** How the agent's collectors say that there is nothing to read. */
+const NOT_HERE = /: (not on this kernel|no .* here|none here)$/;
+
+function Reasons({
+  intro,
+  reasons,
+}: {
+  readonly intro: string;
+  readonly reasons: readonly string[];
+}): JSX.Element | null {
+  if (reasons.length === 0) return null;
+  return (
+    <div className={styles.limits}>
+      <p>{intro}</p>
+      <ul>
+        {reasons.map((reason) => (
+          <li key={reason}>{reason}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
 function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }): JSX.Element {
   const words = text.host.facts;
-  const limits = facts.collectors.flatMap(({ name, absent, error }) =>
+  const missing = facts.collectors.flatMap(({ name, absent, error }) =>
     (error === '' ? absent : [...absent, error]).map((reason) => `${name}: ${reason}`),
   );
+  // What the machine does not have limits nobody; what the agent may not or can not read does.
+  const limits = missing.filter((reason) => !NOT_HERE.test(reason));
+  const notHere = missing.filter((reason) => NOT_HERE.test(reason));
   const boot = parseTime(facts.boot_time);
   const rows: readonly (readonly [string, string])[] = [
     [words.rows.os, facts.os],
@@ -64,7 +90,8 @@ function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }
     [words.rows.virtualization, facts.virtualization],
     [words.rows.addresses, facts.addresses.join(', ')],
     [words.rows.boot, boot ? formatDateTime(boot) : ''],
-    [words.rows.agent, words.agentLine(host.agentVersion ?? '', facts.sampler, facts.agent_user)],
+    [words.rows.agent, words.agentLine(host.agentVersion ?? '', facts.agent_user)],
+    [words.rows.processes, words.samplingLine(facts.sampler, facts.network, facts.exits)],
   ];
   return (
     <Popover position="bottom-start" shadow="md" width={440} withArrow>
@@ -84,16 +111,8 @@ function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }
               </div>
             ))}
         </dl>
-        {limits.length > 0 && (
-          <div className={styles.limits}>
-            <p>{words.absentIntro}</p>
-            <ul>
-              {limits.map((limit) => (
-                <li key={limit}>{limit}</li>
-              ))}
-            </ul>
-          </div>
-        )}
+        <Reasons intro={words.absentIntro} reasons={limits} />
+        <Reasons intro={words.notHereIntro} reasons={notHere} />
       </Popover.Dropdown>
     </Popover>
   );
