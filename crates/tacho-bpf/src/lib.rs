@@ -7,7 +7,7 @@
 //! own description of its types.
 //!
 //! The loader is aya: pure Rust, so that a build takes no C library and a fresh machine nothing but cargo. While it
-//! describes the kernel's types the process has 39 MB; afterwards, with free memory given back to the system, 2 MB
+//! describes the kernel's types the process has some 40 MB; afterwards, with free memory given back to the system, 2 MB
 //! more than before, which is the ring of ends. libbpf would peak at 5 MB and needs libelf and zlib at build.
 //!
 //! It takes CAP_BPF and CAP_PERFMON, and a kernel from 5.12 that describes its types
