@@ -43,6 +43,7 @@ fn scratch_file(name: &str) -> OwnedFd {
 #[test]
 fn short_lives_are_told_whole() {
     const CHILDREN: u64 = 500;
+    let _room = crate::ring();
     let Some(mut bpf) = crate::load().filter(Bpf::tells_exits) else { return };
     let (mut told, mut known) = (HashMap::new(), Vec::new());
     for number in 0..CHILDREN {
@@ -89,7 +90,30 @@ fn short_lives_are_told_whole() {
 }
 
 #[test]
+fn ends_that_find_no_room_are_counted() {
+    const CHILDREN: usize = 4000;
+    let _room = crate::ring();
+    let Some(mut bpf) = crate::load().filter(Bpf::tells_exits) else { return };
+    for _ in 0..CHILDREN {
+        Child::start(|| 0).wait();
+    }
+    let lost = usize::try_from(bpf.lost_exits()).unwrap();
+    let mut told = HashMap::new();
+    drain(&mut bpf, &mut told);
+    assert!(
+        lost > 0 && told.len() > 1000 && told.len() + lost >= CHILDREN,
+        "{} told, {lost} lost",
+        told.len()
+    );
+    Child::start(|| 5).wait();
+    while !told.values().any(|told| told.status == ExitStatus::Code(5) && told.parent == std::process::id()) {
+        drain(&mut bpf, &mut told);
+    }
+}
+
+#[test]
 fn the_end_of_an_orphan_names_whom_it_was_given_to() {
+    let _room = crate::ring();
     let Some(mut bpf) = crate::load().filter(Bpf::tells_exits) else { return };
     let (ended, ends) = child::pipe();
     let parent = Child::start(|| {

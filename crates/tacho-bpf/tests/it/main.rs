@@ -4,11 +4,21 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that can not run says why")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 mod child;
 mod exits;
 mod network;
 mod object;
 mod processes;
+
+/// Held by tests that want room in the ring of ends, which all processes of the machine share, and by the one
+/// that fills it.
+static RING: Mutex<()> = Mutex::new(());
+
+fn ring() -> MutexGuard<'static, ()> {
+    RING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The programs at work, or a word on why not.
 fn load() -> Option<tacho_bpf::Bpf> {

@@ -78,6 +78,7 @@ fn bytes(read: usize, written: usize) -> Bytes {
 fn tcp_both_ways_to_the_byte() {
     const UP: usize = 5_000_003;
     const DOWN: usize = 2_500_001;
+    let _room = crate::ring();
     let Some(mut bpf) = bpf() else { return };
     let (client, server) = tcp();
     let both = counted(
@@ -97,6 +98,7 @@ fn tcp_both_ways_to_the_byte() {
 #[test]
 fn datagrams_to_the_byte() {
     const ROUNDS: usize = 500;
+    let _room = crate::ring();
     let Some(mut bpf) = bpf() else { return };
     let (client, server) = udp();
     // One after the other, so that none is dropped.
@@ -121,6 +123,7 @@ fn datagrams_to_the_byte() {
 #[test]
 fn sent_files_count_and_looking_does_not() {
     const FILE: usize = 3_000_000;
+    let _room = crate::ring();
     let Some(mut bpf) = bpf() else { return };
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sent-file");
     std::fs::write(&path, vec![0; FILE]).unwrap();
@@ -140,6 +143,7 @@ fn sent_files_count_and_looking_does_not() {
 
 #[test]
 fn sockets_within_the_host_do_not_count() {
+    let _room = crate::ring();
     let Some(mut bpf) = bpf() else { return };
     let (one, two) = UnixStream::pair().unwrap();
     let (one, two): (OwnedFd, OwnedFd) = (one.into(), two.into());

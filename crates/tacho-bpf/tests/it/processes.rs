@@ -88,6 +88,7 @@ fn this_process_is_itself() {
 
 #[test]
 fn ends_are_told_with_how_and_by_what_command() {
+    let _room = crate::ring();
     let Some(mut bpf) = crate::load().filter(tacho_bpf::Bpf::tells_exits) else { return };
     let coded = shell("exit 7; # one two");
     let killed = shell("kill -9 $$");
