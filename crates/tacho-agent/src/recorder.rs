@@ -53,6 +53,7 @@ impl Recorder {
         let mut sample = Sample::default();
         let mut facts_due_us = 0;
         let mut dropped_before = 0;
+        let mut started = Start::default();
         loop {
             let now_us = clock::boot_us();
             let late_ticks = schedule.start(now_us);
@@ -70,6 +71,7 @@ impl Recorder {
                 facts_due_us = now_us;
             }
             self.enqueue(&mut sample);
+            started.note_snapshot();
             if now_us >= facts_due_us {
                 facts_due_us = now_us.saturating_add(FACTS_INTERVAL_US);
                 let mut facts = self.sampler.facts();
@@ -135,6 +137,24 @@ impl Recorder {
             identities: std::mem::take(&mut sample.new_identities),
             retired: std::mem::take(&mut sample.retired),
         });
+    }
+}
+
+/// Snapshots after which everything has run that runs only at the start, the first connection too.
+const START_SNAPSHOTS: u32 = 4;
+
+/// Lets go of the code of the start once it is over.
+#[derive(Debug, Default)]
+struct Start {
+    snapshots: u32,
+}
+
+impl Start {
+    fn note_snapshot(&mut self) {
+        self.snapshots = self.snapshots.saturating_add(1);
+        if self.snapshots == START_SNAPSHOTS {
+            tacho_proc::drop_code_pages();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod bytes;
 mod cgroup;
 mod cgroup_files;
 mod clock;
+mod code_pages;
 mod diskstats;
 mod error;
 mod file;
@@ -41,6 +42,7 @@ pub use cgroup_files::{
     parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
+pub use code_pages::drop_code_pages;
 pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};
 pub use error::ProcError;
 pub use file::{Buffer, KeptFile, ProcessFiles, read_small};
