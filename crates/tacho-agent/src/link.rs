@@ -156,18 +156,25 @@ impl Session<'_> {
     }
 
     fn hello(&self) -> FromAgent {
-        let boot_clock_us = clock::boot_us();
-        let since_boot_ms = i64::try_from(boot_clock_us / 1000).unwrap_or(i64::MAX);
+        let (boot_clock_us, wall_clock_ms) = self.clocks();
         let facts = self.link.facts.borrow();
         message(from_agent::Message::Hello(Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             stream: self.link.stream.to_vec(),
             boot_id: facts.boot_id.clone(),
             boot_clock_us,
-            // What frames go by, so that the server's correction fits them.
-            wall_clock_ms: self.link.epoch_ms.saturating_add(since_boot_ms),
+            wall_clock_ms,
             facts: Some(facts_to_wire(&facts)),
+            start: self.link.stream.to_vec(),
+            ..Hello::default()
         }))
+    }
+
+    /// Boot clock, and the wall clock that frames go by, so that the server's correction fits them.
+    fn clocks(&self) -> (u64, i64) {
+        let boot_clock_us = clock::boot_us();
+        let since_boot_ms = i64::try_from(boot_clock_us / 1000).unwrap_or(i64::MAX);
+        (boot_clock_us, self.link.epoch_ms.saturating_add(since_boot_ms))
     }
 
     fn welcome(&mut self, welcome: &Welcome) {
@@ -233,10 +240,11 @@ impl Session<'_> {
                 None
             }
             Some(from_server::Message::Ping(ping)) => {
-                Some(from_agent::Message::Pong(Pong { number: ping.number }))
+                let (boot_clock_us, wall_clock_ms) = self.clocks();
+                Some(from_agent::Message::Pong(Pong { number: ping.number, boot_clock_us, wall_clock_ms }))
             }
             // A second welcome, or a message of a newer version.
-            Some(from_server::Message::Welcome(_)) | None => None,
+            _ => None,
         }
     }
 }

@@ -122,6 +122,7 @@ impl Queue {
             forgotten: frame.retired.iter().copied().filter(|id| known.remove(id)).collect(),
             blocks: frame.blocks.clone(),
             backfill: false,
+            stream: Vec::new(),
         })
     }
 

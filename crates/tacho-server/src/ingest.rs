@@ -14,7 +14,7 @@ use tacho_runtime::clock::NowMs;
 use tacho_runtime::logging;
 use tacho_runtime::tls::fingerprint;
 use tacho_wire::v1::agent_service_server::AgentService;
-use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse};
+use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse, RenewRequest, RenewResponse};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +162,10 @@ impl AgentService for Ingest {
         let peer = peer(&request)?;
         self.check_network(peer)?;
         self.admit(peer, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn renew(&self, _request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
+        Err(Status::unimplemented("this server does not renew certificates"))
     }
 
     async fn connect(

@@ -153,6 +153,8 @@ fn hello(host: &Host, boot_ms: i64) -> FromAgent {
         // The right time, so that the server corrects nothing.
         wall_clock_ms: clock::wall_ms(),
         facts: Some(facts_to_wire(&host.facts(boot_ms))),
+        start: stream[..16].to_vec(),
+        ..Hello::default()
     }))
 }
 
@@ -169,6 +171,7 @@ fn frame(sequence: u64, time_ms: i64, tick: Tick) -> anyhow::Result<v1::Frame> {
         forgotten: tick.retired,
         blocks: encode_blocks(&tick.blocks, &tick.processes).context("cannot pack a snapshot")?.into(),
         backfill: true,
+        stream: Vec::new(),
     })
 }
 

@@ -109,6 +109,7 @@ impl Connection {
             host_name: self.agent.host.name.to_string(),
             stored: ranges_to_wire(&stored),
             wall_clock_ms: now_ms,
+            ..Welcome::default()
         };
         self.send(from_server::Message::Welcome(welcome)).await?;
         let clock_offset_ms = self.clock_offset(now_ms.saturating_sub(hello.wall_clock_ms));
@@ -159,7 +160,7 @@ impl Connection {
             }
             Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
             // A message of a newer version.
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -197,7 +198,7 @@ impl Connection {
             }
             Err(RecvError::Closed) => return Err(Status::unavailable("the server is stopping")),
         };
-        self.send(from_server::Message::Acknowledge(Acknowledge { stored })).await
+        self.send(from_server::Message::Acknowledge(Acknowledge { stored, ..Acknowledge::default() })).await
     }
 
     async fn keep_facts(&self, facts: &HostFacts, now_ms: i64) {
