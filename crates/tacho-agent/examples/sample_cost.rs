@@ -1,9 +1,9 @@
-//! What a snapshot of this machine costs: `cargo run --release -p tacho-agent --example sample_cost [IDLE]`.
+//! What a snapshot of this machine costs: `cargo run --release -p tacho-agent --example sample_cost [IDLE [WAY]]`.
 //!
 //! Starts IDLE sleeping processes (400 unless told), takes snapshots as if every five seconds, and prints the
 //! CPU time (user and system) of one: by BPF; from `/proc` with processes that do nothing read in turn, as the
 //! agent does without BPF; and from `/proc` with all of them read every time. Each back to back, and with
-//! pauses, after which the CPU's caches are cold.
+//! pauses, after which the CPU's caches are cold. WAY picks those whose name begins so, as `bpf`.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 
@@ -16,7 +16,7 @@ use tacho_model::tables::host;
 use tacho_proc::thread_cpu_time_us;
 
 /// Snapshots of one measurement, after so many to warm up.
-const SAMPLES: usize = 120;
+const SAMPLES: usize = 360;
 const WARM_UP: usize = 24;
 
 const SECOND_US: u64 = 1_000_000;
@@ -50,7 +50,8 @@ fn main() -> anyhow::Result<()> {
         way("proc all read, back to back", proc, 30 * SECOND_US, Duration::ZERO),
         way("proc all read, with pauses", proc, 30 * SECOND_US, pause),
     ];
-    let measured = ways.iter().try_for_each(measure);
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    let measured = ways.iter().filter(|way| way.name.starts_with(&wanted)).try_for_each(measure);
     for child in &mut children {
         child.kill().context("ending sleep")?;
         child.wait().context("ending sleep")?;

@@ -264,7 +264,7 @@ impl Sampler {
         self.sockets.collect(tick, buffer, host);
         self.file_systems.collect(tick, buffer, blocks.filesystem);
         let comings_and_goings = self.cpu.forks().zip(threads);
-        self.connections.look(tick, self.processes.wants_network(), buffer);
+        self.connections.look(tick, self.processes.wants_network(), self.sockets.segments(), buffer);
         let surroundings = Surroundings {
             busy_us,
             swap_used_bytes,

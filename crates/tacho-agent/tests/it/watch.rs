@@ -98,7 +98,9 @@ impl Watch {
     fn add_connections(&mut self) {
         let block = self.block(&connection::TABLE);
         for row in 0..block.len() {
-            assert_eq!((block.text(connection::PROTOCOL, row), block.interval_ms), (Some("tcp"), 5000));
+            assert_eq!(block.text(connection::PROTOCOL, row), Some("tcp"));
+            // With little traffic not every snapshot looks.
+            assert!([5000, 10_000, 15_000].contains(&block.interval_ms), "{} ms", block.interval_ms);
             let local = address(&block, row, connection::LOCAL_ADDRESS, connection::LOCAL_PORT);
             let remote = address(&block, row, connection::REMOTE_ADDRESS, connection::REMOTE_PORT);
             let value = |column| block.integer(column, row);

@@ -53,6 +53,8 @@ pub(super) struct Entry {
     pub(super) peak_millicores: u64,
     pub(super) memory: ProcessMemory,
     still: u8,
+    /// How many files it has open, until it works again.
+    open_files: Option<u64>,
     /// It has ended, and nobody has waited for it yet.
     pub(super) end: Option<Box<End>>,
     /// Flags of the snapshot being taken.
@@ -95,6 +97,7 @@ impl Entry {
             peak_millicores: 0,
             memory: ProcessMemory::default(),
             still: 0,
+            open_files: None,
             end: None,
             is_gone: false,
             is_due: true,
@@ -160,7 +163,21 @@ impl Entry {
         let moved = now.rss_bytes != before.rss_bytes;
         self.memory.update(self.pid, &now, worked || moved, moment, source);
         self.note_stillness(worked || moved || now.state != before.state, source);
+        if worked {
+            self.open_files = None;
+        }
         Ok(true)
+    }
+
+    /// How many files it has open. Where CPU time is exact, one that did not work is not asked again.
+    pub(super) fn count_open_files(&mut self, source: &mut ProcessSource) -> Option<u64> {
+        if self.reading.is_kernel_thread {
+            return None;
+        }
+        if self.open_files.is_none() || !source.is_whole() {
+            self.open_files = source.read_open_files(self.pid);
+        }
+        self.open_files
     }
 
     /// Disk use goes with CPU time: one that did not work is not asked.

@@ -118,8 +118,7 @@ impl Rows {
                 entry.has_row = true;
                 let id = identities.id_of(entry, tick.now_us, source, out);
                 out.processes.push(id);
-                let open_files =
-                    if entry.reading.is_kernel_thread { None } else { source.read_open_files(entry.pid) };
+                let open_files = entry.count_open_files(source);
                 write_alive(entry, open_files, out.block);
                 entry.row = self.last_row(entry, tick);
             }
