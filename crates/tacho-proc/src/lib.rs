@@ -32,6 +32,7 @@ mod sessions;
 mod stat;
 mod sudoers;
 mod system;
+mod taskstats;
 mod utmp;
 mod vmstat;
 
@@ -72,8 +73,9 @@ pub use sessions::{Session, parse_session};
 pub use stat::{CpuTimes, SystemStat, parse_stat};
 pub use sudoers::{Include, Sudoers, parse_sudoers};
 pub use system::{
-    FileSystemUsage, addresses, clock_ticks_per_second, effective_user_id, is_procfs, machine_name,
-    page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
+    Clocks, FileSystemUsage, addresses, clock_ticks_per_second, clocks, effective_user_id, is_procfs,
+    machine_name, page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
 };
+pub use taskstats::{ExitListener, TaskstatsError, ThreadEnd, parse_thread_end};
 pub use utmp::{LoginKind, LoginLayout, LoginRecord, parse_lastlog, parse_logins};
 pub use vmstat::{Vmstat, parse_vmstat};
