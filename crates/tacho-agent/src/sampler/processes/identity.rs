@@ -109,7 +109,7 @@ impl Known {
         if end.is_kernel_thread {
             return false;
         }
-        if !is_text(end.comm.as_bytes(), &identity.name) {
+        if identity.command.is_empty() || !is_text(end.comm.as_bytes(), &identity.name) {
             return true;
         }
         let mut arguments = split_arguments(&end.arguments);
@@ -266,7 +266,8 @@ impl Identities {
         }
         entry.check_due_us = now_us.saturating_add(CHECK_US);
         // A title is compared once, and only of a process that was seen young.
-        let compares_command = !std::mem::replace(&mut entry.known.is_checked, true);
+        let compares_command =
+            !std::mem::replace(&mut entry.known.is_checked, true) && entry.reading.is_alive();
         let Some((_, known)) = entry.known.identity.clone() else { return };
         // What comes with every reading is compared there.
         let same_user = entry.reading.user_id.is_some()
@@ -302,8 +303,12 @@ impl Identities {
     /// The command line without its secrets. Reading it takes the lock of the process's memory map, which a
     /// thread of it may hold while it waits for a dead file server.
     fn command(&mut self, entry: &Entry, source: &mut ProcessSource) -> String {
-        if entry.reading.is_kernel_thread || entry.reading.state == b'Z' {
+        if entry.reading.is_kernel_thread {
             return String::new();
+        }
+        // Its memory is gone, but its end may say what was in it.
+        if !entry.reading.is_alive() {
+            return entry.end.as_deref().map(command_of_ended).unwrap_or_default();
         }
         let arguments = if entry.reading.threads > 1 || entry.reading.state == b'D' {
             let Ok(file) = source.open_text(entry.pid, "cmdline") else { return String::new() };

@@ -16,7 +16,8 @@ use super::usage::CpuTime;
 /// Processes with threads that ended before them; of more than these, the threads that ended are not counted.
 const MAX_PROCESSES: usize = 65_536;
 
-/// A thread may be told of so much later than another that ended after it.
+/// Threads that end at once are told of in any order, the last of their process before others; what is apart by more
+/// is of two processes.
 const DISORDER_US: u64 = 1_000_000;
 
 const SECOND_US: u64 = 1_000_000;
@@ -30,15 +31,24 @@ pub(super) struct ThreadEnds {
     lost: u64,
 }
 
-/// What the threads used that ended before their process.
+/// What threads used, by their process.
 #[derive(Debug, Default)]
 struct Threads {
+    /// Of those that did not end so far.
     processes: BTreeMap<u32, Sum>,
+    /// Of those that did since the last call, in the order of their ends, each with its last thread.
+    ended: Vec<(ThreadEnd, Sum)>,
+    /// The newest of them by pid.
+    newest: BTreeMap<u32, usize>,
+    /// Counts calls.
+    round: u64,
 }
 
 /// Threads of one process.
 #[derive(Debug, Default)]
 struct Sum {
+    /// When a thread of it was told of last.
+    round: u64,
     elapsed_us: u64,
     runtime_ns: u64,
     user_us: u64,
@@ -71,38 +81,59 @@ impl ThreadEnds {
     /// Adds the processes that ended since the last call, in the order of their ends.
     pub(super) fn hear(&mut self, ends: &mut Vec<End>) -> Result<(), ProcError> {
         let (now, threads) = (clocks(), &mut self.threads);
-        let heard = self.listener.drain(|thread| ends.extend(threads.take(&thread, &now)));
+        let heard = self.listener.drain(|thread| threads.take(thread));
+        threads.finish(&now, ends);
         heard.map_err(|error| ProcError::from_io("taskstats", &error))
     }
 
-    /// How many threads ended since the last call that the kernel had no room to tell of. When there were any,
-    /// what is kept of processes that are not among `pids` any more is forgotten.
+    /// How many threads ended since the last call that the kernel had no room to tell of. `pids` are listed, after
+    /// the call of `hear` before the newest: what is kept of others is forgotten.
     pub(super) fn count_lost(&mut self, pids: &[u32]) -> u64 {
+        self.threads.forget(pids);
         let before = std::mem::replace(&mut self.lost, self.listener.lost());
-        let lost = self.lost.saturating_sub(before);
-        if lost > 0 {
-            self.threads.processes.retain(|pid, _| pids.binary_search(pid).is_ok());
-        }
-        lost
+        self.lost.saturating_sub(before)
     }
 }
 
 impl Threads {
-    /// Takes in the end of a thread; the last of a process is the end of it.
-    fn take(&mut self, thread: &ThreadEnd, now: &Clocks) -> Option<End> {
+    /// Takes in the end of a thread.
+    fn take(&mut self, thread: ThreadEnd) {
+        if let Some(sum) = self.just_ended(&thread) {
+            return sum.add(&thread);
+        }
         let known = self.processes.remove(&thread.process);
         // What was lost left another process's threads under this pid.
         let known =
             known.filter(|sum| thread.process_elapsed_us.saturating_add(DISORDER_US) >= sum.elapsed_us);
         let mut sum = known.unwrap_or_default();
-        sum.add(thread);
+        sum.add(&thread);
+        sum.round = self.round;
         if thread.is_last {
-            return Some(sum.end(thread, now));
-        }
-        if self.processes.len() < MAX_PROCESSES {
+            self.newest.insert(thread.process, self.ended.len());
+            self.ended.push((thread, sum));
+        } else if self.processes.len() < MAX_PROCESSES {
             self.processes.insert(thread.process, sum);
         }
-        None
+    }
+
+    /// The process that it is of, when that is told to have ended already.
+    fn just_ended(&mut self, thread: &ThreadEnd) -> Option<&mut Sum> {
+        let position = *self.newest.get(&thread.process).filter(|_| !thread.is_last)?;
+        let (last, sum) = self.ended.get_mut(position)?;
+        (last.process_elapsed_us.abs_diff(thread.process_elapsed_us) < DISORDER_US).then_some(sum)
+    }
+
+    /// Adds the processes that ended.
+    fn finish(&mut self, now: &Clocks, ends: &mut Vec<End>) {
+        ends.extend(self.ended.drain(..).map(|(last, sum)| sum.end(&last, now)));
+        self.newest.clear();
+        self.round += 1;
+    }
+
+    /// What ended before `pids` were listed has been told, and what began later was told of in the newest round.
+    fn forget(&mut self, pids: &[u32]) {
+        let newest = self.round.saturating_sub(1);
+        self.processes.retain(|pid, sum| sum.round == newest || pids.binary_search(pid).is_ok());
     }
 }
 
@@ -190,36 +221,53 @@ mod tests {
         }
     }
 
+    fn ends(threads: &mut Threads) -> Vec<End> {
+        let mut ends = Vec::new();
+        threads.finish(&NOW, &mut ends);
+        ends
+    }
+
     #[test]
     fn threads_are_folded_into_their_process() {
         let mut threads = Threads::default();
-        assert!(threads.take(&thread(7, 1_000_000, false), &NOW).is_none());
-        assert!(threads.take(&thread(8, 2_000_000, false), &NOW).is_none());
+        threads.take(thread(7, 1_000_000, false));
+        assert!(ends(&mut threads).is_empty());
+        threads.take(thread(8, 2_000_000, false));
         let last = ThreadEnd { status: 5 << 8, ..thread(9, 4_000_000, true) };
-        let end = threads.take(&last, &NOW).unwrap();
-        assert_eq!((end.pid, end.cpu.total_us(), end.disk.write_bytes), (7, 7000, 30));
+        threads.take(last);
+        // Ended at the same time, and is told of later.
+        threads.take(thread(10, 1_000_000, false));
+        let [end] = ends(&mut threads).try_into().unwrap();
+        assert_eq!((end.pid, end.cpu.total_us(), end.disk.write_bytes), (7, 8000, 40));
         assert_eq!((end.comm.as_bytes(), end.status), (b"leader".as_slice(), ExitStatus::Code(5)));
         assert_eq!((end.start_us, end.lifetime_us), (100_000_000 - 1_500_000 - 3_000_000, 3_000_000));
         assert!(threads.processes.is_empty());
-        let end = threads.take(&ThreadEnd { process_runtime_ns: Some(9_000_000), ..last }, &NOW).unwrap();
-        assert_eq!(end.cpu.total_us(), 9000, "with threads of before");
+        threads.take(ThreadEnd { process_runtime_ns: Some(9_000_000), ..last });
+        assert_eq!(ends(&mut threads)[0].cpu.total_us(), 9000, "with threads of before");
     }
 
     #[test]
     fn a_pid_in_use_again_has_none_of_the_threads_of_before() {
         let mut threads = Threads::default();
-        let old = ThreadEnd { process_elapsed_us: 60_000_000, ..thread(8, 50_000_000, false) };
-        assert!(threads.take(&old, &NOW).is_none());
-        let end = threads.take(&thread(7, 1_000_000, true), &NOW).unwrap();
-        assert_eq!((end.cpu.total_us(), end.disk.write_bytes), (1000, 10));
+        threads.take(ThreadEnd { process_elapsed_us: 60_000_000, ..thread(8, 50_000_000, false) });
+        threads.take(thread(7, 1_000_000, true));
+        threads.take(ThreadEnd { process_elapsed_us: 1000, ..thread(7, 2_000_000, true) });
+        let told: Vec<_> = ends(&mut threads).iter().map(|end| end.cpu.total_us()).collect();
+        assert_eq!(told, [1000, 2000]);
     }
 
     #[test]
-    fn what_is_kept_is_bound() {
+    fn what_is_kept_is_bound_and_forgotten_with_its_process() {
         let mut threads = Threads::default();
         for process in 0..MAX_PROCESSES as u32 + 10 {
-            threads.take(&ThreadEnd { process, ..thread(1, 1, false) }, &NOW);
+            threads.take(ThreadEnd { process, ..thread(1, 1, false) });
         }
         assert_eq!(threads.processes.len(), MAX_PROCESSES);
+        ends(&mut threads);
+        threads.forget(&[]);
+        assert_eq!(threads.processes.len(), MAX_PROCESSES, "of the newest round");
+        ends(&mut threads);
+        threads.forget(&[3, 5]);
+        assert_eq!(threads.processes.len(), 2);
     }
 }

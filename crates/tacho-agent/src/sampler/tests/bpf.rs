@@ -138,7 +138,7 @@ fn processes_that_no_snapshot_saw_have_a_row_each() {
 #[test]
 fn a_known_process_ends_with_what_it_used_after_it_was_seen() {
     let Some(mut recording) = Recording::start() else { return };
-    let mut child = shell("read line; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; exit 3");
+    let mut child = shell("read line; i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; exit 3");
     let pid = i64::from(child.id());
     recording.tick();
     let known = recording.identities.iter().filter(|(_, identity)| identity.key.pid == pid);
