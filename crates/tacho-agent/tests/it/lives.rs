@@ -14,7 +14,7 @@ use tacho_model::tables::process;
 use tacho_model::{Block, ProcessIdentity};
 use tacho_proc::{clocks, process_cpu_time_us};
 
-use super::peer::{Peer, obey};
+use super::peer::{Peer, alone, obey};
 
 const COUNT: usize = 60;
 const BLOCK_BYTES: usize = 4096;
@@ -50,6 +50,7 @@ impl Life {
 }
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "they are waited for by number")]
 fn runs_as_a_spawner() {
     obey(|_, port| {
         let spawned = (0..COUNT).map(|number| {
@@ -170,6 +171,7 @@ fn sink() -> u16 {
 /// What the snapshots of one way told of all lives, with the CPU time of each by `wait4`. `None`: there is no such way
 /// here.
 fn record(sampler: SamplerChoice, exits: ExitsChoice, used: &str) -> Option<(Record, Vec<(i64, i64)>)> {
+    let _alone = alone();
     let config = SamplerConfig { sampler, exits, process_rows: 10_000, ..SamplerConfig::default() };
     let mut sampler = Sampler::new(config).unwrap();
     if sampler.facts().exits != used {
