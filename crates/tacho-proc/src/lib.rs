@@ -39,8 +39,8 @@ mod vmstat;
 pub use bytes::number;
 pub use cgroup::{container_of, parse_cgroup, unit_of};
 pub use cgroup_files::{
-    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cpu_max, parse_group_blkio, parse_group_cpu,
-    parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
+    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cgroup_count, parse_cpu_max, parse_group_blkio,
+    parse_group_cpu, parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
 pub use code_pages::drop_code_pages;
