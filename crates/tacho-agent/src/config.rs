@@ -7,7 +7,7 @@ use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
 use crate::budget::Limits;
-use crate::sampler::SamplerChoice;
+use crate::sampler::{ExitsChoice, SamplerChoice};
 use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
@@ -44,6 +44,8 @@ pub struct Config {
     pub host_name: String,
     /// How processes are read.
     pub sampler: SamplerChoice,
+    /// Where it comes from what processes used that ended between two snapshots.
+    pub exits: ExitsChoice,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
     /// From how many degrees on the level of a temperature sensor is `note`, and from how many `warning`.
@@ -78,6 +80,12 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         sampler: match reader.choice("sampler", "auto", &["auto", "proc"]).as_str() {
             "proc" => SamplerChoice::Proc,
             _ => SamplerChoice::Auto,
+        },
+        exits: match reader.choice("exits", "auto", &["auto", "bpf", "taskstats", "parent"]).as_str() {
+            "bpf" => ExitsChoice::Bpf,
+            "taskstats" => ExitsChoice::Taskstats,
+            "parent" => ExitsChoice::Parent,
+            _ => ExitsChoice::Auto,
         },
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
         temperature_note: reader.integer("temperature_note", DEFAULT_TEMPERATURE_NOTE, 0..=200),

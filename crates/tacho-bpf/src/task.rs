@@ -99,7 +99,7 @@ pub enum Ending<'r> {
 
 impl ExitStatus {
     /// As a parent that waits is told: a signal in the low seven bits, else a code in the second byte.
-    pub(crate) fn of(status: u32) -> Self {
+    pub fn of(status: u32) -> Self {
         let [low, code, ..] = status.to_le_bytes();
         match low & 0x7f {
             0 => Self::Code(code),
@@ -111,7 +111,7 @@ impl ExitStatus {
 impl Cpu {
     /// The exact `runtime_ns`, parted as the time that ticks counted in user mode and in the kernel: the rule by
     /// which the kernel fills `/proc/PID/stat`.
-    pub(crate) fn parted(runtime_ns: u64, user_ns: u64, system_ns: u64) -> Self {
+    pub fn parted(runtime_ns: u64, user_ns: u64, system_ns: u64) -> Self {
         if system_ns == 0 {
             return Self { user_ns: runtime_ns, system_ns: 0 };
         }

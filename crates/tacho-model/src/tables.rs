@@ -246,7 +246,7 @@ table! {
         PROCESSES_NET_TX_BYTES: Integer Delta Bytes = 110;
         /// Processes that ended; absent where ends are not told one by one.
         PROCESSES_ENDED: Integer Delta None = 111;
-        /// Processes that ended too many at once to be told one by one; what they used is not in any row.
+        /// Ends of processes, or of threads where they are heard of, that were too many at once to be told one by one.
         PROCESSES_ENDED_UNSEEN: Integer Delta None = 112;
     }
 }

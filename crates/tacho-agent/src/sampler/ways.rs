@@ -10,6 +10,17 @@ pub enum SamplerChoice {
     Proc,
 }
 
+/// What the settings ask for where processes end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExitsChoice {
+    /// The best there is.
+    #[default]
+    Auto,
+    Bpf,
+    Taskstats,
+    Parent,
+}
+
 /// Where readings of processes come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SamplerWay {
@@ -34,6 +45,8 @@ pub(super) enum NetworkSource {
 pub(super) enum ExitSource {
     /// Each is told by itself.
     Bpf,
+    /// Each of its threads is told by itself, with neither network nor command line.
+    Taskstats,
     /// From what the parent that waited for them inherited.
     #[default]
     Parent,
@@ -47,6 +60,8 @@ pub(super) struct Ways {
     pub(super) exits: ExitSource,
     /// Why BPF was tried and is not used.
     pub(super) refusal: Option<String>,
+    /// Why ends of processes are not told as they could be, or were asked to be.
+    pub(super) exits_refusal: Option<String>,
 }
 
 impl SamplerWay {
@@ -72,6 +87,7 @@ impl ExitSource {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Bpf => "bpf",
+            Self::Taskstats => "taskstats",
             Self::Parent => "parent",
         }
     }

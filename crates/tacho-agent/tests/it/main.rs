@@ -4,6 +4,8 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says why")]
 
 mod connections;
+mod crowd;
+mod lives;
 mod namespaces;
 mod peer;
 mod privileges;

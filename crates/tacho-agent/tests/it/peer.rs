@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tacho_proc::process_cpu_time_us;
 
@@ -11,6 +12,14 @@ const IS_CHILD: &str = "TACHO_TEST_CHILD";
 
 /// The test that is the peer.
 pub(crate) const ROLE: &str = "peer::runs_as_a_peer";
+
+/// Held by tests that end thousands of processes or threads, and by those that would miss ends where there are so
+/// many.
+static CROWD: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running peer. Orders go in as lines and each is answered with one.
 pub(crate) struct Peer {

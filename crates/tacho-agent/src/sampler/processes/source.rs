@@ -11,8 +11,9 @@ use tacho_proc::{
     page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
 };
 
+use super::super::SamplerConfig;
 use super::super::traffic::Traffic;
-use super::super::ways::{SamplerChoice, Ways};
+use super::super::ways::{ExitsChoice, SamplerChoice, Ways};
 use super::exits::News;
 use bpf::BpfSource;
 
@@ -84,7 +85,8 @@ pub(super) struct ProcSource {
 
 impl ProcessSource {
     /// Tries what there is, best first. `open_files` is how many files the agent may have open.
-    pub(super) fn open(proc_root: &Path, choice: SamplerChoice, open_files: u64) -> io::Result<(Self, Ways)> {
+    pub(super) fn open(config: &SamplerConfig, open_files: u64) -> io::Result<(Self, Ways)> {
+        let (proc_root, choice) = (config.proc_root.as_path(), config.sampler);
         let proc = Box::new(ProcSource::open(proc_root, open_files)?);
         // The kernel knows nothing of another tree.
         if choice == SamplerChoice::Proc || proc_root != Path::new("/proc") {
@@ -92,6 +94,8 @@ impl ProcessSource {
         }
         match bpf::load(&proc) {
             Ok(bpf) => {
+                let wants_exits = matches!(config.exits, ExitsChoice::Auto | ExitsChoice::Bpf);
+                let bpf = if wants_exits { bpf } else { bpf.without_exits() };
                 let source = BpfSource::new(bpf, proc);
                 let ways = source.ways();
                 Ok((Self::Bpf(Box::new(source)), ways))

@@ -103,6 +103,7 @@ impl BpfSource {
             network: if self.bpf.tells_network() { NetworkSource::Tracepoint } else { NetworkSource::None },
             exits: if self.bpf.tells_exits() { ExitSource::Bpf } else { ExitSource::Parent },
             refusal: None,
+            exits_refusal: None,
         }
     }
 
@@ -216,6 +217,7 @@ fn end_of(exit: &Exit<'_>, tick_us: u64, tells_network: bool) -> End {
         user_id: exit.user_id,
         cgroup_id: exit.cgroup_id,
         arguments: exit.arguments.to_vec(),
+        heard: None,
         is_counted: true,
         is_total: false,
         has_waited: false,
