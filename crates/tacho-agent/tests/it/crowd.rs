@@ -179,7 +179,7 @@ fn ten_thousand_processes_are_all_counted() {
         (SamplerChoice::Proc, ExitsChoice::Parent, ("proc", "parent")),
     ] {
         let Some(mut recording) = Recording::start(sampler, exits, used) else { continue };
-        for _ in 0..3 {
+        for _ in 0..2 {
             recording.tick(pid);
             let told = recording.host(host::PROCESSES).unwrap();
             let with_rows = recording.sample.processes.len() as i64 - 1;
