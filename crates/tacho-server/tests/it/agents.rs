@@ -138,7 +138,7 @@ impl<'a> Agents<'a> {
         Ok((sender, incoming.into_inner()))
     }
 
-    async fn channel(&self, joined: &Joined) -> Channel {
+    pub(crate) async fn channel(&self, joined: &Joined) -> Channel {
         let (address, tls) = (self.address, Arc::clone(&joined.tls));
         let connector = tower::service_fn(move |_: Uri| {
             let tls = Arc::clone(&tls);

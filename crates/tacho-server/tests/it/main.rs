@@ -16,3 +16,4 @@ mod page;
 mod queries;
 mod sessions;
 mod status;
+mod versions;
