@@ -195,6 +195,15 @@ impl Agent {
         self.sender.send(message(sent)).await.unwrap();
     }
 
+    /// `false` when the stream has ended.
+    pub(crate) async fn try_send(&self, sent: from_agent::Message) -> bool {
+        self.sender.send(message(sent)).await.is_ok()
+    }
+
+    pub(crate) fn has(&self, stream: &[u8], sequence: u64) -> bool {
+        self.acknowledged.get(stream).is_some_and(|set| set.contains(sequence))
+    }
+
     /// The stream's end as the agent sees it.
     pub(crate) async fn end(mut self) -> Status {
         loop {

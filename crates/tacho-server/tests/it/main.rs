@@ -12,6 +12,7 @@ mod export;
 mod fixture;
 mod live;
 mod manual;
+mod nonsense;
 mod page;
 mod queries;
 mod sessions;
