@@ -111,6 +111,7 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: config.sampler,
+        network: config.network,
         process_rows: config.process_rows,
         connection_rows: config.connection_rows,
         connection_threshold: config.connection_threshold,

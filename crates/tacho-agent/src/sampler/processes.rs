@@ -25,7 +25,7 @@ use tacho_proc::ProcError;
 
 use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
-use super::ways::{NetworkSource, Ways};
+use super::ways::{NetworkChoice, NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
 use entry::{Entry, Moment};
@@ -52,7 +52,12 @@ const UNACCOUNTED_BUSY_SHARE: u64 = 50;
 const NETWORK_OF_CONNECTIONS: &str =
     "TCP only, from socket diagnostics; connections that close between two looks are missing";
 
+/// What is other than what a process sends and receives where packets are counted.
+const NETWORK_OF_PACKETS: &str =
+    "payload of packets; sent again counts again, and what arrives counts whether or not it is read";
+
 const NETWORK_NOT_TOLD: &str = "told by BPF on Linux 6.3 and later, else by socket diagnostics";
+const NETWORK_NOT_WANTED: &str = r#"the settings say network = "none""#;
 
 /// A process may start while its snapshot is taken.
 const STARTED_SINCE_US: u64 = 1_000_000;
@@ -77,6 +82,7 @@ pub(super) struct Processes {
     /// Processes that are there and can not be read.
     unreadable: u64,
     ways: Ways,
+    network: NetworkChoice,
     pub(super) status: Status,
 }
 
@@ -106,11 +112,9 @@ pub(super) struct Output<'o, 'b> {
 
 impl Processes {
     pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
-        let (source, ways) = ProcessSource::open(&config.proc_root, config.sampler, open_files)?;
+        let (source, ways) = ProcessSource::open(config, open_files)?;
         let mut status = Status::new("process");
-        if let Some(refusal) = &ways.refusal {
-            status.remarks.push(format!("BPF: {refusal}"));
-        }
+        status.remarks.extend(ways.refusals.iter().cloned());
         Ok(Self {
             source,
             identities: Identities::new(config),
@@ -123,6 +127,7 @@ impl Processes {
             fresh_pids: Vec::new(),
             unreadable: 0,
             ways,
+            network: config.network,
             status,
         })
     }
@@ -300,11 +305,12 @@ impl Processes {
 
     /// Whether network use has to come from connections.
     pub(super) fn wants_network(&self) -> bool {
-        self.ways.network != NetworkSource::Tracepoint
+        let is_counted = matches!(self.ways.network, NetworkSource::Tracepoint | NetworkSource::Cgroup);
+        !is_counted && self.network.takes_connections()
     }
 
-    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
-    /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
+    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes of this
+    /// network whose files the agent may see; the others' use is unknown.
     fn take_network(&mut self, surroundings: &Surroundings<'_>) {
         if !self.wants_network() {
             return;
@@ -316,8 +322,9 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            let used = own.or_else(|| entry.shows_sockets(&mut self.source).then(Default::default));
             if let Some(usage) = &mut entry.usage {
-                usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
+                usage.network = used;
             }
         }
     }
@@ -341,7 +348,12 @@ impl Processes {
         match self.ways.network {
             NetworkSource::Tracepoint => {}
             NetworkSource::Diag => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_CONNECTIONS),
-            NetworkSource::None => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_NOT_TOLD),
+            NetworkSource::Cgroup => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_PACKETS),
+            NetworkSource::None => {
+                let is_wanted = self.network != NetworkChoice::None;
+                let reason = if is_wanted { NETWORK_NOT_TOLD } else { NETWORK_NOT_WANTED };
+                self.status.absent("net_rx_bytes, net_tx_bytes", reason);
+            }
         }
         if self.unreadable == 0 {
             self.status.present("a process");

@@ -40,6 +40,7 @@ impl Machine {
         let parts = PartsConfig { slow_interval: Duration::ZERO, ..app::parts(config) };
         let sampler = Sampler::new(SamplerConfig {
             sampler: config.sampler,
+            network: config.network,
             process_rows: PROCESS_ROWS,
             idle_process_interval: Duration::ZERO,
             filesystem_interval: Duration::ZERO,

@@ -125,9 +125,19 @@ impl Ended {
             cpu: end.cpu.kept_up_with(before).without(before),
             major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
             disk,
-            network: Traffic::grown(end.network, self.reading.network),
+            network: self.network_since(end),
         });
         true
+    }
+
+    /// Without the last word, sockets closed by the end may have been read already and not be in what it says.
+    fn network_since(&self, end: &End) -> Option<Traffic> {
+        let before = self.reading.network;
+        let now = match end.is_total {
+            true => end.network,
+            false => end.network.zip(before).map(|(now, before)| now.larger(before)),
+        };
+        Traffic::grown(now, before)
     }
 
     /// All that it used of disks as far as it was seen.
