@@ -5,6 +5,7 @@
 
 mod connections;
 mod namespaces;
+mod network;
 mod peer;
 mod privileges;
 mod watch;

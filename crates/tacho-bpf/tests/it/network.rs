@@ -96,6 +96,22 @@ fn each_way(test: impl Fn(&mut Bpf)) {
     }
 }
 
+/// Of TCP: packets that are sent again count again, which happens where the machine is busy.
+fn check(bpf: &Bpf, told: [Bytes; 2], expected: [Bytes; 2]) {
+    told.into_iter().zip(expected).for_each(|(told, expected)| check_way(bpf.network(), told, expected));
+}
+
+fn check_way(way: Option<NetworkWay>, told: Bytes, expected: Bytes) {
+    let is_close = |told: u64, bytes: u64| (bytes..=bytes + bytes / 20).contains(&told);
+    match way {
+        Some(NetworkWay::ControlGroups) => assert!(
+            is_close(told.read, expected.read) && is_close(told.written, expected.written),
+            "{told:?}, expected {expected:?}"
+        ),
+        _ => assert_eq!(told, expected),
+    }
+}
+
 fn bytes(read: usize, written: usize) -> Bytes {
     let of = |count: usize| u64::try_from(count).unwrap();
     Bytes { read: of(read), written: of(written) }
@@ -122,7 +138,7 @@ fn tcp_both_ways_to_the_byte() {
                     },
                 ],
             );
-            assert_eq!(both, [bytes(DOWN, UP), bytes(UP, DOWN)]);
+            check(bpf, both, [bytes(DOWN, UP), bytes(UP, DOWN)]);
         });
     }
 }
@@ -173,7 +189,7 @@ fn sent_files_count_and_looking_does_not() {
                 child::read(server, FILE);
             }],
         );
-        assert_eq!(both, [bytes(0, FILE), bytes(FILE, 0)]);
+        check(bpf, both, [bytes(0, FILE), bytes(FILE, 0)]);
     });
 }
 
@@ -210,7 +226,7 @@ fn a_socket_that_is_closed_is_not_lost() {
                 },
             ],
         );
-        assert_eq!(both, [bytes(1, BYTES), bytes(BYTES, 1)]);
+        check(bpf, both, [bytes(1, BYTES), bytes(BYTES, 1)]);
     });
 }
 
@@ -252,13 +268,13 @@ fn a_process_that_no_pass_saw_has_its_bytes_at_its_end() {
             expected.insert(two.pid, bytes(sent, 1));
             [one, two].into_iter().for_each(|child| assert_eq!(child.wait().status, 0));
         }
-        let mut told = HashMap::new();
+        let (mut told, way) = (HashMap::new(), bpf.network());
         // A few are never told to be freed.
         while told.len() < 2 * PAIRS - 4 {
             bpf.drain_exits(|ending| {
                 let Ending::Total(total) = ending else { return };
                 if let Some(expected) = expected.get(&total.pid) {
-                    assert_eq!(total.network, *expected);
+                    check_way(way, total.network, *expected);
                     told.insert(total.pid, total.network);
                 }
             });
@@ -288,7 +304,7 @@ fn a_socket_of_several_processes_is_of_the_one_with_the_lowest_pid() {
     let lowest = pids.iter().enumerate().min_by_key(|(_, pid)| **pid).unwrap().0;
     for (position, told) in told.into_iter().enumerate() {
         let expected = if position == lowest { bytes(BYTES, BYTES) } else { Bytes::default() };
-        assert_eq!(told, expected, "{position} of {pids:?}");
+        check_way(bpf.network(), told, expected);
     }
     child::write(&go, 2, 1);
     holders.into_iter().for_each(|child| assert_eq!(child.wait().status, 0));
