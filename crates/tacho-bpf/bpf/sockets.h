@@ -1,5 +1,6 @@
 /* Bytes on the network of each process on kernels that do not tell when a process sends and receives: payload of
- * the packets of each socket, charged to the process that holds the socket, or that closed it.
+ * the packets of each socket, of TCP without what comes again, charged to the process that holds the socket, or
+ * that closed it.
  *
  * Packets have no process: those that come in are taken where the CPU happens to be. So bytes are kept with their
  * socket. A pass over all open files charges them to the first process that has the socket, which is the one
@@ -11,7 +12,11 @@
 #include "records.h"
 
 enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, OPTIONS_6 = 0 };
-enum { HEAD_BYTES = 20, HEAD_BYTES_6 = 40, HEAD_BYTES_UDP = 8 };
+enum { HEAD_BYTES = 20, HEAD_BYTES_6 = 40, HEAD_BYTES_UDP = 8, HEAD_BYTES_TCP = 14 };
+enum { TCP_SYN = 0x2 };
+
+/* Two packets of one direction of a connection are no further apart: more than any usual window. */
+enum { MAX_APART = 1 << 27 };
 
 /* Processes that closed a socket, and live. What the sockets of any others carried last is not counted. */
 enum { MAX_CLOSERS = 4096 };
@@ -24,8 +29,16 @@ struct carried {
     u64 charged_received_bytes;
 };
 
+/* One direction of a TCP connection: the number of the byte that comes next. */
+struct stream {
+    u32 next;
+    u32 is_begun;
+};
+
 struct socket_kept {
     struct carried carried;
+    struct stream sent;
+    struct stream received;
     /* The newest pass that saw it. */
     u64 pass;
     /* The process that it was charged to then, and the one that made the pass. */
@@ -82,22 +95,30 @@ INLINE void forget_closed(u32 process)
     map_delete_elem(&closed_by_process, &process);
 }
 
-/* Without the headers that TCP and UDP need, as a process sends and receives it. A packet as the kernel has it
- * here may be larger than those on the wire. */
-INLINE u32 payload_bytes(struct __sk_buff *packet)
+/* What a process sends or receives of a packet, without the headers of IP, TCP and UDP. */
+struct payload {
+    u32 bytes;
+    u32 is_tcp;
+    /* Of TCP: the number of the first byte. */
+    u32 first;
+};
+
+/* A packet as the kernel has it here may be larger than those on the wire. */
+INLINE struct payload payload_of(struct __sk_buff *packet)
 {
-    u8 head[HEAD_BYTES], options[2], protocol, words;
+    struct payload payload = {};
+    u8 head[HEAD_BYTES], options[2], tcp[HEAD_BYTES_TCP], protocol;
     u32 headers;
 
     if (skb_load_bytes(packet, 0, head, sizeof(head)))
-        return 0;
+        return payload;
     if (head[0] >> 4 == 6) {
         headers = HEAD_BYTES_6;
         protocol = head[6];
         /* A packet longer than 64 KiB tells its length there. */
         if (protocol == OPTIONS_6) {
             if (skb_load_bytes(packet, HEAD_BYTES_6, options, sizeof(options)))
-                return 0;
+                return payload;
             headers += (options[1] + 1) * 8;
             protocol = options[0];
         }
@@ -108,11 +129,32 @@ INLINE u32 payload_bytes(struct __sk_buff *packet)
     if (protocol == PROTOCOL_UDP)
         headers += HEAD_BYTES_UDP;
     if (protocol == PROTOCOL_TCP) {
-        if (skb_load_bytes(packet, headers + 12, &words, sizeof(words)))
-            return 0;
-        headers += (words >> 4) * 4;
+        if (skb_load_bytes(packet, headers, tcp, sizeof(tcp)))
+            return payload;
+        headers += (tcp[12] >> 4) * 4;
+        payload.is_tcp = 1;
+        payload.first = (u32)tcp[4] << 24 | (u32)tcp[5] << 16 | (u32)tcp[6] << 8 | tcp[7];
+        /* The beginning of a stream has a number too. */
+        if (tcp[13] & TCP_SYN)
+            payload.first++;
     }
-    return packet->len > headers ? packet->len - headers : 0;
+    payload.bytes = packet->len > headers ? packet->len - headers : 0;
+    return payload;
+}
+
+/* What was not sent, or received, before. A gap counts at once, and not when it is filled. */
+INLINE u32 new_bytes(struct stream *stream, struct payload *payload)
+{
+    u32 next = payload->first + payload->bytes, ahead = next - stream->next, new = ahead;
+
+    if (stream->is_begun && -ahead <= MAX_APART)
+        return 0;
+    /* Far from what came before it is another stream. */
+    if (!stream->is_begun || ahead > MAX_APART)
+        new = payload->bytes;
+    stream->next = next;
+    stream->is_begun = 1;
+    return new;
 }
 
 INLINE void add_packet(struct carried *carried, u32 bytes, u32 is_sent)
@@ -126,6 +168,7 @@ INLINE void add_packet(struct carried *carried, u32 bytes, u32 is_sent)
 INLINE void count_packet(struct __sk_buff *packet, u32 is_sent)
 {
     struct bpf_sock *socket = packet->sk;
+    struct payload payload;
     struct carried *closed;
     struct socket_kept *kept;
     u32 bytes, closer;
@@ -133,13 +176,16 @@ INLINE void count_packet(struct __sk_buff *packet, u32 is_sent)
     socket = socket ? sk_fullsock(socket) : 0;
     if (!socket)
         return;
+    payload = payload_of(packet);
+    bytes = payload.bytes;
     /* An acknowledgement. */
-    bytes = payload_bytes(packet);
     if (bytes == 0)
         return;
     kept = sk_storage_get(&kept_of_socket, socket, 0, STORAGE_GET_CREATE);
     if (!kept)
         return;
+    if (payload.is_tcp)
+        bytes = new_bytes(is_sent ? &kept->sent : &kept->received, &payload);
     closer = kept->closer;
     add_packet(&kept->carried, bytes, is_sent);
     closed = closer ? map_lookup_elem(&closed_by_process, &closer) : 0;

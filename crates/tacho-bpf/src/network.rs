@@ -33,8 +33,8 @@ pub struct NetworkWays {
 pub enum NetworkWay {
     /// Where a process sends and receives: exactly what it did.
     Tracepoints,
-    /// The payload of each socket's packets at the root of the control groups, given to who holds the socket: what
-    /// goes over the network again counts again, and so does what arrives and is never read.
+    /// The payload of each socket's packets at the root of the control groups, given to who holds the socket. What
+    /// arrives counts whether or not it is ever read; what a process sent counts as it leaves.
     ControlGroups,
 }
 

@@ -54,7 +54,7 @@ const NETWORK_OF_CONNECTIONS: &str =
 
 /// What is other than what a process sends and receives where packets are counted.
 const NETWORK_OF_PACKETS: &str =
-    "payload of packets; sent again counts again, and what arrives counts whether or not it is read";
+    "payload of packets: what arrives counts whether or not it is read, what is sent as it leaves";
 
 const NETWORK_NOT_TOLD: &str = "told by BPF on Linux 6.3 and later, else by socket diagnostics";
 const NETWORK_NOT_WANTED: &str = r#"the settings say network = "none""#;
