@@ -42,7 +42,7 @@ fmt: ## format Rust and page
 audit: ## licences, advisories, duplicate versions (cargo-deny)
 	@scripts/audit
 
-bench: ## measure agent, history on disk and page queries; ARGS=agent or ARGS=history picks
+bench: ## measure agent, its accuracy, history on disk and page queries; ARGS=agent or ARGS=history picks
 	@bench/run $(ARGS)
 
 bless: ## rewrite the committed files that tests compare with; look at the diff

@@ -125,6 +125,7 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: config.sampler,
         exits: config.exits,
+        network: config.network,
         process_rows: config.process_rows,
         connection_rows: config.connection_rows,
         connection_threshold: config.connection_threshold,

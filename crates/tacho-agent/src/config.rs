@@ -7,7 +7,7 @@ use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
 use crate::budget::Limits;
-use crate::sampler::{ExitsChoice, SamplerChoice};
+use crate::sampler::{ExitsChoice, NetworkChoice, SamplerChoice};
 use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
@@ -56,6 +56,8 @@ pub struct Config {
     pub sampler: SamplerChoice,
     /// Where it comes from what processes used that ended between two snapshots.
     pub exits: ExitsChoice,
+    /// Where bytes on the network of each process come from.
+    pub network: NetworkChoice,
     /// Most rows of processes in a snapshot.
     pub process_rows: usize,
     /// From how many degrees on the level of a temperature sensor is `note`, and from how many `warning`.
@@ -101,6 +103,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
             "parent" => ExitsChoice::Parent,
             _ => ExitsChoice::Auto,
         },
+        network: read_network(&mut reader),
         process_rows: reader.integer("process_rows", DEFAULT_PROCESS_ROWS, 10..=10_000) as usize,
         temperature_note: reader.integer("temperature_note", DEFAULT_TEMPERATURE_NOTE, 0..=200),
         temperature_warning: reader.integer("temperature_warning", DEFAULT_TEMPERATURE_WARNING, 0..=200),
@@ -138,8 +141,21 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     if config.temperature_warning < config.temperature_note {
         reader.problem("temperature_warning", "is below temperature_note");
     }
+    if config.sampler == SamplerChoice::Proc && config.network.takes_bpf() {
+        reader.problem("network", r#"is told by BPF, and sampler is "proc""#);
+    }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_network(reader: &mut Reader<'_>) -> NetworkChoice {
+    match reader.choice("network", "auto", &["auto", "tracepoint", "cgroup", "diag", "none"]).as_str() {
+        "tracepoint" => NetworkChoice::Tracepoint,
+        "cgroup" => NetworkChoice::Cgroup,
+        "diag" => NetworkChoice::Diag,
+        "none" => NetworkChoice::None,
+        _ => NetworkChoice::Auto,
+    }
 }
 
 /// `host:port` as it was written, once it is known to be one.
@@ -172,6 +188,19 @@ mod tests {
             parse("temperature_note = 80").unwrap_err().to_string().contains("is below temperature_note")
         );
         assert!(parse("temperature_note = 80\ntemperature_warning = 80").is_ok());
+    }
+
+    #[test]
+    fn network_by_bpf_takes_the_sampler_by_bpf() {
+        let network = |text: &str| parse(text, &Environment::new(), "test").map(|config| config.network);
+        assert_eq!(network("").unwrap(), NetworkChoice::Auto);
+        assert_eq!(network("network = \"cgroup\"").unwrap(), NetworkChoice::Cgroup);
+        assert_eq!(network("sampler = \"proc\"\nnetwork = \"diag\"").unwrap(), NetworkChoice::Diag);
+        for way in ["cgroup", "tracepoint"] {
+            let text = format!("sampler = \"proc\"\nnetwork = \"{way}\"");
+            let error = network(text.as_str()).unwrap_err();
+            assert!(error.to_string().contains("network: is told by BPF"), "{error}");
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub use kernel::ReadClock;
 pub use own::AgentCounters;
 pub use parts::PartsConfig;
 pub use sensors::TemperatureLevels;
-pub use ways::{ExitsChoice, SamplerChoice};
+pub use ways::{ExitsChoice, NetworkChoice, SamplerChoice};
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -82,6 +82,8 @@ pub struct SamplerConfig {
     pub sampler: SamplerChoice,
     /// Where it comes from what processes used that ended between two snapshots.
     pub exits: ExitsChoice,
+    /// Where bytes on the network of each process come from.
+    pub network: NetworkChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
@@ -118,6 +120,7 @@ impl SamplerConfig {
             etc_root: root.join("etc"),
             sampler: SamplerChoice::default(),
             exits: ExitsChoice::default(),
+            network: NetworkChoice::default(),
             process_rows: 500,
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,

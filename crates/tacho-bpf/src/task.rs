@@ -44,8 +44,8 @@ pub struct Task {
     pub disk: Bytes,
     /// Goes back when a thread took over the process by exec, and what ended threads caused was forgotten.
     pub disk_mark: u64,
-    /// Sent and received on sockets of the internet protocols since the programs' start; all 0 where
-    /// the network is not told. Goes back as `disk_mark` does.
+    /// Sent and received on sockets of the internet protocols since the programs' start, as
+    /// [`NetworkWay`](crate::NetworkWay) says; all 0 where the network is not told. Goes back as `disk_mark` does.
     pub network: Bytes,
     pub comm: [u8; 16],
 }
@@ -78,13 +78,15 @@ pub struct Exit<'r> {
     pub arguments: &'r [u8],
 }
 
-/// The last word on a process that ended: CPU time with what its end took.
+/// The last word on a process that ended: CPU time with what its end took, and the bytes of sockets that were
+/// closed by its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
     pub pid: u32,
     pub start_boot_ns: u64,
     pub cpu: Cpu,
     pub major_faults: u64,
+    pub network: Bytes,
 }
 
 /// What the kernel tells when a process ends.

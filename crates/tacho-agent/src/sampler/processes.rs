@@ -27,7 +27,7 @@ use tacho_proc::ProcError;
 
 use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
-use super::ways::{ExitSource, ExitsChoice, NetworkSource, Ways};
+use super::ways::{ExitSource, ExitsChoice, NetworkChoice, NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
 use entry::{Entry, Moment};
@@ -55,7 +55,12 @@ const UNACCOUNTED_BUSY_SHARE: u64 = 50;
 const NETWORK_OF_CONNECTIONS: &str =
     "TCP only, from socket diagnostics; connections that close between two looks are missing";
 
+/// What is other than what a process sends and receives where packets are counted.
+const NETWORK_OF_PACKETS: &str =
+    "payload of packets: what arrives counts whether or not it is read, what is sent as it leaves";
+
 const NETWORK_NOT_TOLD: &str = "told by BPF on Linux 6.3 and later, else by socket diagnostics";
+const NETWORK_NOT_WANTED: &str = r#"the settings say network = "none""#;
 
 /// A process may start while its snapshot is taken.
 const STARTED_SINCE_US: u64 = 1_000_000;
@@ -82,6 +87,7 @@ pub(super) struct Processes {
     /// Processes that are there and can not be read.
     unreadable: u64,
     ways: Ways,
+    network: NetworkChoice,
     pub(super) status: Status,
 }
 
@@ -114,12 +120,7 @@ impl Processes {
         let (source, mut ways) = ProcessSource::open(config, open_files)?;
         let exits = Exits::new(listen(config, &mut ways));
         let mut status = Status::new("process");
-        let refusals = [("BPF", &ways.refusal), ("ends of processes", &ways.exits_refusal)];
-        for (what, refusal) in
-            refusals.into_iter().filter_map(|(what, refusal)| Some((what, refusal.as_ref()?)))
-        {
-            status.remarks.push(format!("{what}: {refusal}"));
-        }
+        status.remarks.extend(ways.refusals.iter().cloned());
         Ok(Self {
             source,
             identities: Identities::new(config),
@@ -132,6 +133,7 @@ impl Processes {
             fresh_pids: Vec::new(),
             unreadable: 0,
             ways,
+            network: config.network,
             status,
         })
     }
@@ -333,11 +335,12 @@ impl Processes {
 
     /// Whether network use has to come from connections.
     pub(super) fn wants_network(&self) -> bool {
-        self.ways.network != NetworkSource::Tracepoint
+        let is_counted = matches!(self.ways.network, NetworkSource::Tracepoint | NetworkSource::Cgroup);
+        !is_counted && self.network.takes_connections()
     }
 
-    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
-    /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
+    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes of this
+    /// network whose files the agent may see; the others' use is unknown.
     fn take_network(&mut self, surroundings: &Surroundings<'_>) {
         if !self.wants_network() {
             return;
@@ -349,8 +352,9 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            let used = own.or_else(|| entry.shows_sockets(&mut self.source).then(Default::default));
             if let Some(usage) = &mut entry.usage {
-                usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
+                usage.network = used;
             }
         }
     }
@@ -374,7 +378,12 @@ impl Processes {
         match self.ways.network {
             NetworkSource::Tracepoint => {}
             NetworkSource::Diag => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_CONNECTIONS),
-            NetworkSource::None => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_NOT_TOLD),
+            NetworkSource::Cgroup => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_PACKETS),
+            NetworkSource::None => {
+                let is_wanted = self.network != NetworkChoice::None;
+                let reason = if is_wanted { NETWORK_NOT_TOLD } else { NETWORK_NOT_WANTED };
+                self.status.absent("net_rx_bytes, net_tx_bytes", reason);
+            }
         }
         if self.unreadable == 0 {
             self.status.present("a process");
@@ -390,7 +399,7 @@ fn listen(config: &SamplerConfig, ways: &mut Ways) -> Option<ThreadEnds> {
         ExitsChoice::Bpf | ExitsChoice::Parent => false,
     };
     if config.exits == ExitsChoice::Bpf && ways.exits != ExitSource::Bpf {
-        ways.exits_refusal = Some("not told by BPF, as the settings ask for".to_owned());
+        ways.refusals.push("ends of processes: not told by BPF, as the settings ask for".to_owned());
     }
     // The kernel knows nothing of another tree.
     if !wanted || config.proc_root != Path::new("/proc") {
@@ -403,7 +412,7 @@ fn listen(config: &SamplerConfig, ways: &mut Ways) -> Option<ThreadEnds> {
         }
         Err(refusal) => {
             tracing::info!(%refusal, "what processes used that ended is taken from their parents");
-            ways.exits_refusal = Some(refusal);
+            ways.refusals.push(format!("ends of processes: {refusal}"));
             None
         }
     }

@@ -21,6 +21,19 @@ pub enum ExitsChoice {
     Parent,
 }
 
+/// What the settings ask for about bytes on the network of each process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NetworkChoice {
+    /// The best way that works here.
+    #[default]
+    Auto,
+    /// This way or none.
+    Tracepoint,
+    Cgroup,
+    Diag,
+    None,
+}
+
 /// Where readings of processes come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SamplerWay {
@@ -34,6 +47,8 @@ pub(super) enum SamplerWay {
 pub(super) enum NetworkSource {
     /// To the byte, TCP and UDP.
     Tracepoint,
+    /// The payload of the packets of sockets.
+    Cgroup,
     /// From the counters of TCP connections.
     Diag,
     #[default]
@@ -58,10 +73,20 @@ pub(super) struct Ways {
     pub(super) sampler: SamplerWay,
     pub(super) network: NetworkSource,
     pub(super) exits: ExitSource,
-    /// Why BPF was tried and is not used.
-    pub(super) refusal: Option<String>,
-    /// Why ends of processes are not told as they could be, or were asked to be.
-    pub(super) exits_refusal: Option<String>,
+    /// What was tried in vain and why, a sentence for people each.
+    pub(super) refusals: Vec<String>,
+}
+
+impl NetworkChoice {
+    /// Takes programs in the kernel, so that there is nothing of it where processes are read from `/proc`.
+    pub fn takes_bpf(self) -> bool {
+        matches!(self, Self::Tracepoint | Self::Cgroup)
+    }
+
+    /// What connections carried may be taken where nothing better tells.
+    pub(super) fn takes_connections(self) -> bool {
+        matches!(self, Self::Auto | Self::Diag)
+    }
 }
 
 impl SamplerWay {
@@ -77,6 +102,7 @@ impl NetworkSource {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tracepoint => "tracepoint",
+            Self::Cgroup => "cgroup",
             Self::Diag => "diag",
             Self::None => "none",
         }

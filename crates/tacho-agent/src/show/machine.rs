@@ -41,6 +41,7 @@ impl Machine {
         let sampler = Sampler::new(SamplerConfig {
             sampler: config.sampler,
             exits: config.exits,
+            network: config.network,
             process_rows: PROCESS_ROWS,
             idle_process_interval: Duration::ZERO,
             filesystem_interval: Duration::ZERO,

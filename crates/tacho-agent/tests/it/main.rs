@@ -7,6 +7,7 @@ mod connections;
 mod crowd;
 mod lives;
 mod namespaces;
+mod network;
 mod peer;
 mod privileges;
 mod watch;

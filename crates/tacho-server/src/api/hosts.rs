@@ -72,7 +72,7 @@ struct Facts {
     agent_version: String,
     agent_user: String,
     sampler: String,
-    /// Where network bytes of each process come from: `tracepoint`, or `none`.
+    /// Where network bytes of each process come from: `tracepoint`, `cgroup`, `diag` or `none`.
     network: String,
     /// How processes are known that ended between two snapshots: each is told (`bpf`), or by what their parents inherited (`parent`).
     exits: String,

@@ -140,7 +140,7 @@ impl Ended {
             cpu: end.cpu.kept_up_with(before).without(before),
             major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
             disk,
-            network: Traffic::grown(end.network, self.reading.network),
+            network: self.network_since(end),
         });
         true
     }
@@ -181,6 +181,16 @@ impl Ended {
     /// Its threads were heard of.
     fn is_heard(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.heard.is_some())
+    }
+
+    /// Without the last word, sockets closed by the end may have been read already and not be in what it says.
+    fn network_since(&self, end: &End) -> Option<Traffic> {
+        let before = self.reading.network;
+        let now = match end.is_total {
+            true => end.network,
+            false => end.network.zip(before).map(|(now, before)| now.larger(before)),
+        };
+        Traffic::grown(now, before)
     }
 
     /// All that it used of disks as far as it was seen.

@@ -63,6 +63,8 @@ pub(super) struct Entry {
     still: u8,
     /// How many files it has open, until it works again.
     open_files: Option<u64>,
+    /// Whether the agent sees its sockets, once asked, until it is another user's or another program.
+    shows_sockets: Option<bool>,
     /// It has ended, and nobody has waited for it yet.
     pub(super) end: Option<Box<End>>,
     /// Flags of the snapshot being taken.
@@ -110,6 +112,7 @@ impl Entry {
             memory: ProcessMemory::default(),
             still: 0,
             open_files: None,
+            shows_sockets: None,
             end: None,
             is_gone: false,
             is_due: true,
@@ -175,6 +178,9 @@ impl Entry {
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
         self.usage = Some(Usage { cpu, major_faults, disk, network });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
+        if (now.user_id, now.exec_mark) != (before.user_id, before.exec_mark) {
+            self.shows_sockets = None;
+        }
         self.known.compare(&before, &now);
         let moved = now.rss_bytes != before.rss_bytes;
         self.memory.update(self.pid, &now, worked || moved, moment, source);
@@ -198,6 +204,16 @@ impl Entry {
             self.open_files = source.read_open_files(self.pid);
         }
         self.open_files
+    }
+
+    /// Whether the agent sees its sockets: they are of the agent's own network, and it may see who holds them.
+    pub(super) fn shows_sockets(&mut self, source: &mut ProcessSource) -> bool {
+        *self.shows_sockets.get_or_insert_with(|| {
+            // From `/proc`, disk use takes the same rights.
+            let shows_files =
+                if source.is_whole() { source.may_see_files(self.pid) } else { !self.io.is_denied() };
+            shows_files && source.is_in_own_network(self.pid)
+        })
     }
 
     /// Disk use goes with CPU time: one that did not work is not asked.

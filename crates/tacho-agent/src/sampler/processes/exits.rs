@@ -84,6 +84,8 @@ pub(super) enum News {
         start_us: u64,
         cpu: CpuTime,
         major_faults: u64,
+        /// Nothing where network use is not told.
+        network: Traffic,
     },
 }
 
@@ -211,11 +213,11 @@ impl Exits {
                         None => add_stranger(&mut self.strangers, end),
                     }
                 }
-                News::Total { pid, start_us, cpu, major_faults } => {
+                News::Total { pid, start_us, cpu, major_faults, network } => {
                     let known = slot(pid, start_us, entries, ended).and_then(Option::as_deref_mut);
                     // One of which nothing is kept has had its row.
                     if let Some(end) = known.or_else(|| self.strangers.get_mut(&(pid, start_us))) {
-                        end.complete(cpu, major_faults);
+                        end.complete(cpu, major_faults, network);
                     }
                 }
             }
@@ -318,9 +320,11 @@ impl End {
         (least..=most).contains(&self.lifetime_us)
     }
 
-    fn complete(&mut self, cpu: CpuTime, major_faults: u64) {
+    /// Sockets that the process still had are closed by its end, so bytes may come with the last word only.
+    fn complete(&mut self, cpu: CpuTime, major_faults: u64, network: Traffic) {
         self.cpu = cpu.kept_up_with(self.cpu);
         self.major_faults = self.major_faults.max(major_faults);
+        self.network = self.network.map(|told| told.larger(network));
         self.is_total = true;
     }
 
