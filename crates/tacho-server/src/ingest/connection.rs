@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::identities::Identities;
-use super::sessions::{Sender, Session};
+use super::sessions::{Claim, Sender, Session};
 use super::{Shared, unavailable};
+use crate::sentinels::Duty;
 
 /// An agent says hello at once.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +39,7 @@ pub(super) struct Connection {
 struct Welcomed {
     stream: StreamKey,
     session: Session,
+    duty: Duty,
     identities: Identities,
     /// Added to the times of frames.
     clock_offset_ms: i64,
@@ -84,11 +86,10 @@ impl Connection {
             .as_slice()
             .try_into()
             .map_err(|_| Status::invalid_argument("a stream has 16 bytes"))?;
-        let session = self
-            .shared
-            .sessions
-            .claim(&self.agent.agent_id, stream, self.address, self.sender.clone())
-            .await?;
+        let claim = Claim::new(&self.agent, &hello, self.address, self.sender.clone());
+        let conflicts = self.shared.live.conflicts();
+        let session = self.shared.sessions.claim(claim, conflicts, (self.shared.now)()).await?;
+        let duty = self.shared.sentinels.enter(&self.agent, &hello, self.address);
         let stream = StreamKey { agent_id: Arc::from(self.agent.agent_id.as_str()), stream };
         // Subscribed before the marks are read, so that no commit falls between.
         let commits = self.shared.history.commits();
@@ -113,7 +114,15 @@ impl Connection {
         };
         self.send(from_server::Message::Welcome(welcome)).await?;
         let clock_offset_ms = self.clock_offset(now_ms.saturating_sub(hello.wall_clock_ms));
-        Ok(Welcomed { stream, session, identities: Identities::default(), clock_offset_ms, commits, removed })
+        Ok(Welcomed {
+            stream,
+            session,
+            duty,
+            identities: Identities::default(),
+            clock_offset_ms,
+            commits,
+            removed,
+        })
     }
 
     fn clock_offset(&self, offset_ms: i64) -> i64 {
@@ -136,9 +145,8 @@ impl Connection {
                     self.receive(welcomed, received).await?;
                 }
                 committed = welcomed.commits.recv() => self.acknowledge(welcomed, committed).await?,
-                () = welcomed.session.replaced.cancelled() => {
-                    return Err(Status::aborted("this agent has connected anew"));
-                }
+                status = welcomed.session.ended() => return Err(status),
+                duty = welcomed.duty.next() => self.send(from_server::Message::Sentinel(duty)).await?,
                 () = welcomed.removed.cancelled() => return Err(Status::permission_denied(REMOVED)),
                 () = self.shared.stop.cancelled() => return Err(Status::unavailable("the server is stopping")),
             }
