@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use tacho_model::HostFacts;
 use tacho_runtime::{clock, logging, tls};
 use tacho_wire::v1::agent_service_client::AgentServiceClient;
-use tacho_wire::v1::{FromAgent, FromServer, Hello, Pong, Welcome, from_agent, from_server};
+use tacho_wire::v1::{self, FromAgent, FromServer, Hello, Pong, Welcome, from_agent, from_server};
 use tacho_wire::{MAX_MESSAGE_BYTES, facts_to_wire, ranges_from_wire};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -37,13 +37,55 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Link {
     pub servers: Vec<String>,
-    pub tls: Arc<ClientConfig>,
+    /// The newest; when it changes, the connection is made anew with it.
+    pub tls: watch::Receiver<Arc<ClientConfig>>,
+    /// Whether a server can be reached.
+    pub reachability: watch::Sender<Reachability>,
+    /// What the server says about watching it.
+    pub duty: watch::Sender<Option<v1::Sentinel>>,
+    /// `host:port` where other sentinels are answered; empty: this agent is none.
+    pub sentinel_address: String,
+    /// Tells this machine from others; empty when unknown.
+    pub machine: Vec<u8>,
+    /// This start of the agent.
+    pub start: [u8; 16],
     pub queue: Arc<Queue>,
     pub facts: watch::Receiver<Arc<HostFacts>>,
     /// This start of the agent.
     pub stream: [u8; 16],
     /// Wall time at boot that frame times are reckoned from.
     pub epoch_ms: i64,
+}
+
+/// Whether a server can be reached, and if not, since when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reachability {
+    /// A server has welcomed this agent, and the stream is up.
+    pub connected: bool,
+    /// Attempts in a row that failed, over all servers.
+    pub failures: u32,
+    /// When the stream was lost, or the first attempt failed; milliseconds since the epoch.
+    pub since_ms: i64,
+    /// Of the newest attempt.
+    pub error: String,
+}
+
+impl Reachability {
+    fn welcomed(&mut self) {
+        *self = Self { connected: true, ..Self::default() };
+    }
+
+    fn ended(&mut self, welcomed: bool, error: String, now_ms: i64) {
+        if welcomed {
+            *self = Self { error, since_ms: now_ms, ..Self::default() };
+            return;
+        }
+        if self.failures == 0 && self.since_ms == 0 {
+            self.since_ms = now_ms;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.error = error;
+    }
 }
 
 /// Why a session with a server ended.
@@ -55,6 +97,8 @@ pub enum LinkError {
     Refused(tonic::Status),
     #[error("the server closed the stream")]
     Closed,
+    #[error("this agent has a new certificate")]
+    Renewed,
     #[error("the server did not answer within {}", tacho_runtime::config::format_duration(CONNECT_TIMEOUT))]
     Silent,
 }
@@ -70,9 +114,14 @@ impl Link {
                 ended = session.run() => ended,
                 () = stop.cancelled() => break,
             };
+            self.reachability
+                .send_modify(|now| now.ended(welcomed, logging::chain(&error), clock::wall_ms()));
             if welcomed {
                 retry = Retry::default();
                 complained = None;
+            }
+            if matches!(error, LinkError::Renewed) {
+                continue;
             }
             if complained.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL) {
                 complained = Some(tokio::time::Instant::now());
@@ -138,7 +187,8 @@ impl Session<'_> {
     }
 
     async fn open(&mut self) -> Result<(mpsc::Sender<FromAgent>, Streaming<FromServer>), LinkError> {
-        let channel = connect(self.server, Arc::clone(&self.link.tls)).await?;
+        let tls = Arc::clone(&self.link.tls.borrow());
+        let channel = connect(self.server, tls).await?;
         let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
         sender.send(self.hello()).await.map_err(|_| LinkError::Closed)?;
         let opened = tokio::time::timeout(CONNECT_TIMEOUT, async {
@@ -165,7 +215,9 @@ impl Session<'_> {
             boot_clock_us,
             wall_clock_ms,
             facts: Some(facts_to_wire(&facts)),
-            start: self.link.stream.to_vec(),
+            start: self.link.start.to_vec(),
+            sentinel_address: self.link.sentinel_address.clone(),
+            machine: self.link.machine.clone(),
             ..Hello::default()
         }))
     }
@@ -179,6 +231,7 @@ impl Session<'_> {
 
     fn welcome(&mut self, welcome: &Welcome) {
         self.welcomed = true;
+        self.link.reachability.send_modify(Reachability::welcomed);
         self.link.queue.acknowledge(&ranges_from_wire(&welcome.stored));
         tracing::info!(
             server = self.server,
@@ -194,6 +247,7 @@ impl Session<'_> {
         mut incoming: Streaming<FromServer>,
     ) -> LinkError {
         let mut facts = self.link.facts.clone();
+        let mut tls = self.link.tls.clone();
         let mut sent_through = 0;
         let mut known = HashSet::new();
         let mut drained = false;
@@ -208,6 +262,7 @@ impl Session<'_> {
                     let facts = facts.borrow_and_update();
                     Some(from_agent::Message::Facts(facts_to_wire(&facts)))
                 },
+                Ok(()) = tls.changed() => return LinkError::Renewed,
                 () = self.link.queue.changed(), if drained => {
                     drained = false;
                     None
@@ -243,6 +298,10 @@ impl Session<'_> {
                 let (boot_clock_us, wall_clock_ms) = self.clocks();
                 Some(from_agent::Message::Pong(Pong { number: ping.number, boot_clock_us, wall_clock_ms }))
             }
+            Some(from_server::Message::Sentinel(duty)) => {
+                self.link.duty.send_replace(Some(duty));
+                None
+            }
             // A second welcome, or a message of a newer version.
             _ => None,
         }
@@ -272,6 +331,19 @@ impl Retry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_count_from_the_last_connection() {
+        let mut now = Reachability::default();
+        now.ended(false, "refused".to_owned(), 5);
+        now.ended(false, "silent".to_owned(), 6);
+        assert_eq!((now.failures, now.since_ms, now.error.as_str()), (2, 5, "silent"));
+        now.welcomed();
+        assert_eq!(now, Reachability { connected: true, ..Reachability::default() });
+        now.ended(true, "closed".to_owned(), 9);
+        now.ended(false, "refused".to_owned(), 10);
+        assert_eq!((now.connected, now.failures, now.since_ms), (false, 1, 9), "since it was lost");
+    }
 
     #[test]
     fn retries_grow_to_a_limit_and_are_spread() {

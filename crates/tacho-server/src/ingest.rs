@@ -1,12 +1,18 @@
 //! Takes in agents: lets them join, keeps their streams, and hands their snapshots to the history and the
 //! live state.
 
+mod clock;
 mod connection;
+mod drain;
 mod identities;
 mod inventory;
+mod outgoing;
+mod pace;
 mod renewal;
 mod sessions;
 mod starts;
+mod streams;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,24 +28,24 @@ use tacho_wire::v1::agent_service_server::AgentService;
 use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse, RenewRequest, RenewResponse};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::auth::Peer;
 use crate::authority::Authority;
+use crate::inventory::check_host_name;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::sentinels::Sentinels;
 use crate::serve::ClientCertificate;
 
 use connection::Connection;
+pub use drain::Draining;
 pub use inventory::InventoryWatch;
+pub use pace::Pacer;
 pub use sessions::Sessions;
 
-/// Messages to one agent that may wait; acknowledgements of many flushes fit.
+/// Messages on the way to one agent; what follows is put together until there is room again.
 const OUTGOING_MESSAGES: usize = 16;
-/// Longer names are no host names.
-const MAX_HOST_NAME: usize = 253;
 
 /// The agents' side of the server. Clones share it.
 #[derive(Clone)]
@@ -57,7 +63,8 @@ pub struct Shared {
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
     pub metrics: Metrics,
-    pub stop: CancellationToken,
+    pub draining: Draining,
+    pub pacer: Pacer,
     pub sessions: Sessions,
     /// Of the certificates of agents.
     pub certificate_lifetime: Duration,
@@ -116,14 +123,8 @@ impl Ingest {
         let shared = &self.shared;
         let now_ms = (shared.now)();
         let host_name = request.host_name.trim();
-        if host_name.is_empty()
-            || host_name.len() > MAX_HOST_NAME
-            || host_name.contains(|c: char| c.is_control() || c == '/')
-        {
-            return Err(Status::invalid_argument(
-                "the host name is empty, too long, or has a slash or control characters",
-            ));
-        }
+        check_host_name(host_name)
+            .map_err(|problem| Status::invalid_argument(format!("the host name {problem}")))?;
         // The certificate is made before the token is used up, so that a broken request does not cost a use.
         let agent_id = ulid::Ulid::new().to_string().to_lowercase();
         let lifetime = shared.certificate_lifetime;
@@ -217,9 +218,12 @@ impl AgentService for Ingest {
         self.check_network(peer)?;
         let certificate = request.extensions().get().copied().unwrap_or(ClientCertificate(None));
         let agent = self.agent(peer, certificate).await?;
+        if self.shared.draining.asked.is_cancelled() {
+            return Err(Status::unavailable("the server is stopping"));
+        }
         let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
         let connection = Connection::new(Arc::clone(&self.shared), agent, peer.address, sender);
-        tokio::spawn(connection.run(request.into_inner()));
+        self.shared.draining.streams.spawn(connection.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

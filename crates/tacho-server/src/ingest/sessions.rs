@@ -19,6 +19,10 @@ use crate::live::{Conflicts, Machine};
 
 /// An agent that is still there answers well within this.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longer ones tell nothing more.
+const START_BYTES: usize = 16;
+const HASH_BYTES: usize = 64;
+const SHOWN_CHARACTERS: usize = 253;
 const JOIN: &str = "join with a new token, which `tacho-server token create join` prints";
 
 /// Sends messages to one agent.
@@ -90,12 +94,13 @@ pub(super) enum Change {
 impl Claim {
     pub(super) fn new(agent: &AgentRecord, hello: &Hello, address: IpAddr, sender: Sender) -> Self {
         let start = if hello.start.is_empty() { &hello.stream } else { &hello.start };
-        let host_name = hello.facts.as_ref().map(|facts| facts.host_name.clone()).unwrap_or_default();
+        let host_name = hello.facts.as_ref().map(|facts| facts.host_name.as_str()).unwrap_or_default();
+        let host_name = host_name.chars().take(SHOWN_CHARACTERS).collect();
         Self {
             agent: agent.clone(),
-            start: start.clone(),
+            start: start.iter().take(START_BYTES).copied().collect(),
             machine: Machine { address, host_name },
-            machine_hash: hello.machine.iter().map(|byte| format!("{byte:02x}")).collect(),
+            machine_hash: hello.machine.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect(),
             sender,
         }
     }
@@ -243,7 +248,7 @@ impl Session {
 
     fn end(&self, why: Ended) {
         // The first reason counts.
-        drop(self.end.why.set(why));
+        self.end.why.get_or_init(|| why);
         self.end.asked.cancel();
     }
 

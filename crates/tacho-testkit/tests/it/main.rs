@@ -7,9 +7,11 @@
 )]
 
 mod disk_full;
+mod identity;
 mod kill;
 mod packaging;
 mod refused;
 mod scripts;
+mod sentinels;
 mod unprivileged;
 mod usage;
