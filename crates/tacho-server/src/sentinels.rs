@@ -12,7 +12,7 @@ use tacho_catalog::AgentRecord;
 use tacho_notify::Channel;
 use tacho_wire::v1::{NoticeChannel, Sentinel, SentinelPeer, SmtpSettings};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use rank::Candidate;
@@ -36,7 +36,9 @@ struct Inner {
     settle: Duration,
     channels: Vec<NoticeChannel>,
     candidates: Mutex<HashMap<String, Present>>,
-    ranking: watch::Sender<Arc<Vec<Candidate>>>,
+    /// Absent until the agents had time to come back after a start of the server: what they were told before holds
+    /// until then.
+    ranking: watch::Sender<Option<Arc<Vec<Candidate>>>>,
 }
 
 /// An agent that others can ask.
@@ -53,14 +55,14 @@ pub struct Duty {
     sentinels: Sentinels,
     agent_id: String,
     is_candidate: bool,
-    ranking: watch::Receiver<Arc<Vec<Candidate>>>,
+    ranking: watch::Receiver<Option<Arc<Vec<Candidate>>>>,
     told: Option<Sentinel>,
 }
 
 impl Sentinels {
     pub fn new(count: usize, settle: Duration, channels: &[Channel]) -> Self {
         let channels = channels.iter().map(channel_to_wire).collect();
-        let (ranking, _) = watch::channel(Arc::default());
+        let (ranking, _) = watch::channel(None);
         Self { inner: Arc::new(Inner { count, settle, channels, candidates: Mutex::default(), ranking }) }
     }
 
@@ -86,7 +88,8 @@ impl Sentinels {
     /// Looks again and again who is there. `stop` is the first sign of a stop: what was ranked then stays, while
     /// agents leave one by one.
     pub async fn run(self, stop: CancellationToken) -> Result<(), std::io::Error> {
-        let mut tick = interval(self.inner.settle);
+        let settle = self.inner.settle;
+        let mut tick = interval_at(Instant::now() + settle * ABSENT_LOOKS, settle);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -103,12 +106,13 @@ impl Sentinels {
         let mut present: Vec<&Candidate> = candidates.values().map(|present| &present.candidate).collect();
         present.sort_by(|a, b| a.agent_id.cmp(&b.agent_id));
         self.inner.ranking.send_if_modified(|ranking| {
-            let next = rank::rank(&present, ranking, self.inner.count);
-            let changed = next != **ranking;
+            let before = ranking.as_deref().map_or(&[][..], Vec::as_slice);
+            let next = rank::rank(&present, before, self.inner.count);
+            let changed = ranking.as_deref() != Some(&next);
             if changed {
                 let names: Vec<&str> = next.iter().map(|sentinel| sentinel.host_name.as_str()).collect();
                 tracing::info!(sentinels = names.join(", "), "ranked the agents that watch this server");
-                *ranking = Arc::new(next);
+                *ranking = Some(Arc::new(next));
             }
             changed
         });
@@ -132,9 +136,9 @@ impl Duty {
     /// Waits until there is something to tell. May be dropped and called again.
     pub async fn next(&mut self) -> Sentinel {
         loop {
-            let ranking = Arc::clone(&self.ranking.borrow_and_update());
-            let duty = self.sentinels.duty(&self.agent_id, &ranking);
-            if self.is_news(&duty) {
+            let ranking = self.ranking.borrow_and_update().clone();
+            let duty = ranking.map(|ranking| self.sentinels.duty(&self.agent_id, &ranking));
+            if let Some(duty) = duty.filter(|duty| self.is_news(duty)) {
                 self.told = Some(duty.clone());
                 return duty;
             }
@@ -240,7 +244,8 @@ mod tests {
         let mut one = enter(&sentinels, "a", 1);
         let mut two = enter(&sentinels, "b", 2);
         let mut watcher = sentinels.enter(&agent("c"), "", IpAddr::from([10, 0, 3, 1]));
-        assert_eq!(watcher.next().await, Sentinel::default(), "nobody yet");
+        let early = tokio::time::timeout(SETTLE, watcher.next()).await;
+        assert!(early.is_err(), "what was told before a restart of the server holds");
         sentinels.look(Instant::now());
         let first = one.next().await;
         assert_eq!((first.rank, first.before.len(), first.channels.len()), (1, 0, 1));
@@ -248,11 +253,12 @@ mod tests {
         assert_eq!((second.rank, second.before[0].address.as_str()), (2, "10.0.1.1:9301"));
         let unranked = watcher.next().await;
         assert_eq!((unranked.rank, unranked.before.len(), unranked.channels.len()), (0, 2, 0));
+        assert_eq!(Sentinels::new(2, SETTLE, &[]).duty("c", &[]), Sentinel::default());
 
         // A short absence changes nothing, a long one does.
         drop(one);
         sentinels.look(Instant::now());
-        assert_eq!(sentinels.inner.ranking.borrow().len(), 2);
+        assert_eq!(sentinels.inner.ranking.borrow().as_ref().map(|ranking| ranking.len()), Some(2));
         sentinels.look(Instant::now() + SETTLE * ABSENT_LOOKS);
         assert_eq!(two.next().await.rank, 1);
     }
