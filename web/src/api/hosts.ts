@@ -52,12 +52,22 @@ export interface Facts {
   readonly collectors: readonly Collector[];
 }
 
+/** Two machines share the host's identity. */
+export interface HostConflict {
+  readonly address: string;
+  readonly host_name: string;
+  readonly connected_address: string | null;
+  readonly connected_host_name: string | null;
+  readonly since: string;
+}
+
 export interface Host {
   readonly id: string;
   readonly name: string;
   readonly state: 'up' | 'down';
   readonly lastSeenMs: number | null;
   readonly agentVersion: string | null;
+  readonly conflict: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: Latest | null;
 }
@@ -70,6 +80,7 @@ interface WireHost {
   readonly state: 'up' | 'down';
   readonly last_seen: string | null;
   readonly agent_version: string | null;
+  readonly conflict?: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: WireLatest | null;
 }
@@ -87,6 +98,7 @@ function readHost(wire: WireHost): Host {
     state: wire.state,
     lastSeenMs: parseTime(wire.last_seen),
     agentVersion: wire.agent_version,
+    conflict: wire.conflict ?? null,
     facts: wire.facts,
     latest: readLatest(wire.latest),
   };
