@@ -6,23 +6,28 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tacho_model::HostFacts;
+use tacho_notify::ChannelSettings;
 use tacho_runtime::clock;
 use tacho_runtime::files::open_directory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
-use tacho_runtime::tls::{self, Trust};
+use tacho_runtime::tls;
 use tacho_spool::Spool;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::identity::{IdentityFiles, boot_time_ms};
+use crate::join;
 use crate::keeper::Keeper;
-use crate::link::{Link, Return};
+use crate::link::{Link, Reachability, Return};
 use crate::queue::{Clocks, Queue};
 use crate::recorder::{Recorder, Stop};
+use crate::renewal::Renewal;
 use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
 use crate::scripts::{Mailbox, Scripts, Textfiles};
+use crate::sentinel::{self, DutyFile, PeerState, Watch};
 
 /// Nothing the agent does at its stop takes long.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -42,10 +47,14 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     if servers.is_empty() {
         bail!("no server is known; set servers = [\"host:9300\"] in the configuration");
     }
-    let (identity, authority) =
-        files.read().context("cannot use this agent's certificate; join again with a new token")?;
-    let tls = Arc::new(tls::client_config(Trust::Authority(authority), Some(identity))?);
-    let (_tls_sender, tls) = watch::channel(tls);
+    let held = files.read().context("cannot use this agent's certificate; join again with a new token")?;
+    let (tls, tls_of) = watch::channel(Arc::new(held.client_config()?));
+    let (held, held_of) = watch::channel(Arc::new(held));
+    let (reachability, reachability_of) = watch::channel(Reachability::default());
+    let (duty, duty_of) = watch::channel(DutyFile::new(&config.data_dir).read());
+    let (state, state_of) = watch::channel(PeerState::default());
+    let channels = config.sentinel.channels.iter().map(ChannelSettings::load).collect::<Result<Vec<_>, _>>();
+    let channels = channels.context("cannot use a channel of [[sentinel.channel]]")?;
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -55,15 +64,31 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let shared =
         Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
     let (recorder, facts) = recorder(&config, shared)?;
+    let renewal = Renewal { files, servers: servers.clone(), tls, held };
+    let watch = Watch {
+        host_name: facts.borrow().host_name.clone(),
+        servers: servers.clone(),
+        channels,
+        check: config.sentinel.check,
+        delay: config.sentinel.delay,
+        data_dir: config.data_dir.clone(),
+        reachability: reachability_of,
+        duty: duty_of,
+        held: held_of.clone(),
+        state,
+    };
     let link = Link {
         servers,
-        tls,
+        tls: tls_of,
         queue: Arc::clone(&queue),
         facts,
         start: new_start(),
         backfill_bytes_per_second: config.backfill_bytes_per_second,
         going_back: Return::default(),
-        reachability: watch::Sender::default(),
+        reachability,
+        duty,
+        sentinel_address: config.sentinel.address(),
+        machine: join::machine_hash(),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
@@ -75,8 +100,17 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         let mut tasks = TaskGroup::new(stop.clone());
+        if let Some(address) = config.sentinel.listen {
+            let socket = TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address} for other sentinels; is the port taken?")
+            })?;
+            let listener = sentinel::Listener { socket, held: held_of, state: state_of };
+            tasks.spawn("sentinel listener", listener.run(stop.clone()));
+        }
         tasks.spawn("link", link.run(stop.clone()));
         tasks.spawn("keeper", Keeper { queue: Arc::clone(&queue) }.run(stop.clone()));
+        tasks.spawn("renewal", renewal.run(stop.clone()));
+        tasks.spawn("watch of the server", watch.run(stop.clone()));
         spawn_scripts(&config, mailbox, &mut tasks, &stop);
         tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"))
     });

@@ -9,6 +9,7 @@ use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 use crate::budget::Limits;
 use crate::sampler::{ExitsChoice, NetworkChoice, SamplerChoice};
 use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
+use crate::sentinel::{SentinelSettings, read_sentinel};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub textfile_dir: Option<PathBuf>,
     /// What the agent may use before it takes snapshots less often.
     pub budget: Limits,
+    /// How the agent watches the server.
+    pub sentinel: SentinelSettings,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -132,6 +135,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
             cpu_ratio: reader.ratio("budget_cpu", DEFAULT_BUDGET_CPU, 0.001..=10.0),
             memory_bytes: reader.bytes("budget_memory", DEFAULT_BUDGET_MEMORY, 8 << 20..=1 << 40),
         },
+        sentinel: read_sentinel(&mut reader),
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,

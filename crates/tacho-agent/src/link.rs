@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use tacho_model::HostFacts;
 use tacho_runtime::{clock, logging, tls};
 use tacho_wire::MAX_MESSAGE_BYTES;
+use tacho_wire::v1;
 use tacho_wire::v1::agent_service_client::AgentServiceClient;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -46,17 +47,35 @@ impl Default for Return {
     }
 }
 
-/// Whether a server can be reached.
+/// Whether a server can be reached, and if not, since when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reachability {
-    /// `host:port` of the server that takes frames now.
-    pub server: Option<String>,
+    /// A server has welcomed this agent, and the stream is up.
+    pub connected: bool,
     /// Attempts in a row that failed, over all servers.
-    pub failed_attempts: u32,
-    /// Boot clock when the last connection ended or the first attempt failed; `None` while connected.
-    pub away_since_us: Option<u64>,
-    /// Why the last attempt failed.
+    pub failures: u32,
+    /// When the stream was lost, or the first attempt failed; milliseconds since the epoch.
+    pub since_ms: i64,
+    /// Of the newest attempt.
     pub error: String,
+}
+
+impl Reachability {
+    fn welcomed(&mut self) {
+        *self = Self { connected: true, ..Self::default() };
+    }
+
+    fn ended(&mut self, welcomed: bool, error: String, now_ms: i64) {
+        if welcomed {
+            *self = Self { error, since_ms: now_ms, ..Self::default() };
+            return;
+        }
+        if self.failures == 0 && self.since_ms == 0 {
+            self.since_ms = now_ms;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.error = error;
+    }
 }
 
 /// Keeps the stream up.
@@ -64,7 +83,7 @@ pub struct Reachability {
 pub struct Link {
     /// `host:port`, in order of preference.
     pub servers: Vec<String>,
-    /// Read at each attempt to connect.
+    /// The newest; when it changes, the connection is made anew with it.
     pub tls: watch::Receiver<Arc<ClientConfig>>,
     pub queue: Arc<Queue>,
     pub facts: watch::Receiver<Arc<HostFacts>>,
@@ -73,7 +92,14 @@ pub struct Link {
     /// Most bytes of the backlog per second; the server may want fewer.
     pub backfill_bytes_per_second: u64,
     pub going_back: Return,
+    /// Whether a server can be reached.
     pub reachability: watch::Sender<Reachability>,
+    /// What the server says about watching it.
+    pub duty: watch::Sender<Option<v1::Sentinel>>,
+    /// `host:port` where other sentinels are answered; empty: this agent is none.
+    pub sentinel_address: String,
+    /// Tells this machine from others; empty when unknown.
+    pub machine: Vec<u8>,
 }
 
 /// Why a session with a server ended.
@@ -91,6 +117,8 @@ pub enum LinkError {
     Drained { return_after: Duration },
     #[error("a server that is preferred is well again")]
     Preferred,
+    #[error("this agent has a new certificate")]
+    Renewed,
 }
 
 impl Link {
@@ -104,7 +132,7 @@ impl Link {
             let error = tokio::select! {
                 error = session.run() => error,
                 error = self.probe(&mut servers), if server != self.servers.first().map_or("", String::as_str) => error,
-                error = self.tell_connected(&server) => error,
+                error = self.tell_connected() => error,
                 () = stop.cancelled() => break,
             };
             let was_welcome = session.is_welcome;
@@ -114,13 +142,17 @@ impl Link {
                 complained = None;
             }
             let wait = match &error {
-                LinkError::Preferred => Duration::ZERO,
+                LinkError::Preferred | LinkError::Renewed => Duration::ZERO,
                 LinkError::Drained { return_after } => {
                     servers.note_drain(boot_ms(), *return_after, random_share())
                 }
                 _ => servers.note_failure(boot_ms(), random_share()),
             };
-            self.note_away(&servers, &error);
+            self.reachability
+                .send_modify(|now| now.ended(was_welcome, logging::chain(&error), clock::wall_ms()));
+            if matches!(error, LinkError::Preferred | LinkError::Renewed) {
+                continue;
+            }
             if complained.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL) {
                 complained = Some(tokio::time::Instant::now());
                 tracing::warn!(server, error = %logging::chain(&error), "not connected; frames are kept, trying again");
@@ -134,20 +166,10 @@ impl Link {
     }
 
     /// Ends never.
-    async fn tell_connected(&self, server: &str) -> LinkError {
+    async fn tell_connected(&self) -> LinkError {
         self.queue.delivering().await;
-        self.reachability
-            .send_replace(Reachability { server: Some(server.to_owned()), ..Reachability::default() });
+        self.reachability.send_modify(Reachability::welcomed);
         std::future::pending().await
-    }
-
-    fn note_away(&self, servers: &Servers, error: &LinkError) {
-        self.reachability.send_modify(|known| {
-            known.server = None;
-            known.failed_attempts = servers.failures();
-            known.away_since_us.get_or_insert_with(clock::boot_us);
-            known.error = logging::chain(error).to_string();
-        });
     }
 
     /// While another server takes the frames, tries those that are preferred; ends when one has been well for a

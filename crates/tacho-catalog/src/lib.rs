@@ -23,11 +23,11 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-pub use agents::{AgentRecord, NewAgent};
+pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
 pub use error::CatalogError;
 pub use files::{FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
-pub use hosts::HostRecord;
+pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tacho_catalog::Catalog;
 use tacho_history::{History, HistoryConfig};
+use tacho_notify::ChannelSettings;
 use tacho_runtime::clock::system_now_ms;
 use tacho_runtime::files::open_directory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
@@ -21,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, ApiState};
 use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
+use crate::certificate::ServerCertificate;
 use crate::config::Config;
-use crate::ingest::{Draining, Ingest, Pacer, Sessions, Shared};
+use crate::ingest::{Draining, Ingest, InventoryWatch, Pacer, Sessions, Shared};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::sentinels::Sentinels;
 use crate::serve::Listener;
 
 /// The last flush of a large head takes seconds on a slow disk.
@@ -40,8 +43,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let _lock = open_directory(&config.data_dir)?;
     let now = system_now_ms();
     let authority = Arc::new(Authority::open(&config.data_dir, now())?);
-    let identity = authority.issue_server(&certificate_names(&config), now())?;
-    let tls = tls::server_config(identity, authority.certificate().clone())?;
+    let (names, lifetime) = (certificate_names(&config), config.certificate_lifetime);
+    let certificate = ServerCertificate::new(Arc::clone(&authority), names, lifetime, Arc::clone(&now))?;
+    let tls = tls::server_config(certificate.shown(), authority.certificate().clone())?;
+    let sentinels = sentinels(&config)?;
     // Sockets before anything else that lasts: a port in use is the most likely mistake.
     let (tls_socket, http_socket) = (bind(config.listen).await?, bind(config.http_listen).await?);
 
@@ -70,6 +75,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     let draining = Draining::default();
     let pacer = Pacer::new(config.backfill_bytes_per_second);
+    let sessions = Sessions::default();
+    let watch = InventoryWatch {
+        catalog: catalog.clone(),
+        sessions: sessions.clone(),
+        live: live.clone(),
+        now: Arc::clone(&now),
+    };
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -80,7 +92,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         draining: draining.clone(),
         pacer: pacer.clone(),
-        sessions: Sessions::default(),
+        sessions,
+        certificate_lifetime: config.certificate_lifetime,
+        sentinels: sentinels.clone(),
     });
     let agents = AgentServiceServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -90,6 +104,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     let mut tasks = TaskGroup::new(stop.clone());
+    tasks.spawn("certificate", certificate.run(stop.clone()));
+    tasks.spawn("inventory", watch.run(stop.clone()));
+    tasks.spawn("sentinels", sentinels.run(stop.clone()));
     tasks.spawn("pace", pacer.run(history.clone(), metrics.clone(), stop_serving.clone()));
     tasks.spawn("history", history.clone().run(stop_history.clone()));
     let tls_listener = Listener {
@@ -130,6 +147,12 @@ impl Parts {
         self.stop_history.cancel();
         Ok(())
     }
+}
+
+fn sentinels(config: &Config) -> anyhow::Result<Sentinels> {
+    let channels = config.sentinel_channels.iter().map(ChannelSettings::load).collect::<Result<Vec<_>, _>>();
+    let channels = channels.context("cannot use a channel of [[sentinel.channel]]")?;
+    Ok(Sentinels::new(config.sentinel_count, config.sentinel_settle, &channels))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

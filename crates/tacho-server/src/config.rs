@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tacho_notify::{ChannelSettings, read_channels};
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
@@ -20,6 +21,11 @@ const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 const DEFAULT_HEAD_LIMIT: u64 = 256 << 20;
 /// Of all agents together. Two minutes of it are six hours of a hundred hosts.
 const DEFAULT_BACKFILL: u64 = 32 << 20;
+/// Agents that are away for a third of it at most still renew theirs in time.
+const DEFAULT_CERTIFICATE_LIFETIME: Duration = DAY.saturating_mul(730);
+/// One may be down, and another cut off.
+const DEFAULT_SENTINELS: u64 = 3;
+const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
 const DEFAULT_RETENTION: Duration = DAY.saturating_mul(14);
 
 /// What a server is told to do.
@@ -41,6 +47,14 @@ pub struct Config {
     pub retention: Duration,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
+    /// How long certificates hold, of agents and the server's own.
+    pub certificate_lifetime: Duration,
+    /// How many agents raise the alarm when no server can be reached.
+    pub sentinel_count: usize,
+    /// How often is looked whether they are still there.
+    pub sentinel_settle: Duration,
+    /// Where they speak.
+    pub sentinel_channels: Vec<ChannelSettings>,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -48,6 +62,7 @@ pub struct Config {
 /// Reads the settings; `origin` names the text in messages.
 pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Config, ConfigError> {
     let mut reader = Reader::new(text, "TACHO_SERVER", environment);
+    let (sentinel_count, sentinel_settle, sentinel_channels) = read_sentinels(&mut reader);
     let config = Config {
         data_dir: reader.path("data_dir", "/var/lib/tacho-server"),
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9300))),
@@ -67,6 +82,14 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
                 format!(r#"is {network:?}; write a network, such as "10.0.0.0/8" or "fd00::/8""#)
             })
         }),
+        certificate_lifetime: reader.duration(
+            "certificate_lifetime",
+            DEFAULT_CERTIFICATE_LIFETIME,
+            10 * SECOND..=DAY * 3650,
+        ),
+        sentinel_count,
+        sentinel_settle,
+        sentinel_channels,
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,
@@ -85,6 +108,14 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_sentinels(reader: &mut Reader<'_>) -> (usize, Duration, Vec<ChannelSettings>) {
+    reader.table("sentinel", "TACHO_SERVER_SENTINEL", |reader| {
+        let count = reader.integer("count", DEFAULT_SENTINELS, 0..=16) as usize;
+        let settle = reader.duration("settle", DEFAULT_SETTLE, SECOND..=3600 * SECOND);
+        (count, settle, read_channels(reader))
+    })
 }
 
 #[cfg(test)]

@@ -105,7 +105,9 @@ impl Server {
 
     fn command(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Daemon> {
         let log = if arguments == ["run"] { self.log.clone() } else { self.log.with_extension("command") };
-        Daemon::start(&binary(name)?, arguments, "TACHO_SERVER", &self.all_settings(), &log)
+        let arguments = with_file(&self.log, arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Daemon::start(&binary(name)?, &arguments, "TACHO_SERVER", &self.all_settings(), &log)
     }
 
     fn all_settings(&self) -> Vec<(String, String)> {
@@ -169,6 +171,13 @@ impl Agent {
         let mut agent = Self::join(directory, server, name, settings)?;
         agent.restart()?;
         Ok(agent)
+    }
+
+    /// Joins `server` again with a new token, which `arguments` make: such as `["--host", "web"]`.
+    pub fn join_again(&self, server: &Server, arguments: &[&str]) -> anyhow::Result<()> {
+        let token = server.create_token(&[&["join"], arguments].concat())?;
+        self.command(&["join", &server.tls.to_string(), &token])?.finish()?;
+        Ok(())
     }
 
     /// Joins `server` under `name`.
@@ -240,8 +249,19 @@ impl Agent {
     }
 
     fn command(&self, arguments: &[&str]) -> anyhow::Result<Daemon> {
-        Daemon::start(&binary("tacho-agent")?, arguments, "TACHO_AGENT", &self.settings, &self.log)
+        let arguments = with_file(&self.log, arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Daemon::start(&binary("tacho-agent")?, &arguments, "TACHO_AGENT", &self.settings, &self.log)
     }
+}
+
+/// A configuration file beside the log, such as `server.toml`, is used when a test has put it there: tables can not
+/// be given as settings.
+fn with_file(log: &Path, arguments: &[&str]) -> Vec<String> {
+    let file = log.with_extension("toml");
+    let given =
+        if file.exists() { vec!["--config".to_owned(), file.display().to_string()] } else { Vec::new() };
+    given.into_iter().chain(arguments.iter().map(|argument| (*argument).to_owned())).collect()
 }
 
 /// Two loopback addresses that nothing listens on.

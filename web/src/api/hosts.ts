@@ -55,6 +55,15 @@ export interface Facts {
 /** Silent: an agent is connected and sends nothing. */
 export type Presence = 'up' | 'silent' | 'down';
 
+/** Two machines share the host's identity. */
+export interface HostConflict {
+  readonly address: string;
+  readonly host_name: string;
+  readonly connected_address: string | null;
+  readonly connected_host_name: string | null;
+  readonly since: string;
+}
+
 export interface Host {
   readonly id: string;
   readonly name: string;
@@ -65,6 +74,7 @@ export interface Host {
   /** Snapshots that its agent keeps until it can deliver them. */
   readonly bufferedFrames: number;
   readonly agentVersion: string | null;
+  readonly conflict: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: Latest | null;
 }
@@ -79,6 +89,7 @@ interface WireHost {
   readonly clock_offset_ms?: Reading;
   readonly buffered_frames?: number;
   readonly agent_version: string | null;
+  readonly conflict?: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: WireLatest | null;
 }
@@ -98,6 +109,7 @@ function readHost(wire: WireHost): Host {
     clockOffsetMs: wire.clock_offset_ms ?? null,
     bufferedFrames: wire.buffered_frames ?? 0,
     agentVersion: wire.agent_version,
+    conflict: wire.conflict ?? null,
     facts: wire.facts,
     latest: readLatest(wire.latest),
   };

@@ -107,6 +107,16 @@ export const en = {
   },
 
   host: {
+    conflict: {
+      title: 'Two machines share this identity.',
+      machine: (name: string, address: string) => (name === '' ? address : `${name} (${address})`),
+      who: (connected: string | null, other: string) =>
+        connected === null
+          ? `${other} is not the machine that joined.`
+          : `${connected} is connected, ${other} tries to be.`,
+      since: (time: string) => `Since ${time}.`,
+      remedy: 'One is a copy: join it with a token of its own.',
+    },
     facts: {
       cores: (count: number) => (count === 1 ? '1 core' : `${String(count)} cores`),
       up: (uptime: string) => `up ${uptime}`,

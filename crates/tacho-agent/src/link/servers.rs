@@ -39,11 +39,6 @@ impl Servers {
         self.failures = 0;
     }
 
-    /// How many attempts in a row failed.
-    pub(super) fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// The current one failed: goes to the next and answers how long to wait before, from `share` of the longest,
     /// 0 to 1.
     pub(super) fn note_failure(&mut self, now_ms: u64, share: f64) -> Duration {
@@ -119,7 +114,7 @@ mod tests {
         assert_eq!(servers.note_failure(0, 0.5), FIRST_RETRY);
         assert_eq!(servers.note_failure(0, 0.0), Duration::ZERO);
         assert_eq!((0..40).map(|_| servers.note_failure(0, 1.0)).max(), Some(LONGEST_RETRY));
-        assert_eq!(servers.failures(), 43);
+        assert_eq!(servers.failures, 43);
         servers.note_well();
         assert_eq!(servers.note_failure(0, 1.0), FIRST_RETRY);
     }

@@ -103,7 +103,8 @@ impl<'a> Session<'a> {
             facts: Some(facts_to_wire(&facts)),
             backlog: self.link.queue.backlog().iter().map(backlog_to_wire).collect(),
             start: self.link.start.to_vec(),
-            ..Hello::default()
+            sentinel_address: self.link.sentinel_address.clone(),
+            machine: self.link.machine.clone(),
         }))
     }
 
@@ -159,6 +160,7 @@ impl<'a> Session<'a> {
         mut incoming: Streaming<FromServer>,
     ) -> LinkError {
         let mut facts = self.link.facts.clone();
+        let mut tls = self.link.tls.clone();
         let mut tell_backlog = tokio::time::interval(BACKLOG_INTERVAL);
         let mut reading: Option<Reading> = None;
         loop {
@@ -175,6 +177,7 @@ impl<'a> Session<'a> {
                     let facts = facts.borrow_and_update();
                     vec![from_agent::Message::Facts(facts_to_wire(&facts))]
                 },
+                Ok(()) = tls.changed() => return self.end(LinkError::Renewed),
                 () = self.link.queue.changed() => {
                     self.has_live = true;
                     self.has_backlog |= reading.is_none() && self.told_backlog;
@@ -264,6 +267,9 @@ impl<'a> Session<'a> {
                 let leave_at = Instant::now() + DRAIN_TIME.mul_f64(random_share());
                 tracing::info!(server = self.server, ?return_after, "the server is about to stop");
                 self.drain.get_or_insert((return_after, leave_at));
+            }
+            Some(from_server::Message::Sentinel(duty)) => {
+                self.link.duty.send_replace(Some(duty));
             }
             Some(from_server::Message::Ping(ping)) => {
                 let Clocks { boot_us, wall_ms } = self.link.queue.clocks();

@@ -105,9 +105,8 @@ impl Connection {
                     welcomed.outgoing.drain(return_after_ms());
                 }
                 () = draining.closing.cancelled() => return Err(self.last_words(welcomed).await),
-                () = welcomed.session.replaced.cancelled() => {
-                    return Err(Status::aborted("this agent has connected anew"));
-                }
+                duty = welcomed.duty.next() => welcomed.outgoing.sentinel(duty),
+                status = welcomed.session.ended() => return Err(status),
                 () = welcomed.removed.cancelled() => return Err(Status::permission_denied(REMOVED)),
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tacho_model::SequenceSet;
 use tacho_wire::ranges_to_wire;
-use tacho_wire::v1::{Acknowledge, Drain, Pace, Ping, from_server};
+use tacho_wire::v1::{Acknowledge, Drain, Pace, Ping, Sentinel, from_server};
 
 use super::streams::StreamId;
 
@@ -15,6 +15,7 @@ pub(super) struct Outgoing {
     drain: Option<Drain>,
     ping: Option<Ping>,
     pace: Option<Pace>,
+    sentinel: Option<Sentinel>,
     stored: BTreeMap<StreamId, SequenceSet>,
 }
 
@@ -31,6 +32,10 @@ impl Outgoing {
         self.pace = Some(Pace { backfill_bytes_per_second });
     }
 
+    pub(super) fn sentinel(&mut self, duty: Sentinel) {
+        self.sentinel = Some(duty);
+    }
+
     pub(super) fn stored(&mut self, stream: StreamId, stored: &SequenceSet) {
         if !stored.is_empty() {
             self.stored.entry(stream).or_default().extend(stored);
@@ -38,7 +43,8 @@ impl Outgoing {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.drain.is_none() && self.ping.is_none() && self.pace.is_none() && self.stored.is_empty()
+        let nothing_new = self.ping.is_none() && self.pace.is_none() && self.sentinel.is_none();
+        self.drain.is_none() && nothing_new && self.stored.is_empty()
     }
 
     /// The next message. `own` is the stream that acknowledgements need not name.
@@ -51,6 +57,9 @@ impl Outgoing {
         }
         if let Some(pace) = self.pace.take() {
             return Some(from_server::Message::Pace(pace));
+        }
+        if let Some(duty) = self.sentinel.take() {
+            return Some(from_server::Message::Sentinel(duty));
         }
         let (stream, stored) = self.stored.pop_first()?;
         let stream = if stream == own { Vec::new() } else { stream.to_vec() };

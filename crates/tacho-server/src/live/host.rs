@@ -74,6 +74,12 @@ impl LiveHost {
         Self { key, removed: CancellationToken::new(), state: Mutex::default() }
     }
 
+    /// The same host under another name, with all that is known of it.
+    pub(super) fn renamed(&self, key: HostKey) -> Self {
+        let state = std::mem::take(&mut *self.lock());
+        Self { key, removed: self.removed.clone(), state: Mutex::new(state) }
+    }
+
     pub fn key(&self) -> &HostKey {
         &self.key
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, KeyPair};
@@ -12,9 +13,10 @@ use tacho_catalog::NewAgent;
 use tacho_model::tables::host;
 use tacho_model::{Block, HostKey, SequenceSet};
 use tacho_runtime::clock::wall_ms;
-use tacho_runtime::tls::{self, Identity, Trust};
+use tacho_runtime::tls::{self, ChangingCertificate, Identity, Trust};
 use tacho_server::authority::Authority;
 use tacho_server::ingest::{Draining, Ingest, Pacer, Sessions, Shared};
+use tacho_server::sentinels::Sentinels;
 use tacho_server::serve::Listener;
 use tacho_wire::v1::agent_service_client::AgentServiceClient;
 use tacho_wire::v1::agent_service_server::AgentServiceServer;
@@ -28,6 +30,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Status, Streaming};
 
 use crate::fixture::{INTERVAL_MS, START_MS, Server};
+
+const LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// Boot clock of a host at [`START_MS`].
 pub(crate) const BOOT_US: u64 = 100_000_000_000;
@@ -74,8 +78,10 @@ impl<'a> Agents<'a> {
 
     pub(crate) async fn serve_with(server: &'a Server, pacer: Pacer) -> Self {
         let authority = Arc::new(Authority::open(&server.directory, wall_ms()).unwrap());
-        let identity = authority.issue_server(&["localhost".to_owned()], wall_ms()).unwrap();
-        let tls = tls::server_config(identity, authority.certificate().clone()).unwrap();
+        let identity = authority.issue_server(&["localhost".to_owned()], LIFETIME, wall_ms()).unwrap();
+        let tls =
+            tls::server_config(ChangingCertificate::new(identity).unwrap(), authority.certificate().clone())
+                .unwrap();
         let draining = Draining::default();
         let state = &server.state;
         let ingest = Ingest::new(Shared {
@@ -89,6 +95,8 @@ impl<'a> Agents<'a> {
             draining: draining.clone(),
             pacer: pacer.clone(),
             sessions: Sessions::default(),
+            certificate_lifetime: LIFETIME,
+            sentinels: Sentinels::new(3, LIFETIME, &[]),
         });
         let router = axum::Router::new()
             .route_service("/tacho.v1.AgentService/{*call}", AgentServiceServer::new(ingest));
@@ -105,7 +113,7 @@ impl<'a> Agents<'a> {
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::default().serialize_request(&key).unwrap();
         let agent_id = format!("agent-{name}");
-        let issued = self.authority.issue_agent(request.der(), &agent_id, wall_ms()).unwrap();
+        let issued = self.authority.issue_agent(request.der(), &agent_id, LIFETIME, wall_ms()).unwrap();
         let catalog = &self.server.state.catalog;
         let host = catalog.host_for_join(name, name.as_bytes(), &format!("id-{name}"), 0).await.unwrap();
         let agent = NewAgent {
@@ -236,6 +244,7 @@ impl Agent {
                         .await,
                 );
             }
+            Some(from_server::Message::Sentinel(_)) => {}
             other => panic!("{other:?}"),
         }
         Ok(true)

@@ -10,6 +10,7 @@ mod description;
 mod errors;
 mod export;
 mod fixture;
+mod identity;
 mod live;
 mod manual;
 mod nonsense;

@@ -8,9 +8,11 @@
 
 mod delivery;
 mod disk_full;
+mod identity;
 mod kill;
 mod packaging;
 mod refused;
 mod scripts;
+mod sentinels;
 mod unprivileged;
 mod usage;

@@ -15,6 +15,7 @@ const host = (name: string, part: Partial<Host> = {}): Host => ({
   clockOffsetMs: null,
   bufferedFrames: 0,
   agentVersion: '0.1.0',
+  conflict: null,
   facts: null,
   latest: latest(1000, { cpu_used_ratio: 0.5 }),
   ...part,

@@ -15,11 +15,12 @@ use tonic::Status;
 use super::{Connection, backlog_streams, buffered};
 use crate::ingest::clock::{Measurements, Sample, StreamClock, boot_ms_of};
 use crate::ingest::outgoing::Outgoing;
-use crate::ingest::sessions::Session;
+use crate::ingest::sessions::{Claim, Session};
 use crate::ingest::streams::{StreamId, Streams, stream_id};
 use crate::ingest::unavailable;
 use crate::ingest::waiting::Waiting;
 use crate::metrics::{Counted, Metrics};
+use crate::sentinels::Duty;
 
 /// How often clocks are compared.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -38,6 +39,7 @@ const WELCOME_RANGES: usize = 50_000;
 /// A connection after its hello.
 pub(super) struct Welcomed {
     pub(super) session: Session,
+    pub(super) duty: Duty,
     pub(super) streams: Streams,
     pub(super) waiting: Waiting,
     pub(super) outgoing: Outgoing,
@@ -111,10 +113,9 @@ impl Connection {
     pub(super) async fn welcome(&self, hello: Hello) -> Result<Welcomed, Status> {
         let shared = &self.shared;
         let own = stream_id(&hello.stream)?;
-        // An agent of an older version has a new stream with each start.
-        let start = if hello.start.is_empty() { own } else { stream_id(&hello.start)? };
-        let session =
-            shared.sessions.claim(&self.agent.agent_id, start, self.address, self.sender.clone()).await?;
+        let claim = Claim::new(&self.agent, &hello, self.address, self.sender.clone());
+        let session = shared.sessions.claim(claim, shared.live.conflicts(), (shared.now)()).await?;
+        let duty = shared.sentinels.enter(&self.agent, &hello.sentinel_address, self.address);
         // Subscribed before the marks are read, so that no commit falls between.
         let commits = shared.history.commits();
         let now_ms = (shared.now)();
@@ -149,6 +150,7 @@ impl Connection {
         self.send(from_server::Message::Welcome(welcome)).await?;
         let mut welcomed = Welcomed {
             session,
+            duty,
             streams,
             waiting: Waiting::default(),
             outgoing: Outgoing::default(),
