@@ -52,7 +52,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let shared =
         Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
     let (recorder, facts) = recorder(&config, shared)?;
-    let link = Link { servers, tls, queue, facts, stream: new_stream(), epoch_ms: recorder.epoch_ms };
+    let link = Link { servers, tls, queue, facts, stream: recorder.stream, epoch_ms: recorder.epoch_ms };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
     let thread = std::thread::Builder::new()
@@ -125,7 +125,8 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let epoch_ms = wall_ms.saturating_sub(i64::try_from(boot_us / 1000).unwrap_or(0));
     let budget = Budget::new(config.budget, config.interval);
     let Shared { queue, mailbox, stop } = shared;
-    let recorder = Recorder { sampler, budget, epoch_ms, queue, mailbox, facts: sender, stop };
+    let stream = new_stream();
+    let recorder = Recorder { sampler, budget, epoch_ms, queue, mailbox, facts: sender, stop, stream };
     Ok((recorder, receiver))
 }
 

@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Takes a frame and gives it the next sequence number, from 1. Never waits.
-    pub fn push(&self, frame: NewFrame) {
+    pub fn push(&self, frame: NewFrame) -> u64 {
         let mut state = self.lock();
         state.last_sequence += 1;
         let sequence = state.last_sequence;
@@ -98,6 +98,7 @@ impl Queue {
         state.forget_identities();
         drop(state);
         self.changed.notify_one();
+        sequence
     }
 
     /// The first frame after `sequence`, ready to be sent on a connection whose server knows the identities
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn a_full_queue_drops_the_oldest_and_counts() {
         let queue = Queue::new(2 * (FRAME_OVERHEAD_BYTES + 10));
-        (0..5).for_each(|_| queue.push(frame(&[], &[], &[])));
+        (0..5).for_each(|_| drop(queue.push(frame(&[], &[], &[]))));
         assert_eq!(queue.counters(), QueueCounters { queued_frames: 2, dropped_frames: 3 });
         assert_eq!(sent(&queue, 0, &mut HashSet::new()).map(|(sequence, ..)| sequence), Some(4));
     }
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn acknowledged_out_of_order_leaves_the_holes() {
         let queue = Queue::new(1 << 20);
-        (0..4).for_each(|_| queue.push(frame(&[], &[], &[])));
+        (0..4).for_each(|_| drop(queue.push(frame(&[], &[], &[]))));
         queue.acknowledge(&[1..=1, 3..=3, 9..=u64::MAX].into_iter().collect());
         let mut known = HashSet::new();
         assert_eq!(sent(&queue, 0, &mut known).map(|(sequence, ..)| sequence), Some(2));
