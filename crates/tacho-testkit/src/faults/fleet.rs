@@ -1,6 +1,6 @@
 //! Servers and agents, each in a namespace of its own, with small disks and clocks that can be set wrong.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use super::disk::{self, Damage, SmallDisk};
 use super::network::{Network, address};
 use super::node::{Node, Recipe};
 use super::plan::{Fault, Kind, Wanted};
-use super::verdict::{ReportedGap, StoredRow};
+use super::truth::{Fingerprint, FrameKey, Produced};
+use super::verdict::{Evidence, ReportedGap, StoredRow, Verdict, judge};
 use super::wall_clock::WallClock;
-use super::truth::Fingerprint;
 use crate::daemons::{binary, get};
 use crate::random::Random;
 
@@ -144,6 +144,17 @@ impl Fleet {
         Ok(Vec::new())
     }
 
+    /// Compares what an agent recorded with the history, as it can be read now.
+    pub fn judge(
+        &mut self,
+        host: &str,
+        produced: &BTreeMap<FrameKey, Produced>,
+        boot_time_ms: i64,
+    ) -> anyhow::Result<Verdict> {
+        let (rows, gaps) = (self.rows(host)?, self.gaps(host)?);
+        Ok(judge(Evidence { produced, rows: &rows, gaps: &gaps, boot_time_ms }))
+    }
+
     /// What happens at the begin of a fault.
     pub fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match (fault.kind, fault.agent) {
@@ -270,7 +281,6 @@ fn agent(options: &FleetOptions, number: usize) -> anyhow::Result<FleetAgent> {
         ("host_name", name.clone()),
         ("servers", servers.join(",")),
         ("log_format", "json".to_owned()),
-        ("log_level", "debug".to_owned()),
     ] {
         settings.push((key.to_owned(), value));
     }
@@ -284,14 +294,19 @@ fn agent(options: &FleetOptions, number: usize) -> anyhow::Result<FleetAgent> {
     Ok(FleetAgent { name, node: Node::new(recipe, clock), disk, data_dir })
 }
 
+/// A time of the API or of a log in milliseconds since the epoch.
+pub fn time_ms(value: &Value) -> anyhow::Result<i64> {
+    let text = value.as_str().context("a time is not text")?;
+    let time: jiff::Timestamp = text.parse().with_context(|| format!("{text} is not a time"))?;
+    Ok(time.as_millisecond())
+}
+
 fn stored_row(row: &Value) -> anyhow::Result<StoredRow> {
-    let time = row["time"].as_str().context("a row without time")?;
-    let time: jiff::Timestamp = time.parse().with_context(|| format!("{time} is not a time"))?;
     let fingerprint = Fingerprint {
         agent_cpu_us: row["agent_cpu_us"].as_i64(),
         memory_available_bytes: row["memory_available_bytes"].as_i64(),
     };
-    Ok(StoredRow { time_ms: time.as_millisecond(), fingerprint })
+    Ok(StoredRow { time_ms: time_ms(&row["time"])?, fingerprint })
 }
 
 fn last_line(output: &str) -> anyhow::Result<String> {

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tacho_runtime::clock;
-
 use super::fleet::{Fleet, FleetOptions};
 use super::network::Packets;
 use super::plan::{Fault, Kind, Terms, Wanted, plan};
 use super::truth::{FrameKey, Produced, Truth};
-use super::verdict::{Counts, Evidence, Verdict, judge};
+use super::verdict::{Counts, Verdict};
 use super::wall_clock;
 use super::watch::Peak;
-use super::{Say, agent_settings};
+use super::{Say, agent_settings, boot_time_ms};
 
 const STEP: Duration = Duration::from_millis(50);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -119,8 +117,7 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
         truths: fleet.agents.iter().map(|_| Truth::default()).collect(),
         peaks: vec![Peak::default(); fleet.agents.len()],
         server_peak: Peak::default(),
-        // Both clocks of this process, which is under no fault.
-        boot_time_ms: clock::wall_ms() - i64::try_from(clock::boot_us() / 1000)?,
+        boot_time_ms: boot_time_ms(),
         say,
     };
     run.suffer(&mut fleet, &faults, options.terms.duration)?;
@@ -233,9 +230,7 @@ impl Run<'_> {
         for ((name, truth), keys) in names.iter().zip(&self.truths).zip(recorded) {
             let frame = |key: &FrameKey| Some((key.clone(), *truth.frames().get(key)?));
             let produced: BTreeMap<FrameKey, Produced> = keys.iter().filter_map(frame).collect();
-            let (rows, gaps) = (fleet.rows(name)?, fleet.gaps(name)?);
-            let boot_time_ms = self.boot_time_ms;
-            verdicts.push(judge(Evidence { produced: &produced, rows: &rows, gaps: &gaps, boot_time_ms }));
+            verdicts.push(fleet.judge(name, &produced, self.boot_time_ms)?);
         }
         Ok(verdicts)
     }

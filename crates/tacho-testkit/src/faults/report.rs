@@ -2,12 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::healthy::HealthyOutcome;
+use super::herd::HerdOutcome;
 use super::mixed::{AgentOutcome, MixedOutcome};
+use super::outage::OutageOutcome;
 use super::verdict::Counts;
 
 const MEGABYTE: f64 = 1e6;
 /// Frames without a trace that are named one by one.
 const NAMED: usize = 10;
+
+/// Of the longest bar of a histogram.
+const BAR: usize = 40;
 
 /// Lines of text with columns that stand below each other; the first column to the left, the others right.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -154,6 +160,104 @@ pub fn mixed_json(outcome: &MixedOutcome) -> Value {
         "recovered_after_seconds": outcome.recovered_after.map(|after| after.as_secs_f64()),
         "problems": outcome.problems(),
     })
+}
+
+/// The figures of an outage.
+pub fn outage_text(outcome: &OutageOutcome) -> String {
+    let seconds = |duration: std::time::Duration| format!("{:.2} s", duration.as_secs_f64());
+    let interval = outcome.interval.as_secs_f64();
+    let counts = &outcome.counts;
+    let dropped: u64 = counts.dropped.values().sum();
+    lines(&[
+        ("outage", format!("{}, {} frames at {}", seconds(outcome.outage), outcome.frames, seconds(outcome.interval))),
+        ("connected again after", seconds(outcome.connected_after)),
+        (
+            "first live snapshot",
+            format!("{} after that, {:.1} intervals", seconds(outcome.live_after), outcome.live_after.as_secs_f64() / interval),
+        ),
+        ("backlog gone", format!("{} after that", seconds(outcome.backlog_gone_after))),
+        ("frames recorded", counts.produced.to_string()),
+        ("stored", counts.stored.to_string()),
+        ("reported dropped", dropped.to_string()),
+        ("missing", counts.missing.to_string()),
+        ("stored twice", counts.duplicates.to_string()),
+        ("out of order", counts.out_of_order.to_string()),
+        ("agent, resident at most", format!("{:.1} MB", outcome.peak.rss_bytes as f64 / MEGABYTE)),
+        ("spool at most", format!("{:.2} MB", outcome.peak.disk_bytes as f64 / MEGABYTE)),
+        ("spool afterwards", format!("{} bytes", outcome.disk_bytes_after)),
+        ("frames queued afterwards", outcome.queued_after.map_or("unknown".to_owned(), |frames| frames.to_string())),
+    ])
+}
+
+/// The same for programs.
+pub fn outage_json(outcome: &OutageOutcome) -> Value {
+    json!({
+        "interval_seconds": outcome.interval.as_secs_f64(),
+        "outage_seconds": outcome.outage.as_secs_f64(),
+        "frames": outcome.frames,
+        "connected_after_seconds": outcome.connected_after.as_secs_f64(),
+        "live_after_seconds": outcome.live_after.as_secs_f64(),
+        "backlog_gone_after_seconds": outcome.backlog_gone_after.as_secs_f64(),
+        "counts": counts_json(&outcome.counts),
+        "rss_bytes_max": outcome.peak.rss_bytes,
+        "spool_bytes_max": outcome.peak.disk_bytes,
+        "spool_bytes_after": outcome.disk_bytes_after,
+        "queued_after": outcome.queued_after,
+        "problems": outcome.problems(),
+    })
+}
+
+/// What a healthy agent wrote.
+pub fn healthy_text(outcome: &HealthyOutcome) -> String {
+    lines(&[
+        ("watched", format!("{:.0} s, {} snapshots", outcome.duration.as_secs_f64(), outcome.snapshots)),
+        ("written to disks", format!("{} bytes", outcome.written_bytes)),
+        ("files changed", outcome.changed_files.len().to_string()),
+    ])
+}
+
+/// The same for programs.
+pub fn healthy_json(outcome: &HealthyOutcome) -> Value {
+    json!({
+        "duration_seconds": outcome.duration.as_secs_f64(),
+        "snapshots": outcome.snapshots,
+        "written_bytes": outcome.written_bytes,
+        "changed_files": outcome.changed_files,
+        "problems": outcome.problems(),
+    })
+}
+
+/// Connections by the second, and how soon all were live.
+pub fn herd_text(outcome: &HerdOutcome) -> String {
+    let per_second = outcome.per_second();
+    let most = per_second.iter().copied().max().unwrap_or(0).max(1);
+    let mut text = String::new();
+    for (second, count) in per_second.iter().enumerate() {
+        text += &format!("{second:>4} s  {count:>5}  {}\n", "#".repeat((count * BAR).div_ceil(most)));
+    }
+    let live = outcome.all_live_after.map_or("never".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
+    text + &lines(&[
+        ("agents", outcome.agents.to_string()),
+        ("connections opened", outcome.connections.len().to_string()),
+        ("most in one second", most.to_string()),
+        ("all live", live),
+    ])
+}
+
+/// The same for programs.
+pub fn herd_json(outcome: &HerdOutcome) -> Value {
+    json!({
+        "agents": outcome.agents,
+        "connections": outcome.connections.len(),
+        "connections_per_second": outcome.per_second(),
+        "live": outcome.live,
+        "all_live_after_seconds": outcome.all_live_after.map(|after| after.as_secs_f64()),
+        "problems": outcome.problems(),
+    })
+}
+
+fn lines(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<26} {value}\n")).collect()
 }
 
 fn counts_json(counts: &Counts) -> Value {
