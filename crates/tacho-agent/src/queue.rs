@@ -224,7 +224,9 @@ mod tests {
     #[test]
     fn a_full_queue_drops_the_oldest_and_counts() {
         let queue = Queue::new(2 * (FRAME_OVERHEAD_BYTES + 10));
-        (0..5).for_each(|_| drop(queue.push(frame(&[], &[], &[]))));
+        for _ in 0..5 {
+            queue.push(frame(&[], &[], &[]));
+        }
         assert_eq!(queue.counters(), QueueCounters { queued_frames: 2, dropped_frames: 3 });
         assert_eq!(sent(&queue, 0, &mut HashSet::new()).map(|(sequence, ..)| sequence), Some(4));
     }
@@ -232,7 +234,9 @@ mod tests {
     #[test]
     fn acknowledged_out_of_order_leaves_the_holes() {
         let queue = Queue::new(1 << 20);
-        (0..4).for_each(|_| drop(queue.push(frame(&[], &[], &[]))));
+        for _ in 0..4 {
+            queue.push(frame(&[], &[], &[]));
+        }
         queue.acknowledge(&[1..=1, 3..=3, 9..=u64::MAX].into_iter().collect());
         let mut known = HashSet::new();
         assert_eq!(sent(&queue, 0, &mut known).map(|(sequence, ..)| sequence), Some(2));

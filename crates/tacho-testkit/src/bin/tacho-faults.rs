@@ -45,7 +45,10 @@ enum Scenario {
 }
 
 #[derive(Debug, Parser)]
-#[command(name = "tacho-faults", about = "Real daemons under all that goes wrong, and the count of every frame")]
+#[command(
+    name = "tacho-faults",
+    about = "Real daemons under all that goes wrong, and the count of every frame"
+)]
 #[command(after_help = EXAMPLES)]
 struct Arguments {
     #[arg(long, value_enum, default_value = "mixed")]

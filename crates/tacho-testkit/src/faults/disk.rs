@@ -126,7 +126,8 @@ fn path_text(path: &Path) -> anyhow::Result<&str> {
 
 fn unmount(at: &str) -> anyhow::Result<()> {
     // Lazily: files may be open.
-    let output = Command::new("umount").args(["-l", at]).output().context("the program umount does not run")?;
+    let output =
+        Command::new("umount").args(["-l", at]).output().context("the program umount does not run")?;
     ensure!(output.status.success(), "umount {at}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

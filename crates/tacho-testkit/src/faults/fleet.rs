@@ -180,7 +180,8 @@ impl Fleet {
             }
         }
         if let Some(number) = wanted.server {
-            let others_are_down = self.servers.iter_mut().enumerate().all(|(n, node)| n == number || !node.is_up());
+            let others_are_down =
+                self.servers.iter_mut().enumerate().all(|(n, node)| n == number || !node.is_up());
             let server = self.servers.get_mut(number).context("no such server")?;
             if others_are_down {
                 server.keep_up(self.network.place(number))?;
@@ -219,7 +220,8 @@ impl Fleet {
     /// Damages one of the agent's spool files, if it has any.
     fn damage(&mut self, number: usize) -> anyhow::Result<()> {
         let disk = self.agent(number)?.disk.path().to_owned();
-        let files: Vec<PathBuf> = disk::files_below(&disk).into_iter().filter(|path| holds_frames(path)).collect();
+        let files: Vec<PathBuf> =
+            disk::files_below(&disk).into_iter().filter(|path| holds_frames(path)).collect();
         let picked = usize::try_from(self.random.below(files.len() as u64)).unwrap_or(0);
         let damaged = files.get(picked).and_then(|file| disk::damage(file, &mut self.random));
         self.damages.extend(damaged);
@@ -274,7 +276,8 @@ fn agent(options: &FleetOptions, number: usize) -> anyhow::Result<FleetAgent> {
     let directory = options.root.join(&name);
     let disk = SmallDisk::mount(&directory.join("disk"), SPOOL_DISK_BYTES)?;
     let data_dir = directory.join("data");
-    let servers: Vec<String> = (0..SERVERS).map(|server| format!("{}:{AGENTS_PORT}", address(server))).collect();
+    let servers: Vec<String> =
+        (0..SERVERS).map(|server| format!("{}:{AGENTS_PORT}", address(server))).collect();
     let mut settings = options.agent_settings.clone();
     for (key, value) in [
         ("data_dir", data_dir.display().to_string()),

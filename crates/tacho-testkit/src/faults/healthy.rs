@@ -85,7 +85,8 @@ pub fn run(options: &HealthyOptions, say: Say<'_>) -> anyhow::Result<HealthyOutc
         std::thread::sleep(LOOK_INTERVAL);
     }
     let after = state_of(&directory);
-    let differs = |file: &&(String, u64, std::time::SystemTime)| !(files.contains(file) && after.contains(file));
+    let differs =
+        |file: &&(String, u64, std::time::SystemTime)| !(files.contains(file) && after.contains(file));
     let mut changed_files: Vec<String> =
         files.iter().chain(&after).filter(differs).map(|(path, ..)| path.clone()).collect();
     changed_files.sort();

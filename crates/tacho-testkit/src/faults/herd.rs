@@ -57,9 +57,7 @@ impl HerdOutcome {
     /// Connections opened in each second.
     pub fn per_second(&self) -> Vec<usize> {
         let last = self.connections.iter().max().map_or(0, Duration::as_secs);
-        (0..=last)
-            .map(|second| self.connections.iter().filter(|at| at.as_secs() == second).count())
-            .collect()
+        (0..=last).map(|second| self.connections.iter().filter(|at| at.as_secs() == second).count()).collect()
     }
 
     /// Why the run shows that something is wrong; empty when all is well.
@@ -98,7 +96,13 @@ async fn lose_the_server(options: &HerdOptions, say: Say<'_>) -> anyhow::Result<
     let stop = CancellationToken::new();
     let mut agents = JoinSet::new();
     for (number, member) in members.into_iter().enumerate() {
-        let agent = Agent { member, servers: servers.clone(), number, interval: options.interval, seed: options.seed };
+        let agent = Agent {
+            member,
+            servers: servers.clone(),
+            number,
+            interval: options.interval,
+            seed: options.seed,
+        };
         agents.spawn(agent.run(stop.clone()));
     }
     wait_for_live(&first, options.agents, clock::wall_ms()).await.context("at the first server")?;
@@ -193,13 +197,18 @@ impl Agent {
         let boot_clock_us = clock::boot_us();
         let time_ms = epoch_ms.saturating_add(i64::try_from(boot_clock_us / 1000)?);
         let tick = host.tick(time_ms, i64::try_from(self.interval.as_millis())?);
-        let blocks = tacho_wire::encode_blocks(&tick.blocks, &tick.processes).context("cannot pack a snapshot")?;
+        let blocks =
+            tacho_wire::encode_blocks(&tick.blocks, &tick.processes).context("cannot pack a snapshot")?;
         Ok(NewFrame {
             boot_clock_us,
             time_ms,
             blocks: Bytes::from(blocks),
             processes: tick.processes,
-            identities: tick.new_identities.into_iter().map(|(id, identity)| (id, Arc::new(identity))).collect(),
+            identities: tick
+                .new_identities
+                .into_iter()
+                .map(|(id, identity)| (id, Arc::new(identity)))
+                .collect(),
             retired: tick.retired,
         })
     }
@@ -212,7 +221,11 @@ async fn wait_for_live(server: &Server, agents: usize, since_ms: i64) -> anyhow:
         if live >= agents {
             return Ok(());
         }
-        ensure!(begin.elapsed() < PATIENCE, "{live} of {agents} agents are live after {} s", PATIENCE.as_secs());
+        ensure!(
+            begin.elapsed() < PATIENCE,
+            "{live} of {agents} agents are live after {} s",
+            PATIENCE.as_secs()
+        );
         tokio::time::sleep(STEP).await;
     }
 }

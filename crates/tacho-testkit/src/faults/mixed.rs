@@ -136,7 +136,11 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
         server_own_ends: fleet.servers.iter().flat_map(|server| server.own_ends.clone()).collect(),
         server_slow_stops: fleet.servers.iter().map(|server| server.slow_stops).sum(),
         server_peak: run.server_peak,
-        damaged: fleet.damages.iter().map(|damage| format!("{}: {}", damage.file.display(), damage.what)).collect(),
+        damaged: fleet
+            .damages
+            .iter()
+            .map(|damage| format!("{}: {}", damage.file.display(), damage.what))
+            .collect(),
         packets: fleet.network.packets(),
         recovered_after,
     })
@@ -195,9 +199,10 @@ impl Run<'_> {
             fleet.strive(&well)?;
             self.look(fleet);
             // A server that is just starting can not be asked.
-            let waiting = self.verdicts(fleet, &recorded).ok().map(|verdicts| {
-                verdicts.iter().map(|verdict| verdict.counts.missing).sum::<u64>()
-            });
+            let waiting = self
+                .verdicts(fleet, &recorded)
+                .ok()
+                .map(|verdicts| verdicts.iter().map(|verdict| verdict.counts.missing).sum::<u64>());
             match waiting {
                 Some(0) => return Ok(Some(begin.elapsed())),
                 Some(fewer) if fewer < least => (least, moved) = (fewer, Instant::now()),
@@ -206,7 +211,8 @@ impl Run<'_> {
             }
             if told.is_none_or(|at| at.elapsed() > PROGRESS_INTERVAL) {
                 told = Some(Instant::now());
-                let text = waiting.map_or("the server does not answer yet".to_owned(), |n| format!("{n} frames to come"));
+                let text = waiting
+                    .map_or("the server does not answer yet".to_owned(), |n| format!("{n} frames to come"));
                 (self.say)(&format!("recovering: {text}"));
             }
             std::thread::sleep(LOOK_INTERVAL);
@@ -243,10 +249,7 @@ impl Run<'_> {
         let mut outcomes = Vec::new();
         for (number, (mut verdict, agent)) in verdicts.into_iter().zip(&fleet.agents).enumerate() {
             let held = last.get(number).map(Vec::as_slice).unwrap_or_default();
-            verdict.missing.retain(|key| held.binary_search(key).is_ok());
-            let late = verdict.counts.missing - verdict.missing.len() as u64;
-            verdict.counts.missing -= late;
-            verdict.counts.produced -= late;
+            verdict.excuse(|key| held.binary_search(key).is_err());
             outcomes.push(AgentOutcome {
                 name: agent.name.clone(),
                 counts: verdict.counts,

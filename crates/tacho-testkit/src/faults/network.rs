@@ -82,13 +82,12 @@ struct Waiting {
 impl Network {
     /// Makes `places` namespaces that reach each other.
     pub fn new(places: usize, seed: u64) -> anyhow::Result<Self> {
-        let places: Vec<Namespace> =
-            (0..places).map(|_| Namespace::new()).collect::<anyhow::Result<_>>()?;
+        let places: Vec<Namespace> = (0..places).map(|_| Namespace::new()).collect::<anyhow::Result<_>>()?;
         let mut devices = Vec::new();
         for (index, place) in places.iter().enumerate() {
-            let device = place.run(open_device).context(
-                "cannot make a network device; this takes root (CAP_NET_ADMIN) and /dev/net/tun",
-            )?;
+            let device = place
+                .run(open_device)
+                .context("cannot make a network device; this takes root (CAP_NET_ADMIN) and /dev/net/tun")?;
             place.configure(DEVICE, address(index))?;
             devices.push(device);
         }
@@ -104,7 +103,9 @@ impl Network {
         let mut threads = Vec::new();
         for from in 0..places.len() {
             let shared = Arc::clone(&shared);
-            threads.push(std::thread::Builder::new().name("cable in".to_owned()).spawn(move || shared.read(from))?);
+            threads.push(
+                std::thread::Builder::new().name("cable in".to_owned()).spawn(move || shared.read(from))?,
+            );
         }
         let writer = Arc::clone(&shared);
         threads.push(std::thread::Builder::new().name("cable out".to_owned()).spawn(move || writer.write())?);
@@ -283,7 +284,8 @@ mod tests {
         assert!((6_800..7_200).contains(&passed), "{passed}");
         state.waiting.clear();
         assert!(state.take(0, 3, &[0; 500], now) && state.take(0, 3, &[0; 500], now));
-        let due: Vec<_> = state.waiting.into_sorted_vec().into_iter().rev().map(|next| next.0.due - now).collect();
+        let due: Vec<_> =
+            state.waiting.into_sorted_vec().into_iter().rev().map(|next| next.0.due - now).collect();
         assert_eq!(due, [Duration::from_millis(500), Duration::from_secs(1)]);
     }
 

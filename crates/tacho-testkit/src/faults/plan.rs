@@ -106,7 +106,9 @@ impl Kind {
     /// Shortest and longest time that it lasts.
     fn lasts(self) -> (Duration, Duration) {
         match self {
-            Self::AgentKill | Self::AgentStop | Self::ServerKill | Self::ServerStop => (SECOND / 2, 6 * SECOND),
+            Self::AgentKill | Self::AgentStop | Self::ServerKill | Self::ServerStop => {
+                (SECOND / 2, 6 * SECOND)
+            }
             Self::Takeover | Self::Loss => (8 * SECOND, 20 * SECOND),
             Self::Partition => (3 * SECOND, 30 * SECOND),
             Self::Damage => (SECOND / 10, SECOND / 10),
@@ -303,13 +305,7 @@ mod tests {
 
     #[test]
     fn overlapping_faults_add_up() {
-        let fault = |kind, agent| Fault {
-            kind,
-            begin: Duration::ZERO,
-            end: SECOND,
-            agent,
-            reverse: false,
-        };
+        let fault = |kind, agent| Fault { kind, begin: Duration::ZERO, end: SECOND, agent, reverse: false };
         let faults = [
             fault(Kind::Takeover, None),
             fault(Kind::OneWay, Some(1)),
@@ -319,7 +315,11 @@ mod tests {
         ];
         let wanted = Wanted::under(&faults, 3);
         assert_eq!(wanted.server, Some(1));
-        assert!(wanted.cables[1].to_server.cut && !wanted.cables[1].to_agent.cut && !wanted.cables[0].to_server.cut);
+        assert!(
+            wanted.cables[1].to_server.cut
+                && !wanted.cables[1].to_agent.cut
+                && !wanted.cables[0].to_server.cut
+        );
         assert!(wanted.cables.iter().all(|cable| cable.to_agent.loss_ratio > 0.0));
         assert_eq!(wanted.agents[0].clock_seconds, 3600);
         assert!(wanted.agents[2].down && !wanted.agents[1].down);

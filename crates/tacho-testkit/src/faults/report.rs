@@ -41,8 +41,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
 /// The tables of a mixed run.
 pub fn mixed_text(outcome: &MixedOutcome) -> String {
     let mut text = table(&counts_rows(outcome));
-    let faults: Vec<String> =
-        outcome.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let faults: Vec<String> = outcome.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let packets = outcome.packets;
     let mut line = |name: &str, value: String| text += &format!("{name:<22} {value}\n");
     line("faults", faults.join(", "));
@@ -51,7 +50,10 @@ pub fn mixed_text(outcome: &MixedOutcome) -> String {
     }
     line(
         "packets",
-        format!("{} passed, {} of them held back, {} dropped", packets.passed, packets.held_back, packets.dropped),
+        format!(
+            "{} passed, {} of them held back, {} dropped",
+            packets.passed, packets.held_back, packets.dropped
+        ),
     );
     line(
         "all accounted for",
@@ -98,7 +100,9 @@ fn counts_rows(outcome: &MixedOutcome) -> Vec<Vec<String>> {
     row("frames recorded", &|counts| counts.produced);
     row("stored", &|counts| counts.stored);
     for reason in total.dropped.keys() {
-        row(&format!("reported dropped: {reason}"), &|counts| counts.dropped.get(reason).copied().unwrap_or(0));
+        row(&format!("reported dropped: {reason}"), &|counts| {
+            counts.dropped.get(reason).copied().unwrap_or(0)
+        });
     }
     row("missing", &|counts| counts.missing);
     row("stored twice", &|counts| counts.duplicates);
@@ -169,11 +173,23 @@ pub fn outage_text(outcome: &OutageOutcome) -> String {
     let counts = &outcome.counts;
     let dropped: u64 = counts.dropped.values().sum();
     lines(&[
-        ("outage", format!("{}, {} frames at {}", seconds(outcome.outage), outcome.frames, seconds(outcome.interval))),
+        (
+            "outage",
+            format!(
+                "{}, {} frames at {}",
+                seconds(outcome.outage),
+                outcome.frames,
+                seconds(outcome.interval)
+            ),
+        ),
         ("connected again after", seconds(outcome.connected_after)),
         (
             "first live snapshot",
-            format!("{} after that, {:.1} intervals", seconds(outcome.live_after), outcome.live_after.as_secs_f64() / interval),
+            format!(
+                "{} after that, {:.1} intervals",
+                seconds(outcome.live_after),
+                outcome.live_after.as_secs_f64() / interval
+            ),
         ),
         ("backlog gone", format!("{} after that", seconds(outcome.backlog_gone_after))),
         ("frames recorded", counts.produced.to_string()),
@@ -185,7 +201,10 @@ pub fn outage_text(outcome: &OutageOutcome) -> String {
         ("agent, resident at most", format!("{:.1} MB", outcome.peak.rss_bytes as f64 / MEGABYTE)),
         ("spool at most", format!("{:.2} MB", outcome.peak.disk_bytes as f64 / MEGABYTE)),
         ("spool afterwards", format!("{} bytes", outcome.disk_bytes_after)),
-        ("frames queued afterwards", outcome.queued_after.map_or("unknown".to_owned(), |frames| frames.to_string())),
+        (
+            "frames queued afterwards",
+            outcome.queued_after.map_or("unknown".to_owned(), |frames| frames.to_string()),
+        ),
     ])
 }
 
@@ -235,7 +254,9 @@ pub fn herd_text(outcome: &HerdOutcome) -> String {
     for (second, count) in per_second.iter().enumerate() {
         text += &format!("{second:>4} s  {count:>5}  {}\n", "#".repeat((count * BAR).div_ceil(most)));
     }
-    let live = outcome.all_live_after.map_or("never".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
+    let live = outcome
+        .all_live_after
+        .map_or("never".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
     text + &lines(&[
         ("agents", outcome.agents.to_string()),
         ("connections opened", outcome.connections.len().to_string()),

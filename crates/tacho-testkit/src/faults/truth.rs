@@ -80,7 +80,8 @@ fn parse_frame(line: &str) -> Option<(FrameKey, Produced)> {
         return None;
     }
     let event: Value = serde_json::from_str(line).ok()?;
-    let key = FrameKey { stream: event["stream"].as_str()?.to_owned(), sequence: event["sequence"].as_u64()? };
+    let key =
+        FrameKey { stream: event["stream"].as_str()?.to_owned(), sequence: event["sequence"].as_u64()? };
     let fingerprint = Fingerprint {
         agent_cpu_us: event["agent_cpu_us"].as_i64(),
         memory_available_bytes: event["memory_available_bytes"].as_i64(),

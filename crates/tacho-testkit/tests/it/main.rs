@@ -7,6 +7,7 @@
 )]
 
 mod disk_full;
+mod faults;
 mod kill;
 mod packaging;
 mod refused;

@@ -1,0 +1,73 @@
+//! The short forms of `tacho-faults`: everything that goes wrong, a long outage, a healthy agent, a herd. The
+//! figures go to standard output; no time is asserted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tacho_testkit::faults::healthy::{self, HealthyOptions};
+use tacho_testkit::faults::herd::{self, HerdOptions};
+use tacho_testkit::faults::mixed::{self, MixedOptions};
+use tacho_testkit::faults::network::Network;
+use tacho_testkit::faults::outage::{self, OutageOptions};
+use tacho_testkit::faults::plan::{Terms, parse_kinds};
+use tacho_testkit::faults::{namespace, report};
+
+const SEED: u64 = 4;
+const SECOND: Duration = Duration::from_secs(1);
+
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Runs `test` with mounts of its own and an empty directory, where namespaces can be made.
+fn in_namespaces(test: impl FnOnce(&Path)) {
+    if let Err(error) = namespace::leave_mounts().and_then(|()| Network::new(1, SEED)) {
+        return eprintln!("not checked: {error:#}");
+    }
+    // Below target, because what goes to a tmpfs never reaches a disk.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    test(directory.path());
+}
+
+#[test]
+fn whatever_goes_wrong_every_frame_is_stored_once_or_reported() {
+    in_namespaces(|root| {
+        let terms =
+            Terms { seed: SEED, duration: 120 * SECOND, kinds: parse_kinds("all").unwrap(), agents: 3 };
+        let options = MixedOptions { terms, interval: SECOND, root: root.to_owned() };
+        let outcome = mixed::run(&options, &say).unwrap();
+        eprintln!("{}", report::mixed_text(&outcome));
+        assert_eq!(outcome.problems(), [""; 0]);
+    });
+}
+
+#[test]
+fn after_an_outage_all_is_there_in_order_and_the_spool_is_empty() {
+    in_namespaces(|root| {
+        let interval = Duration::from_millis(100);
+        let options = OutageOptions { frames: 150, interval, seed: SEED, root: root.to_owned() };
+        let outcome = outage::run(&options, &say).unwrap();
+        eprintln!("{}", report::outage_text(&outcome));
+        assert_eq!(outcome.problems(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_healthy_agent_writes_nothing_to_disks() {
+    in_namespaces(|root| {
+        let options =
+            HealthyOptions { duration: 15 * SECOND, interval: SECOND, seed: SEED, root: root.to_owned() };
+        let outcome = healthy::run(&options, &say).unwrap();
+        eprintln!("{}", report::healthy_text(&outcome));
+        assert_eq!(outcome.problems(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_herd_that_loses_its_server_is_live_at_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = HerdOptions { agents: 40, interval: SECOND, seed: SEED, root: directory.path().to_owned() };
+    let outcome = herd::run(&options, &say).unwrap();
+    eprintln!("{}", report::herd_text(&outcome));
+    assert_eq!(outcome.problems(), [""; 0]);
+}
