@@ -18,6 +18,9 @@ const STEP: Duration = Duration::from_millis(50);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After the end of all faults, how long a backlog may grow no smaller before the run gives up on it.
 const STILL: Duration = Duration::from_secs(60);
+/// What an agent may use by its settings: `budget_memory` and the room for its spool.
+const MEMORY_CAP: u64 = 32 << 20;
+const SPOOL_CAP: u64 = 16 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What to do.
@@ -73,9 +76,15 @@ impl MixedOutcome {
             let counts = &agent.counts;
             if !counts.are_good(u64::from(agent.starts)) {
                 problems.push(format!(
-                    "{}: {} missing, {} twice, {} from nowhere",
-                    agent.name, counts.missing, counts.duplicates, counts.unlogged
+                    "{}: {} missing, {} twice, {} from nowhere, {} out of order",
+                    agent.name, counts.missing, counts.duplicates, counts.unlogged, counts.out_of_order
                 ));
+            }
+            if agent.peak.rss_bytes > MEMORY_CAP {
+                problems.push(format!("{}: {} bytes resident", agent.name, agent.peak.rss_bytes));
+            }
+            if agent.peak.disk_bytes > SPOOL_CAP {
+                problems.push(format!("{}: {} bytes in its spool", agent.name, agent.peak.disk_bytes));
             }
             if counts.produced == 0 {
                 problems.push(format!("{}: recorded nothing", agent.name));

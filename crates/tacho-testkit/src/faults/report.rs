@@ -110,6 +110,7 @@ fn counts_rows(outcome: &MixedOutcome) -> Vec<Vec<String>> {
     row("dropped, yet stored", &|counts| counts.dropped_and_stored);
     row("equal times", &|counts| counts.equal_times);
     row("out of order", &|counts| counts.out_of_order);
+    row("overlapping streams", &|counts| counts.overlapping);
     row("farthest off, ms", &|counts| counts.worst_time_ms.unsigned_abs());
     let mut of_agents = |name: &str, value: &dyn Fn(&AgentOutcome) -> String| {
         let mut cells = vec![name.to_owned()];
@@ -292,6 +293,7 @@ fn counts_json(counts: &Counts) -> Value {
         "dropped_and_stored": counts.dropped_and_stored,
         "equal_times": counts.equal_times,
         "out_of_order": counts.out_of_order,
+        "overlapping": counts.overlapping,
         "worst_time_ms": counts.worst_time_ms,
     })
 }

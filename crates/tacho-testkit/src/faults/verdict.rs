@@ -41,8 +41,10 @@ pub struct Counts {
     pub equal_times: u64,
     /// Farthest that the stored time of a frame is from its true time, in milliseconds.
     pub worst_time_ms: i64,
-    /// Frames stored with a time that is not after that of the frame before.
+    /// Frames stored with a time that is not after that of one recorded before them, in the same stream.
     pub out_of_order: u64,
+    /// The same over all streams of an agent.
+    pub overlapping: u64,
 }
 
 /// What one agent recorded and what there is of it.
@@ -64,9 +66,10 @@ pub struct Verdict {
 
 impl Counts {
     /// No frame lost without a word, none twice, and none out of nowhere: each start of an agent may have ended
-    /// between a frame and its line in the log.
+    /// between a frame and its line in the log. And the frames of each stream in their order.
     pub fn are_good(&self, starts: u64) -> bool {
-        self.missing == 0 && self.duplicates == 0 && self.unlogged <= starts
+        let is_once = self.missing == 0 && self.duplicates == 0 && self.unlogged <= starts;
+        is_once && self.out_of_order == 0
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -82,6 +85,7 @@ impl Counts {
         self.equal_times += other.equal_times;
         self.worst_time_ms = self.worst_time_ms.max(other.worst_time_ms);
         self.out_of_order += other.out_of_order;
+        self.overlapping += other.overlapping;
     }
 }
 
@@ -106,7 +110,7 @@ pub fn judge(evidence: Evidence<'_>) -> Verdict {
     let counts = &mut verdict.counts;
     let mut frames: Vec<_> = evidence.produced.iter().collect();
     frames.sort_by_key(|(_, produced)| produced.boot_clock_us);
-    let mut newest = i64::MIN;
+    let (mut newest, mut newest_of) = (i64::MIN, HashMap::<&str, i64>::new());
     let mut taken: BTreeSet<Fingerprint> = BTreeSet::new();
     for (key, produced) in frames {
         counts.produced += 1;
@@ -129,7 +133,10 @@ pub fn judge(evidence: Evidence<'_>) -> Verdict {
         counts.stored += 1;
         counts.dropped_and_stored += u64::from(reported.is_some());
         counts.worst_time_ms = counts.worst_time_ms.max((time_ms - true_ms).abs());
-        counts.out_of_order += u64::from(time_ms <= newest);
+        let newest_of_stream = newest_of.entry(&key.stream).or_insert(i64::MIN);
+        counts.out_of_order += u64::from(time_ms <= *newest_of_stream);
+        counts.overlapping += u64::from(time_ms <= newest);
+        *newest_of_stream = time_ms.max(*newest_of_stream);
         newest = newest.max(time_ms);
     }
     for (fingerprint, left) in rows {
