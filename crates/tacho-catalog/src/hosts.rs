@@ -116,14 +116,25 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes a host and its agents out of the inventory: their certificates are unknown from now on. Its
-    /// history stays until retention drops it. `false` when there is no such host.
+    /// Takes a host and its agents out of the inventory: their certificates are unknown from now on, their
+    /// marks, clocks and gaps are gone. Its history stays until retention drops it. `false` when there is no
+    /// such host.
     pub async fn remove_host(&self, host_id: &str) -> Result<bool, CatalogError> {
+        let doing = CatalogError::query("remove a host");
+        let mut transaction = self.begin_write("remove a host").await?;
+        for sql in [
+            "DELETE FROM delivery_marks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
+            "DELETE FROM delivery_clocks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
+            "DELETE FROM delivery_gaps WHERE host_id = ?",
+        ] {
+            sqlx::query(sql).bind(host_id).execute(&mut *transaction).await.map_err(&doing)?;
+        }
         let done = sqlx::query("DELETE FROM hosts WHERE id = ?")
             .bind(host_id)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await
-            .map_err(CatalogError::query("remove a host"))?;
+            .map_err(&doing)?;
+        transaction.commit().await.map_err(doing)?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,12 +1,14 @@
-//! Every SQL statement of Tacho: inventory, tokens, users, files, delivery marks.
+//! Every SQL statement of Tacho: inventory, tokens, users, files, delivery marks and gaps.
 //!
 //! One SQLite database now; the SQL keeps to what PostgreSQL and MySQL understand too, so that several
 //! servers can share a catalog later. Nothing outside this crate names a table or a column of it. Times
 //! are milliseconds since the epoch and always come from the caller.
 
 mod agents;
+mod clocks;
 mod error;
 mod files;
+mod gaps;
 mod hosts;
 mod marks;
 mod schema;
@@ -24,6 +26,7 @@ use sqlx::sqlite::{
 pub use agents::{AgentRecord, NewAgent};
 pub use error::CatalogError;
 pub use files::{FileRecord, FileState, FlushOutcome};
+pub use gaps::GapRecord;
 pub use hosts::HostRecord;
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;

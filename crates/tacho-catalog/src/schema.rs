@@ -16,6 +16,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "history", sql: include_str!("../migrations/0001_history.sql") },
     Migration { version: 2, name: "inventory", sql: include_str!("../migrations/0002_inventory.sql") },
+    Migration { version: 3, name: "delivery", sql: include_str!("../migrations/0003_delivery.sql") },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS catalog_schema (version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL)";

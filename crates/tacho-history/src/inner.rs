@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacho_catalog::{Catalog, FileRecord};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::counters::Counters;
 use crate::directory::Directory;
@@ -20,8 +20,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) metadata: MetadataCache,
     pub(crate) commits: broadcast::Sender<Arc<Commit>>,
-    /// Told when the head got smaller.
-    pub(crate) room: Notify,
+    /// Changes when the head got smaller.
+    pub(crate) room: watch::Sender<()>,
     /// Told when the head should be flushed before its time.
     pub(crate) flush_wanted: Notify,
     /// Held while flushing, so that there is one flush at a time.
@@ -54,7 +54,7 @@ impl Inner {
             counters: Arc::default(),
             metadata: MetadataCache::default(),
             commits: broadcast::Sender::new(COMMITS_KEPT),
-            room: Notify::new(),
+            room: watch::Sender::new(()),
             flush_wanted: Notify::new(),
             flush_lock: Arc::default(),
             maintenance_lock: Arc::default(),

@@ -39,10 +39,10 @@ mod writer;
 
 pub use config::{HistoryConfig, NowMs};
 pub use error::HistoryError;
-pub use history::{Appended, Commit, History};
+pub use history::{Appended, Commit, Gap, History, Lane, Offered};
 pub use query::{
     Aggregate, ByteStream, HostRow, ProcessGroup, ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessUsage,
-    ProcessesAt, ProcessesOver, ProcessesQuery, RowsQuery, Series, SeriesQuery, bucket_ms,
+    ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, bucket_ms,
 };
 pub use stats::HistoryStats;
 pub use tacho_catalog::StreamKey;

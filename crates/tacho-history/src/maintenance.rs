@@ -105,6 +105,7 @@ impl Inner {
         if !ids.is_empty() && self.replace(&ids, &[]).await? {
             self.counters.files_expired.add(ids.len() as u64);
         }
+        self.catalog.forget_gaps(before_ms).await?;
         self.catalog.forget_marks(before_ms.saturating_sub(MARKS_KEPT_LONGER_MS)).await?;
         Ok(())
     }
