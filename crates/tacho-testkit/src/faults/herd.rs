@@ -60,6 +60,12 @@ impl HerdOutcome {
         (0..=last).map(|second| self.connections.iter().filter(|at| at.as_secs() == second).count()).collect()
     }
 
+    /// Most connections opened in any tenth of a second.
+    pub fn most_in_a_tenth(&self) -> usize {
+        let tenths: Vec<u128> = self.connections.iter().map(|at| at.as_millis() / 100).collect();
+        tenths.iter().map(|tenth| tenths.iter().filter(|other| *other == tenth).count()).max().unwrap_or(0)
+    }
+
     /// Why the run shows that something is wrong; empty when all is well.
     pub fn problems(&self) -> Vec<String> {
         match self.all_live_after {
@@ -296,6 +302,7 @@ mod tests {
         let connections = [100, 900, 2500].map(Duration::from_millis).to_vec();
         let outcome = HerdOutcome { agents: 3, connections, all_live_after: None, live: 2 };
         assert_eq!(outcome.per_second(), [2, 0, 1]);
+        assert_eq!(outcome.most_in_a_tenth(), 1);
         assert_eq!(outcome.problems().len(), 1);
     }
 }

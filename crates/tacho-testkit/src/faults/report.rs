@@ -262,6 +262,7 @@ pub fn herd_text(outcome: &HerdOutcome) -> String {
         ("agents", outcome.agents.to_string()),
         ("connections opened", outcome.connections.len().to_string()),
         ("most in one second", most.to_string()),
+        ("most in a tenth of one", outcome.most_in_a_tenth().to_string()),
         ("all live", live),
     ])
 }
@@ -272,6 +273,7 @@ pub fn herd_json(outcome: &HerdOutcome) -> Value {
         "agents": outcome.agents,
         "connections": outcome.connections.len(),
         "connections_per_second": outcome.per_second(),
+        "connections_in_a_tenth_of_a_second_max": outcome.most_in_a_tenth(),
         "live": outcome.live,
         "all_live_after_seconds": outcome.all_live_after.map(|after| after.as_secs_f64()),
         "problems": outcome.problems(),
