@@ -44,6 +44,15 @@ impl Catalog {
         Ok(())
     }
 
+    /// Ids of all agents that ever joined for a host.
+    pub async fn agents_of_host(&self, host_id: &str) -> Result<Vec<String>, CatalogError> {
+        sqlx::query_scalar("SELECT id FROM agents WHERE host_id = ? ORDER BY id")
+            .bind(host_id)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(CatalogError::query("list the agents of a host"))
+    }
+
     /// The agent whose certificate has this hash, revoked or not; expiry is for TLS to check.
     pub async fn agent_by_certificate(&self, hash: &[u8; 32]) -> Result<Option<AgentRecord>, CatalogError> {
         sqlx::query(

@@ -18,6 +18,8 @@ const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Memory for what is not flushed yet. Above it the server takes no more frames until a flush went well;
 /// the agents keep them.
 const DEFAULT_HEAD_LIMIT: u64 = 256 << 20;
+/// Of all agents together. Two minutes of it are six hours of a hundred hosts.
+const DEFAULT_BACKFILL: u64 = 32 << 20;
 const DEFAULT_RETENTION: Duration = DAY.saturating_mul(14);
 
 /// What a server is told to do.
@@ -34,6 +36,8 @@ pub struct Config {
     pub flush_interval: Duration,
     pub flush_bytes: usize,
     pub head_limit_bytes: usize,
+    /// How fast agents together may send what they kept while the server was away, compressed as it comes.
+    pub backfill_bytes_per_second: u64,
     pub retention: Duration,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
@@ -52,6 +56,11 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         flush_interval: reader.duration("flush_interval", DEFAULT_FLUSH_INTERVAL, SECOND..=3600 * SECOND),
         flush_bytes: reader.bytes("flush_bytes", DEFAULT_FLUSH_BYTES, 1 << 20..=16 << 30) as usize,
         head_limit_bytes: reader.bytes("head_limit", DEFAULT_HEAD_LIMIT, 1 << 20..=64 << 30) as usize,
+        backfill_bytes_per_second: reader.bytes(
+            "backfill_bytes_per_second",
+            DEFAULT_BACKFILL,
+            1 << 10..=1 << 40,
+        ),
         retention: reader.duration("retention", DEFAULT_RETENTION, SECOND * 3600..=DAY * 36_500),
         allowed_networks: reader.list("allowed_networks", |network| {
             network.parse().map_err(|_| {

@@ -1,9 +1,15 @@
 //! Takes in agents: lets them join, keeps their streams, and hands their snapshots to the history and the
 //! live state.
 
+mod clock;
 mod connection;
+mod drain;
 mod identities;
+mod outgoing;
+mod pace;
 mod sessions;
+mod streams;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -17,7 +23,6 @@ use tacho_wire::v1::agent_service_server::AgentService;
 use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse, RenewRequest, RenewResponse};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::auth::Peer;
@@ -27,9 +32,11 @@ use crate::metrics::Metrics;
 use crate::serve::ClientCertificate;
 
 use connection::Connection;
+pub use drain::Draining;
+pub use pace::Pacer;
 pub use sessions::Sessions;
 
-/// Messages to one agent that may wait; acknowledgements of many flushes fit.
+/// Messages on the way to one agent; what follows is put together until there is room again.
 const OUTGOING_MESSAGES: usize = 16;
 /// Longer names are no host names.
 const MAX_HOST_NAME: usize = 253;
@@ -50,7 +57,8 @@ pub struct Shared {
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
     pub metrics: Metrics,
-    pub stop: CancellationToken,
+    pub draining: Draining,
+    pub pacer: Pacer,
     pub sessions: Sessions,
 }
 
@@ -176,9 +184,12 @@ impl AgentService for Ingest {
         self.check_network(peer)?;
         let certificate = request.extensions().get().copied().unwrap_or(ClientCertificate(None));
         let agent = self.agent(peer, certificate).await?;
+        if self.shared.draining.asked.is_cancelled() {
+            return Err(Status::unavailable("the server is stopping"));
+        }
         let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
         let connection = Connection::new(Arc::clone(&self.shared), agent, peer.address, sender);
-        tokio::spawn(connection.run(request.into_inner()));
+        self.shared.draining.streams.spawn(connection.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

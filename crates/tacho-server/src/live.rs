@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 mod host;
 
-pub use host::{HostState, LiveHost, LiveProcess};
+pub use host::{Buffered, HostState, LiveHost, LiveProcess};
 
 /// Events a slow subscriber may be behind before it misses some. It loses nothing that counts: an event only
 /// says that there is something newer to look at.
@@ -73,6 +73,27 @@ impl Live {
     pub fn facts(&self, host_id: &str, facts: Arc<HostFacts>) {
         if let Some(host) = self.by_id(host_id) {
             host.set_facts(facts);
+        }
+    }
+
+    /// How far the clock that a host's agent goes by is ahead of this server's.
+    pub fn clock_offset(&self, host_id: &str, offset_ms: i64) {
+        if let Some(host) = self.by_id(host_id) {
+            host.set_clock_offset(offset_ms);
+        }
+    }
+
+    /// What a host's agent says to keep of one of its streams.
+    pub fn buffered(&self, host_id: &str, stream: [u8; 16], buffered: Buffered) {
+        if let Some(host) = self.by_id(host_id) {
+            host.set_buffered(stream, buffered);
+        }
+    }
+
+    /// A host's agent says anew what it keeps.
+    pub fn nothing_buffered(&self, host_id: &str) {
+        if let Some(host) = self.by_id(host_id) {
+            host.nothing_buffered();
         }
     }
 

@@ -36,17 +36,23 @@ pub(crate) struct Host {
     /// When it joined.
     created: Time,
     agent_version: Option<String>,
+    /// How far the clock that its agent goes by is ahead of the server's, negative when it is behind. Its times are corrected by it when it is more than 2 s. Null until it was measured.
+    clock_offset_ms: Option<i64>,
+    /// Snapshots that its agent keeps and that are not stored yet, as it said last.
+    buffered_frames: u64,
     /// Null until its agent has told.
     facts: Option<Facts>,
     /// Null until it has sent a snapshot to this server.
     latest: Option<Latest>,
 }
 
-/// `up`: an agent is connected, and its newest snapshot is not late.
+/// `up`: an agent is connected, and its newest snapshot is not late. `silent`: it is connected and sends nothing,
+/// for three intervals and 10 s. `down`: no agent is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Presence {
     Up,
+    Silent,
     Down,
 }
 
@@ -121,10 +127,16 @@ pub(crate) async fn remove_host(
     PathOf(name): PathOf<String>,
 ) -> Result<StatusCode, ApiError> {
     let key = find_host(&state, &name).await?;
+    let agents = state.catalog.agents_of_host(&key.id).await?;
+    // Its stream ends first, and what it has sent is stored: a later flush would write its marks again.
+    state.live.remove(&key.id);
+    state.history.flush().await.ok();
     if !state.catalog.remove_host(&key.id).await? {
         return Err(unknown_host(&name));
     }
-    state.live.remove(&key.id);
+    for agent in agents {
+        state.history.forget_agent(&agent);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -152,6 +164,12 @@ impl Host {
             last_seen: heard_ms.max(record.last_seen_ms).map(Time),
             created: Time(record.created_ms),
             agent_version: facts.as_ref().map(|facts| facts.agent_version.clone()),
+            clock_offset_ms: live.and_then(LiveHost::clock_offset_ms),
+            buffered_frames: live
+                .map(LiveHost::buffered)
+                .unwrap_or_default()
+                .iter()
+                .fold(0, |sum, buffered| sum.saturating_add(buffered.frames)),
             facts: facts.as_deref().map(Facts::from),
             latest: live.and_then(Latest::of_host),
         }
@@ -162,6 +180,7 @@ impl From<HostState> for Presence {
     fn from(state: HostState) -> Self {
         match state {
             HostState::Up => Self::Up,
+            HostState::Silent => Self::Silent,
             HostState::Down => Self::Down,
         }
     }
