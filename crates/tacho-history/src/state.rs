@@ -258,8 +258,8 @@ impl State {
         published
     }
 
-    /// After a conflict: takes the marks and files that others wrote, and drops from the flush the frames that
-    /// turned out to be stored. Returns what is left to store, and what was dropped.
+    /// After a conflict: takes the marks and files that others wrote, and drops from the flush and the head the
+    /// frames that turned out to be stored. Returns what is left to store, and what was dropped.
     pub(crate) fn resolve(
         &mut self,
         marks: Vec<(StreamKey, Mark)>,
@@ -271,9 +271,19 @@ impl State {
             self.streams.entry(key).or_default().mark = mark;
         }
         self.set_files(files, now_ms);
-        let mut left = Vec::new();
         let mut dropped = Commit::default();
-        for frame in frozen.frames() {
+        let left = Arc::new(self.without_stored(frozen, &mut dropped));
+        self.flushing = Some(Arc::clone(&left));
+        // What came since the flush began was looked up in the outdated marks too.
+        let head = std::mem::take(&mut self.head);
+        self.head = self.without_stored(&head, &mut dropped);
+        (left, dropped)
+    }
+
+    /// Frames and gaps without those that the marks have; these are added to `dropped`.
+    fn without_stored(&mut self, head: &Head, dropped: &mut Commit) -> Head {
+        let mut left = Head::default();
+        for frame in head.frames() {
             match self.streams.get_mut(&frame.stream) {
                 Some(stream) if stream.mark.stored.contains(frame.sequence) => {
                     stream.pending.remove(&frame.sequence);
@@ -282,8 +292,7 @@ impl State {
                 _ => left.push(Arc::clone(frame)),
             }
         }
-        let mut left: Head = left.into_iter().collect();
-        for gap in frozen.gaps() {
+        for gap in head.gaps() {
             let Some(stream) = self.streams.get_mut(&gap.stream) else { continue };
             let sequences = gap.sequences.difference(&stream.mark.stored);
             let known = gap.sequences.difference(&sequences);
@@ -295,9 +304,7 @@ impl State {
                 left.push_gap(PendingGap { sequences, ..gap.clone() });
             }
         }
-        let left = Arc::new(left);
-        self.flushing = Some(Arc::clone(&left));
-        (left, dropped)
+        left
     }
 
     /// Replaces the list of files; what is known of one stays known.
