@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
 use tacho_runtime::config::parse_duration;
+use tacho_testkit::daemons::use_binaries;
 use tacho_testkit::faults::healthy::{self, HealthyOptions};
 use tacho_testkit::faults::herd::{self, HerdOptions};
 use tacho_testkit::faults::mixed::{self, MixedOptions};
@@ -74,6 +75,9 @@ struct Arguments {
     /// Directory for logs and data, kept afterwards; one that goes again when it is not given.
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// Directory with the daemons to use, such as `target/release`; they are built when it is not given.
+    #[arg(long)]
+    binaries: Option<PathBuf>,
     /// The result as JSON on standard output.
     #[arg(long)]
     json: bool,
@@ -90,6 +94,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     // Before there is a second thread: it would stay with the old mounts.
     namespace::leave_mounts()?;
+    arguments.binaries.clone().map_or(Ok(()), use_binaries)?;
     let temporary = tempfile::tempdir().context("cannot make a directory")?;
     let root = arguments.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;

@@ -6,10 +6,21 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
 
+static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// Takes the daemons of a directory, which must be there, instead of building them. Call it before anything is
+/// started.
+pub fn use_binaries(directory: PathBuf) -> anyhow::Result<()> {
+    for name in ["tacho-agent", "tacho-server"] {
+        ensure!(directory.join(name).is_file(), "there is no {name} in {}", directory.display());
+    }
+    ensure!(DIRECTORY.set(Ok(directory)).is_ok(), "the daemons were chosen before");
+    Ok(())
+}
+
 /// The binary called `name`. The first call has cargo build all of them, which is quick when `make test`
 /// has done so before, and never leaves a test with yesterday's binary.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = DIRECTORY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     let directory = directory.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(directory.join(name))
