@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
+use tacho_catalog::{Catalog, GapRecord};
 
 use super::disk::{self, Damage, SmallDisk};
 use super::network::{Network, address};
@@ -139,9 +140,18 @@ impl Fleet {
         rows.iter().map(stored_row).collect()
     }
 
-    /// What agents reported as dropped.
-    pub fn gaps(&mut self, _host: &str) -> anyhow::Result<Vec<ReportedGap>> {
-        Ok(Vec::new())
+    /// What an agent reported as dropped: from the catalog, because the API tells times, not sequences.
+    pub fn gaps(&mut self, host: &str) -> anyhow::Result<Vec<ReportedGap>> {
+        let host = self.get(&format!("/api/v1/hosts/{host}"))?;
+        let id = host["id"].as_str().context("a host without id")?;
+        let path = self.server_disk.path().join("data/catalog.sqlite");
+        let gaps = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let catalog = Catalog::open(&path).await?;
+            let gaps = catalog.gaps(id, i64::MIN, i64::MAX).await;
+            catalog.close().await;
+            gaps
+        })?;
+        Ok(gaps.into_iter().map(reported).collect())
     }
 
     /// Compares what an agent recorded with the history, as it can be read now.
@@ -237,6 +247,15 @@ impl Fleet {
             stop_and_wait(server)?;
         }
         self.start_server()
+    }
+}
+
+fn reported(gap: GapRecord) -> ReportedGap {
+    ReportedGap {
+        stream: format!("{:032x}", u128::from_be_bytes(gap.key.stream)),
+        first: gap.first_sequence,
+        last: gap.last_sequence,
+        reason: gap.reason.as_str().to_owned(),
     }
 }
 

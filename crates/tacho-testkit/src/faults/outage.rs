@@ -86,6 +86,7 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
         Ok(outage.latest_ms()?.filter(|latest| *latest >= connected_ms).map(|_| clock::wall_ms()))
     })?;
     let gone_ms = outage.until("the backlog is gone", |outage| {
+        std::thread::sleep(LOOK_INTERVAL / 5);
         let verdict = outage.fleet.judge(AGENT, &backlog, boot_time_ms())?;
         Ok((verdict.counts.missing == 0).then(clock::wall_ms))
     })?;
