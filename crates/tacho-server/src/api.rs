@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::page;
 
 mod error;
+mod gaps;
 mod guard;
 mod hosts;
 mod latest;
@@ -94,6 +95,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(gaps::host_gaps))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()

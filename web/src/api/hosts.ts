@@ -52,11 +52,18 @@ export interface Facts {
   readonly collectors: readonly Collector[];
 }
 
+/** Silent: an agent is connected and sends nothing. */
+export type Presence = 'up' | 'silent' | 'down';
+
 export interface Host {
   readonly id: string;
   readonly name: string;
-  readonly state: 'up' | 'down';
+  readonly state: Presence;
   readonly lastSeenMs: number | null;
+  /** How far its clock is ahead of the server's. */
+  readonly clockOffsetMs: Reading;
+  /** Snapshots that its agent keeps until it can deliver them. */
+  readonly bufferedFrames: number;
   readonly agentVersion: string | null;
   readonly facts: Facts | null;
   readonly latest: Latest | null;
@@ -67,8 +74,10 @@ export type WireLatest = Omit<Latest, 'timeMs'> & { readonly time: string };
 interface WireHost {
   readonly id: string;
   readonly name: string;
-  readonly state: 'up' | 'down';
+  readonly state: Presence;
   readonly last_seen: string | null;
+  readonly clock_offset_ms?: Reading;
+  readonly buffered_frames?: number;
   readonly agent_version: string | null;
   readonly facts: Facts | null;
   readonly latest: WireLatest | null;
@@ -86,6 +95,8 @@ function readHost(wire: WireHost): Host {
     name: wire.name,
     state: wire.state,
     lastSeenMs: parseTime(wire.last_seen),
+    clockOffsetMs: wire.clock_offset_ms ?? null,
+    bufferedFrames: wire.buffered_frames ?? 0,
     agentVersion: wire.agent_version,
     facts: wire.facts,
     latest: readLatest(wire.latest),

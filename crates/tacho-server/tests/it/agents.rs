@@ -138,7 +138,7 @@ impl<'a> Agents<'a> {
         Ok((sender, incoming.into_inner()))
     }
 
-    async fn channel(&self, joined: &Joined) -> Channel {
+    pub(crate) async fn channel(&self, joined: &Joined) -> Channel {
         let (address, tls) = (self.address, Arc::clone(&joined.tls));
         let connector = tower::service_fn(move |_: Uri| {
             let tls = Arc::clone(&tls);
@@ -193,6 +193,15 @@ impl<'a> Agents<'a> {
 impl Agent {
     pub(crate) async fn send(&self, sent: from_agent::Message) {
         self.sender.send(message(sent)).await.unwrap();
+    }
+
+    /// `false` when the stream has ended.
+    pub(crate) async fn try_send(&self, sent: from_agent::Message) -> bool {
+        self.sender.send(message(sent)).await.is_ok()
+    }
+
+    pub(crate) fn has(&self, stream: &[u8], sequence: u64) -> bool {
+        self.acknowledged.get(stream).is_some_and(|set| set.contains(sequence))
     }
 
     /// The stream's end as the agent sees it.

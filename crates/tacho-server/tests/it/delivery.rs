@@ -462,3 +462,75 @@ async fn clocks_without_sense_are_taken_without_harm() {
     assert_eq!(server.state.history.stats().frames_stored_total, 8);
     server.json("/api/v1/hosts").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_map_of_gaps_says_what_became_of_each_moment() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(40));
+    let keeps = Backlog { first_time_ms: at(21), last_time_ms: at(30), ..backlog(2, 10) };
+    let mut agent = agents.connect(&joined, 1, vec![keeps], 0).await;
+    for sequence in 31..=40 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    for sequence in 11..=15 {
+        agent.send(sent(backfill(2, sequence))).await;
+    }
+    let gap = Gap {
+        stream: vec![2; 16],
+        first_sequence: 16,
+        last_sequence: 20,
+        first_time_ms: at(16),
+        last_time_ms: at(20),
+        reason: 2,
+    };
+    agent.send(from_agent::Message::Gap(gap)).await;
+    let all = |agent: &Agent| {
+        agent.acknowledged(&[]) == set(&[31..=40]) && agent.acknowledged(&[2; 16]) == set(&[11..=20])
+    };
+    stored(&server, &mut agent, all).await;
+    let path = format!("/api/v1/hosts/web/gaps?from={}&to={}", at(0), at(100));
+    let answer = server.json(&path).await;
+    let segments: Vec<_> = answer["segments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|segment| {
+            let text = |key: &str| segment[key].as_str().map(str::to_owned).unwrap_or_default();
+            (text("from")[14..19].to_owned(), text("state"), text("reason"), segment["frames"].as_u64())
+        })
+        .collect();
+    let expected = [
+        ("13:20", "none", "", None),
+        ("14:10", "late", "", Some(5)),
+        ("14:35", "dropped", "age", Some(5)),
+        ("15:00", "buffered", "", Some(10)),
+        ("15:50", "delivered", "", Some(10)),
+    ]
+    .map(|(from, state, reason, frames)| (from.to_owned(), state.to_owned(), reason.to_owned(), frames));
+    assert_eq!(segments, expected);
+    assert_eq!(answer["to"], "2026-09-21T14:16:40.000Z", "the future is no gap");
+    server.advance(24_999);
+    assert_eq!(server.json(&path).await, answer, "and neither is what is not overdue");
+    server.advance(1);
+    assert_eq!(server.json(&path).await["segments"][5]["state"], "none");
+    let totals = serde_json::json!({
+        "delivered_frames": 10, "late_frames": 5, "buffered_frames": 10, "dropped_frames": 5, "none_seconds": 50.0
+    });
+    assert_eq!(answer["totals"], totals);
+
+    // It was delivered after all.
+    let nothing = Backlog { stream: vec![2; 16], ..Backlog::default() };
+    agent.send(from_agent::Message::Backlog(nothing)).await;
+    agent.send(sent(frame(41, 0))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[31..=41])).await;
+    let answer = server.json(&path).await;
+    assert_eq!(
+        (&answer["totals"]["buffered_frames"], &answer["segments"][3]["state"]),
+        (&0.into(), &"none".into())
+    );
+    let wrong = server.invalid("/api/v1/hosts/web/gaps?from=0&to=1790000000000&x=1").await;
+    assert!(wrong.contains("35 days") && wrong.contains("`x`"), "{wrong}");
+    assert_eq!(server.get("/api/v1/hosts/nobody/gaps").await.status, http::StatusCode::NOT_FOUND);
+}

@@ -18,6 +18,7 @@ const CALLS: &[&str] = &[
     "get /-/ready",
     "get /api/v1/hosts",
     "get /api/v1/hosts/{host}",
+    "get /api/v1/hosts/{host}/gaps",
     "get /api/v1/hosts/{host}/processes",
     "get /api/v1/hosts/{host}/processes/{pid}/{start_time}/series",
     "get /api/v1/hosts/{host}/rows",

@@ -12,6 +12,8 @@ const host = (name: string, part: Partial<Host> = {}): Host => ({
   name,
   state: 'up',
   lastSeenMs: 1000,
+  clockOffsetMs: null,
+  bufferedFrames: 0,
   agentVersion: '0.1.0',
   facts: null,
   latest: latest(1000, { cpu_used_ratio: 0.5 }),
