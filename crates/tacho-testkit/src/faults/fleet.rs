@@ -50,6 +50,14 @@ pub struct FleetAgent {
     pub data_dir: PathBuf,
 }
 
+/// What a map of gaps says of frames that were dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GapMap {
+    pub frames: u64,
+    /// Ranges of time.
+    pub dropped: Vec<(i64, i64)>,
+}
+
 /// All that takes part.
 #[derive(Debug)]
 pub struct Fleet {
@@ -152,6 +160,19 @@ impl Fleet {
             gaps
         })?;
         Ok(gaps.into_iter().map(reported).collect())
+    }
+
+    /// The API's map of gaps of a host, from an instant until now.
+    pub fn gap_map(&mut self, host: &str, from_ms: i64) -> anyhow::Result<GapMap> {
+        let answer = self.get(&format!("/api/v1/hosts/{host}/gaps?from={from_ms}"))?;
+        let mut map =
+            GapMap { frames: answer["totals"]["dropped_frames"].as_u64().unwrap_or(0), dropped: Vec::new() };
+        for segment in answer["segments"].as_array().context("segments are not a list")? {
+            if segment["state"] == "dropped" {
+                map.dropped.push((time_ms(&segment["from"])?, time_ms(&segment["to"])?));
+            }
+        }
+        Ok(map)
     }
 
     /// Compares what an agent recorded with the history, as it can be read now.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::fleet::{Fleet, FleetOptions};
+use tacho_runtime::clock;
+
+use super::fleet::{Fleet, FleetOptions, GapMap};
 use super::network::Packets;
 use super::plan::{Fault, Kind, Terms, Wanted, plan};
 use super::truth::{FrameKey, Produced, Truth};
@@ -21,6 +23,7 @@ const STILL: Duration = Duration::from_secs(60);
 /// What an agent may use by its settings: `budget_memory` and the room for its spool.
 const MEMORY_CAP: u64 = 32 << 20;
 const SPOOL_CAP: u64 = 16 << 20;
+const GAP_MARGIN_MS: i64 = 2 * 3_600_000;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What to do.
@@ -43,6 +46,8 @@ pub struct AgentOutcome {
     pub slow_stops: u32,
     pub peak: Peak,
     pub panics: Vec<String>,
+    /// What the API's map says.
+    pub gap_map: GapMap,
 }
 
 /// What came of a run.
@@ -74,6 +79,15 @@ impl MixedOutcome {
         let mut problems = Vec::new();
         for agent in &self.agents {
             let counts = &agent.counts;
+            let dropped: u64 = counts.dropped.values().sum();
+            if dropped > agent.gap_map.frames || (dropped > 0 && agent.gap_map.dropped.is_empty()) {
+                problems.push(format!(
+                    "{}: {dropped} frames were dropped, the gap map names {} in {} ranges",
+                    agent.name,
+                    agent.gap_map.frames,
+                    agent.gap_map.dropped.len()
+                ));
+            }
             if !counts.are_good(u64::from(agent.starts)) {
                 problems.push(format!(
                     "{}: {} missing, {} twice, {} from nowhere, {} out of order",
@@ -127,6 +141,7 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
         peaks: vec![Peak::default(); fleet.agents.len()],
         server_peak: Peak::default(),
         boot_time_ms: boot_time_ms(),
+        begin_ms: clock::wall_ms(),
         say,
     };
     run.suffer(&mut fleet, &faults, options.terms.duration)?;
@@ -160,6 +175,7 @@ struct Run<'a> {
     peaks: Vec<Peak>,
     server_peak: Peak,
     boot_time_ms: i64,
+    begin_ms: i64,
     say: Say<'a>,
 }
 
@@ -256,6 +272,11 @@ impl Run<'_> {
         let all = self.recorded(fleet)?;
         let verdicts = self.verdicts(fleet, &all)?;
         let mut outcomes = Vec::new();
+        let names: Vec<String> = fleet.agents.iter().map(|agent| agent.name.clone()).collect();
+        // A clock that was an hour wrong may have moved a gap.
+        let from_ms = self.begin_ms - GAP_MARGIN_MS;
+        let maps =
+            names.iter().map(|name| fleet.gap_map(name, from_ms)).collect::<anyhow::Result<Vec<_>>>()?;
         for (number, (mut verdict, agent)) in verdicts.into_iter().zip(&fleet.agents).enumerate() {
             let held = last.get(number).map(Vec::as_slice).unwrap_or_default();
             verdict.excuse(|key| held.binary_search(key).is_err());
@@ -267,6 +288,7 @@ impl Run<'_> {
                 own_ends: agent.node.own_ends.clone(),
                 slow_stops: agent.node.slow_stops,
                 peak: self.peaks.get(number).copied().unwrap_or_default(),
+                gap_map: maps.get(number).cloned().unwrap_or_default(),
                 panics: self.truths.get(number).map(|truth| truth.panics.clone()).unwrap_or_default(),
             });
         }

@@ -117,6 +117,7 @@ fn counts_rows(outcome: &MixedOutcome) -> Vec<Vec<String>> {
         cells.extend(outcome.agents.iter().map(value));
         rows.push(cells);
     };
+    of_agents("dropped by the gap map", &|agent| agent.gap_map.frames.to_string());
     of_agents("starts", &|agent| agent.starts.to_string());
     of_agents("ends of its own", &|agent| agent.own_ends.len().to_string());
     of_agents("resident at most, MB", &|agent| format!("{:.1}", agent.peak.rss_bytes as f64 / MEGABYTE));
@@ -138,6 +139,7 @@ pub fn mixed_json(outcome: &MixedOutcome) -> Value {
             value["rss_bytes_max"] = json!(agent.peak.rss_bytes);
             value["hwm_bytes_max"] = json!(agent.peak.hwm_bytes);
             value["spool_bytes_max"] = json!(agent.peak.disk_bytes);
+            value["gap_map_dropped"] = json!(agent.gap_map.frames);
             value["panics"] = json!(agent.panics);
             value
         })
