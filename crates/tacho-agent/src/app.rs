@@ -10,14 +10,16 @@ use tacho_runtime::clock;
 use tacho_runtime::files::open_directory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
 use tacho_runtime::tls::{self, Trust};
+use tacho_spool::Spool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::identity::{IdentityFiles, boot_time_ms};
-use crate::link::Link;
-use crate::queue::Queue;
+use crate::keeper::Keeper;
+use crate::link::{Link, Return};
+use crate::queue::{Clocks, Queue};
 use crate::recorder::{Recorder, Stop};
 use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
 use crate::scripts::{Mailbox, Scripts, Textfiles};
@@ -43,16 +45,26 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let (identity, authority) =
         files.read().context("cannot use this agent's certificate; join again with a new token")?;
     let tls = Arc::new(tls::client_config(Trust::Authority(authority), Some(identity))?);
+    let (_tls_sender, tls) = watch::channel(tls);
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let stop_recorder = Arc::new(Stop::default());
-    let queue = Arc::new(Queue::new(config.queue_bytes));
+    let queue = Arc::new(open_queue(&config)?);
     let mailbox = Arc::new(Mailbox::default());
     let shared =
         Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
     let (recorder, facts) = recorder(&config, shared)?;
-    let link = Link { servers, tls, queue, facts, stream: recorder.stream, epoch_ms: recorder.epoch_ms };
+    let link = Link {
+        servers,
+        tls,
+        queue: Arc::clone(&queue),
+        facts,
+        start: new_start(),
+        backfill_bytes_per_second: config.backfill_bytes_per_second,
+        going_back: Return::default(),
+        reachability: watch::Sender::default(),
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
     let thread = std::thread::Builder::new()
@@ -64,6 +76,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         stop_on_signals(stop.clone())?;
         let mut tasks = TaskGroup::new(stop.clone());
         tasks.spawn("link", link.run(stop.clone()));
+        tasks.spawn("keeper", Keeper { queue: Arc::clone(&queue) }.run(stop.clone()));
         spawn_scripts(&config, mailbox, &mut tasks, &stop);
         tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"))
     });
@@ -71,6 +84,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     if thread.join().is_err() {
         bail!("the recorder's thread panicked");
     }
+    queue.settle();
     ended
 }
 
@@ -108,13 +122,13 @@ fn spawn_scripts(config: &Config, mailbox: Arc<Mailbox>, tasks: &mut TaskGroup, 
 fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
     let boot_us = clock::boot_us();
     let wall_ms = clock::wall_ms();
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: config.sampler,
         process_rows: config.process_rows,
         connection_rows: config.connection_rows,
         connection_threshold: config.connection_threshold,
-        boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
+        boot_time_ms: boot_time_ms(&config.data_dir, &boot_id(), wall_ms, boot_us),
+        newest_identity: shared.queue.stream().last_identity,
         parts: parts(config),
         ..SamplerConfig::default()
     })?;
@@ -122,11 +136,9 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });
     replace_facts(&mut facts, sampler.facts());
     let (sender, receiver) = watch::channel(facts);
-    let epoch_ms = wall_ms.saturating_sub(i64::try_from(boot_us / 1000).unwrap_or(0));
     let budget = Budget::new(config.budget, config.interval);
     let Shared { queue, mailbox, stop } = shared;
-    let stream = new_stream();
-    let recorder = Recorder { sampler, budget, epoch_ms, queue, mailbox, facts: sender, stop, stream };
+    let recorder = Recorder { sampler, budget, queue, mailbox, facts: sender, stop };
     Ok((recorder, receiver))
 }
 
@@ -139,10 +151,35 @@ pub(crate) fn parts(config: &Config) -> PartsConfig {
     PartsConfig { temperature_levels, cgroups: config.cgroups, ..PartsConfig::default() }
 }
 
-fn new_stream() -> [u8; 16] {
-    let mut stream = [0; 16];
-    stream.copy_from_slice(&tls::random_secret()[..16]);
-    stream
+/// What waits from before, and the stream it goes on with.
+fn open_queue(config: &Config) -> anyhow::Result<Queue> {
+    let spool = Spool::open(&config.spool)?;
+    // Reckoned as the start times of processes: the first clock of the boot holds for all of it.
+    let boot_us = clock::boot_us();
+    let boot_time_ms = boot_time_ms(&config.data_dir, &boot_id(), clock::wall_ms(), boot_us);
+    let wall_ms = boot_time_ms.saturating_add(i64::try_from(boot_us / 1000).unwrap_or(0));
+    let queue = Queue::new(spool, &boot_id(), Clocks { boot_us, wall_ms });
+    let state = queue.state();
+    if state.records > 0 || state.damaged > 0 {
+        tracing::info!(
+            frames = state.records,
+            disk_bytes = state.disk_bytes,
+            damaged = state.damaged,
+            "frames wait from before"
+        );
+    }
+    Ok(queue)
+}
+
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+fn new_start() -> [u8; 16] {
+    let mut start = [0; 16];
+    start.copy_from_slice(&tls::random_secret()[..16]);
+    start
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
 pub const DEFAULT_FILE: &str = "/etc/tacho/agent.toml";
 
 const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
 /// Short enough to see a process that hogs the machine for a few seconds, at well under 0.5 % of a core.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// For looking closely for a while; a snapshot takes some milliseconds.
@@ -28,6 +29,15 @@ const DEFAULT_CGROUPS: usize = 200;
 const DEFAULT_CONNECTION_ROWS: u64 = 20;
 /// Half an hour of a usual host at 5 s.
 const DEFAULT_QUEUE_BYTES: u64 = 4 << 20;
+/// Spares cards and SSDs, and costs a minute's snapshots at most when the power fails.
+const DEFAULT_SPOOL_GROUP: u64 = 10;
+const DEFAULT_SPOOL_SEGMENT: u64 = 30 << 20;
+/// Two weeks of a usual host at 5 s, packed.
+const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
+/// As long as a server keeps what it has, by default.
+const DEFAULT_SPOOL_AGE: Duration = Duration::from_secs(14 * 86_400);
+/// Six hours of a usual host at 5 s go in two minutes; a hundred agents of a restarted server fill no network.
+const DEFAULT_BACKFILL: u64 = 256 << 10;
 
 /// A tenth of what a host's owner still overlooks.
 const DEFAULT_BUDGET_CPU: f64 = 0.01;
@@ -57,8 +67,10 @@ pub struct Config {
     pub connection_rows: usize,
     /// Bytes per second from which a connection has a row in any case; 0: from none.
     pub connection_threshold: u64,
-    /// Most memory for frames that the server has not acknowledged.
-    pub queue_bytes: usize,
+    /// Where frames wait that the server has not acknowledged.
+    pub spool: tacho_spool::Config,
+    /// Most bytes per second of frames that are sent late.
+    pub backfill_bytes_per_second: u64,
     /// Programs to run on an interval, for the readings they print.
     pub scripts: Vec<ScriptConfig>,
     /// Directory of `*.prom` files to read; `None` is none.
@@ -72,8 +84,10 @@ pub struct Config {
 /// Reads the settings; `origin` names the text in messages.
 pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Config, ConfigError> {
     let mut reader = Reader::new(text, "TACHO_AGENT", environment);
+    let data_dir = reader.path("data_dir", "/var/lib/tacho-agent");
+    let spool_dir = reader.path("spool_dir", &data_dir.join("spool").to_string_lossy());
     let config = Config {
-        data_dir: reader.path("data_dir", "/var/lib/tacho-agent"),
+        data_dir,
         servers: reader.list("servers", parse_server),
         interval: reader.duration("interval", DEFAULT_INTERVAL, SHORTEST_INTERVAL..=600 * SECOND),
         host_name: reader.text("host_name", ""),
@@ -87,7 +101,22 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         cgroups: reader.integer("cgroups", DEFAULT_CGROUPS as u64, 0..=5000) as usize,
         connection_rows: reader.integer("connections", DEFAULT_CONNECTION_ROWS, 0..=1000) as usize,
         connection_threshold: reader.bytes("connections_threshold", 0, 0..=1 << 40),
-        queue_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30) as usize,
+        spool: tacho_spool::Config {
+            runtime_dir: reader.path("runtime_dir", "/run/tacho-agent"),
+            cold_dir: reader.path("spool_cold_dir", &spool_dir.join("cold").to_string_lossy()),
+            dir: spool_dir,
+            hot_bytes: reader.bytes("queue_bytes", DEFAULT_QUEUE_BYTES, 64 << 10..=1 << 30),
+            group: reader.integer("spool_group", DEFAULT_SPOOL_GROUP, 1..=1000) as usize,
+            segment_bytes: reader.bytes("spool_segment", DEFAULT_SPOOL_SEGMENT, 64 << 10..=1 << 30),
+            disk_bytes: reader.bytes("spool_bytes", DEFAULT_SPOOL_BYTES, 1 << 20..=1 << 40),
+            age_ms: reader.duration("spool_age", DEFAULT_SPOOL_AGE, 60 * SECOND..=3650 * DAY).as_millis()
+                as i64,
+        },
+        backfill_bytes_per_second: reader.bytes(
+            "backfill_bytes_per_second",
+            DEFAULT_BACKFILL,
+            4 << 10..=1 << 30,
+        ),
         scripts: read_scripts(&mut reader),
         textfile_dir: read_textfile_dir(&mut reader),
         budget: Limits {

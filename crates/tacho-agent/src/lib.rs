@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod identity;
 pub mod join;
+pub mod keeper;
 pub mod link;
 pub mod queue;
 pub mod recorder;

@@ -94,6 +94,8 @@ pub struct SamplerConfig {
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
     pub boot_time_ms: i64,
+    /// Identities are numbered from the one after this.
+    pub newest_identity: u32,
     /// What the parts beside CPU, memory, disks, network and processes read.
     pub parts: PartsConfig,
 }
@@ -120,6 +122,7 @@ impl SamplerConfig {
             listener_interval: Duration::from_secs(3600),
             filesystem_interval: Duration::from_secs(60),
             boot_time_ms: 0,
+            newest_identity: 0,
             parts: PartsConfig::below(root),
         }
     }

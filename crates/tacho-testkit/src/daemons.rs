@@ -182,6 +182,7 @@ impl Agent {
         settings.push(("host_name".to_owned(), name.to_owned()));
         let data_dir = directory.join(name);
         settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
         let agent = Self { data_dir, log: directory.join(format!("{name}.log")), settings, running: None };
         let token = server.create_token(&["join"])?;
         agent.command(&["join", &server.tls.to_string(), &token])?.finish()?;
@@ -207,6 +208,7 @@ impl Agent {
     pub fn another(&self, data_dir: &Path) -> anyhow::Result<Daemon> {
         let mut settings = self.settings.clone();
         settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
         Daemon::start(
             &binary("tacho-agent")?,
             &["run"],

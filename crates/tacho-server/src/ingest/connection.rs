@@ -96,6 +96,8 @@ impl Connection {
                         permit.send(Ok(FromServer { message: Some(message) }));
                     }
                 }
+                // While nothing is read, this is how its end is noticed.
+                () = self.sender.closed() => return Ok(()),
                 () = sleep_until(timer) => welcomed.tick(Instant::now()),
                 Ok(()) = welcomed.pace.changed(), if welcomed.has_backfilled => welcomed.tell_pace(),
                 () = draining.asked.cancelled(), if !welcomed.told_to_go => {

@@ -253,7 +253,6 @@ async fn times_are_put_right_and_stay_so_for_the_backlog() {
     let joined = agents.join("web").await;
     server.set_now(at(10));
     let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
-    agent.pong(at(10), HOUR_MS).await;
     agent.send(sent(frame(10, HOUR_MS))).await;
     stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[10..=10])).await;
     let host = server.json("/api/v1/hosts/web").await;
@@ -279,6 +278,21 @@ async fn times_are_put_right_and_stay_so_for_the_backlog() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ping_measures_the_clock_better_than_a_hello() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
+    // What the way back took is on top of it; the clock stays as it is until more measurements say the same.
+    agent.pong(at(0), 2 * HOUR_MS).await;
+    agent.send(sent(frame(1, HOUR_MS))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=1])).await;
+    let host = server.json("/api/v1/hosts/web").await;
+    assert!(host["clock_offset_ms"].as_i64().unwrap() >= 2 * HOUR_MS, "{host}");
+    assert_eq!(rows(&server, &joined).await, [(at(1), None)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_reads_nothing_costs_nobody_anything() {
     let server = Server::empty().await;
     let agents = Agents::serve(&server).await;
@@ -296,6 +310,25 @@ async fn an_agent_that_reads_nothing_costs_nobody_anything() {
     }
     stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=300])).await;
     stored(&server, &mut deaf, |agent| agent.acknowledged(&[]) == set(&[1..=300])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_leaves_while_the_head_is_full_is_gone() {
+    let server = Server::with(|config| config.head_limit_bytes = 1).await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(100));
+    let agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+    let mut events = server.state.live.subscribe();
+    // One fits, four wait, the others are not read.
+    for sequence in 1..=20 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    while events.recv().await.unwrap().host.newest().unwrap().time_ms != at(5) {}
+    drop(agent);
+    while events.recv().await.unwrap().kind != LiveEventKind::Disconnected {}
+    assert_eq!(server.state.history.stats().head_frames, 1);
+    assert_eq!(server.state.live.host("web").unwrap().newest().unwrap().time_ms, at(5));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,13 @@ impl SmallDisk {
     pub fn mount(at: &Path, bytes: u64) -> anyhow::Result<Self> {
         fs::create_dir_all(at)?;
         let size = format!("size={bytes},mode=0700");
-        mount(&["-t", "tmpfs", "-o", &size, "tacho-faults", path_text(at)?])?;
+        let text = path_text(at)?;
+        mount(&["-t", "tmpfs", "-o", &size, "tacho-faults", text])?;
+        // Read-only before anything can be opened through it; later it is only laid over the other.
+        let view = read_only_view(at);
+        fs::create_dir_all(&view)?;
+        mount(&["--bind", text, path_text(&view)?])?;
+        mount(&["-o", "remount,bind,ro", path_text(&view)?])?;
         Ok(Self { at: at.to_owned(), full: false, read_only: false })
     }
 
@@ -59,8 +65,7 @@ impl SmallDisk {
         }
         let at = path_text(&self.at)?.to_owned();
         if read_only {
-            mount(&["--bind", &at, &at])?;
-            mount(&["-o", "remount,bind,ro", &at])?;
+            mount(&["--bind", path_text(&read_only_view(&self.at))?, &at])?;
         } else {
             unmount(&at)?;
         }
@@ -120,6 +125,11 @@ pub fn damage(file: &Path, random: &mut Random) -> Option<Damage> {
     Some(Damage { file: file.to_owned(), what })
 }
 
+/// The same file system, mounted read-only beside it.
+fn read_only_view(at: &Path) -> PathBuf {
+    at.with_added_extension("read-only")
+}
+
 fn path_text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().context("a path that is not UTF-8")
 }
@@ -138,6 +148,9 @@ impl Drop for SmallDisk {
         if let Ok(at) = path_text(&self.at) {
             drop(self.read_only.then(|| unmount(at)));
             drop(unmount(at));
+        }
+        if let Ok(view) = path_text(&read_only_view(&self.at)) {
+            drop(unmount(view));
         }
     }
 }

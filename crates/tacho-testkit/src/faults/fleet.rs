@@ -22,9 +22,11 @@ use crate::random::Random;
 pub const SERVERS: usize = 2;
 const AGENTS_PORT: u16 = 9300;
 const HTTP: &str = "127.0.0.1:9380";
-/// Room of the servers' common disk and of an agent's spool.
+/// Room of the servers' common disk, and of the runtime directory of an agent.
 const SERVER_DISK_BYTES: u64 = 512 << 20;
-const SPOOL_DISK_BYTES: u64 = 32 << 20;
+const RUNTIME_BYTES: u64 = 32 << 20;
+/// A segment of a spool in a run: small, so that there are several of them, packed ones too.
+const SEGMENT: &str = "64KiB";
 /// How long a daemon may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
@@ -36,6 +38,8 @@ pub struct FleetOptions {
     pub agents: usize,
     pub seed: u64,
     pub agent_settings: Vec<(String, String)>,
+    /// What an agent's spool may take on its disk, which is twice as large.
+    pub spool_bytes: u64,
     pub server_settings: Vec<(String, String)>,
 }
 
@@ -46,6 +50,8 @@ pub struct FleetAgent {
     pub node: Node,
     /// Where its spool is.
     pub disk: SmallDisk,
+    /// Where its runtime directory is: in memory, and never at fault but for damage.
+    pub memory: SmallDisk,
     /// Its identity, and what else it keeps.
     pub data_dir: PathBuf,
 }
@@ -250,9 +256,10 @@ impl Fleet {
 
     /// Damages one of the agent's spool files, if it has any.
     fn damage(&mut self, number: usize) -> anyhow::Result<()> {
-        let disk = self.agent(number)?.disk.path().to_owned();
-        let files: Vec<PathBuf> =
-            disk::files_below(&disk).into_iter().filter(|path| holds_frames(path)).collect();
+        let agent = self.agent(number)?;
+        let mut files = disk::files_below(agent.disk.path());
+        files.extend(disk::files_below(agent.memory.path()));
+        files.retain(|path| holds_frames(path));
         let picked = usize::try_from(self.random.below(files.len() as u64)).unwrap_or(0);
         let damaged = files.get(picked).and_then(|file| disk::damage(file, &mut self.random));
         self.damages.extend(damaged);
@@ -289,7 +296,8 @@ fn stop_and_wait(node: &mut Node) -> anyhow::Result<()> {
 }
 
 fn holds_frames(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name != "lock" && name != "filler")
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.ends_with(".spool") || name.ends_with(".spool.zst")
 }
 
 fn server(options: &FleetOptions, number: usize) -> anyhow::Result<Node> {
@@ -314,13 +322,19 @@ fn server(options: &FleetOptions, number: usize) -> anyhow::Result<Node> {
 fn agent(options: &FleetOptions, number: usize) -> anyhow::Result<FleetAgent> {
     let name = format!("agent-{}", number + 1);
     let directory = options.root.join(&name);
-    let disk = SmallDisk::mount(&directory.join("disk"), SPOOL_DISK_BYTES)?;
+    let disk = SmallDisk::mount(&directory.join("disk"), options.spool_bytes * 2)?;
+    let memory = SmallDisk::mount(&directory.join("memory"), RUNTIME_BYTES)?;
     let data_dir = directory.join("data");
     let servers: Vec<String> =
         (0..SERVERS).map(|server| format!("{}:{AGENTS_PORT}", address(server))).collect();
     let mut settings = options.agent_settings.clone();
     for (key, value) in [
         ("data_dir", data_dir.display().to_string()),
+        ("runtime_dir", memory.path().join("run").display().to_string()),
+        ("spool_dir", disk.path().join("spool").display().to_string()),
+        ("spool_cold_dir", disk.path().join("cold").display().to_string()),
+        ("spool_bytes", format!("{}KiB", options.spool_bytes >> 10)),
+        ("spool_segment", SEGMENT.to_owned()),
         ("host_name", name.clone()),
         ("servers", servers.join(",")),
         ("log_format", "json".to_owned()),
@@ -334,7 +348,7 @@ fn agent(options: &FleetOptions, number: usize) -> anyhow::Result<FleetAgent> {
         log: options.root.join(&name),
     };
     let clock = WallClock::new(&options.root.join(format!("{name}.clock")))?;
-    Ok(FleetAgent { name, node: Node::new(recipe, clock), disk, data_dir })
+    Ok(FleetAgent { name, node: Node::new(recipe, clock), disk, memory, data_dir })
 }
 
 /// A time of the API or of a log in milliseconds since the epoch.

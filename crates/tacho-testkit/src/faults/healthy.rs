@@ -9,6 +9,7 @@ use super::fleet::{Fleet, FleetOptions};
 use super::watch::{state_of, written_bytes};
 use super::{Say, agent_settings};
 
+const SPOOL_BYTES: u64 = 16 << 20;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// The agent has said all that it says at its start once so many snapshots are there.
@@ -62,6 +63,7 @@ pub fn run(options: &HealthyOptions, say: Say<'_>) -> anyhow::Result<HealthyOutc
         agents: 1,
         seed: options.seed,
         agent_settings,
+        spool_bytes: SPOOL_BYTES,
         server_settings: vec![("flush_interval".to_owned(), "2s".to_owned())],
     })?;
     let begin = Instant::now();
@@ -70,9 +72,11 @@ pub fn run(options: &HealthyOptions, say: Say<'_>) -> anyhow::Result<HealthyOutc
         std::thread::sleep(LOOK_INTERVAL);
     }
     let agent = fleet.agents.first().context("no agent")?;
-    let directory = agent.data_dir.parent().context("a directory without parent")?.to_owned();
+    // Not the runtime directory, which is memory.
+    let directories = [agent.data_dir.clone(), agent.disk.path().to_owned()];
+    let look = || directories.iter().flat_map(|directory| state_of(directory)).collect::<Vec<_>>();
     let pid = agent.node.pid().context("the agent does not run")?;
-    let (files, written) = (state_of(&directory), written_bytes(pid).context("cannot read /proc/PID/io")?);
+    let (files, written) = (look(), written_bytes(pid).context("cannot read /proc/PID/io")?);
     let stored = fleet.rows("agent-1")?.len();
     say(&format!("the agent is connected; watching it for {} s", options.duration.as_secs()));
     let (begin, mut told) = (Instant::now(), Instant::now());
@@ -84,7 +88,7 @@ pub fn run(options: &HealthyOptions, say: Say<'_>) -> anyhow::Result<HealthyOutc
         }
         std::thread::sleep(LOOK_INTERVAL);
     }
-    let after = state_of(&directory);
+    let after = look();
     let differs =
         |file: &&(String, u64, std::time::SystemTime)| !(files.contains(file) && after.contains(file));
     let mut changed_files: Vec<String> =

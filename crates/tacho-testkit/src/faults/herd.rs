@@ -9,11 +9,12 @@ use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use serde_json::Value;
 use tacho_agent::join;
-use tacho_agent::link::Link;
-use tacho_agent::queue::{NewFrame, Queue};
+use tacho_agent::link::{Link, Return};
+use tacho_agent::queue::{Clocks, NewFrame, Queue};
 use tacho_model::HostFacts;
 use tacho_runtime::clock;
 use tacho_runtime::tls::{self, Identity, JoinToken, Trust};
+use tacho_spool::Spool;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,6 +27,7 @@ use crate::random::Random;
 use crate::synthetic::{Host, HostShape};
 
 const SHAPE: HostShape = HostShape { processes: 30, active: 5 };
+const BOOT_ID: &str = "00000000-0000-0000-0000-000000000000";
 /// Joins under way at one time.
 const JOINS: usize = 8;
 const STEP: Duration = Duration::from_millis(200);
@@ -108,6 +110,7 @@ async fn lose_the_server(options: &HerdOptions, say: Say<'_>) -> anyhow::Result<
             number,
             interval: options.interval,
             seed: options.seed,
+            root: options.root.join("agents"),
         };
         agents.spawn(agent.run(stop.clone()));
     }
@@ -164,6 +167,20 @@ struct Agent {
     number: usize,
     interval: Duration,
     seed: u64,
+    root: PathBuf,
+}
+
+fn spool_config(directory: &Path) -> tacho_spool::Config {
+    tacho_spool::Config {
+        runtime_dir: directory.join("run"),
+        dir: directory.join("spool"),
+        cold_dir: directory.join("cold"),
+        hot_bytes: 4 << 20,
+        group: 10,
+        segment_bytes: 1 << 20,
+        disk_bytes: 16 << 20,
+        age_ms: 86_400_000,
+    }
 }
 
 impl Agent {
@@ -174,16 +191,21 @@ impl Agent {
         let mut host = Host::new(&self.member.name, seed, SHAPE, epoch_ms);
         let facts: HostFacts = host.facts(epoch_ms);
         let (_facts, receiver) = watch::channel(Arc::new(facts));
-        let queue = Arc::new(Queue::new(4 << 20));
-        let mut stream = [0; 16];
-        stream.copy_from_slice(&tls::random_secret()[..16]);
+        let spool = Spool::open(&spool_config(&self.root.join(&self.member.name)))?;
+        let clocks = Clocks { boot_us, wall_ms: clock::wall_ms() };
+        let queue = Arc::new(Queue::new(spool, BOOT_ID, clocks));
+        let (_tls, tls) = watch::channel(Arc::clone(&self.member.tls));
+        let mut start = [0; 16];
+        start.copy_from_slice(&tls::random_secret()[..16]);
         let link = Link {
             servers: self.servers.clone(),
-            tls: Arc::clone(&self.member.tls),
+            tls,
             queue: Arc::clone(&queue),
             facts: receiver,
-            stream,
-            epoch_ms,
+            start,
+            backfill_bytes_per_second: 256 << 10,
+            going_back: Return::default(),
+            reachability: watch::Sender::default(),
         };
         let linked = tokio::spawn(link.run(stop.clone()));
         // Agents were not all started at one instant.
@@ -191,7 +213,7 @@ impl Agent {
         let mut ticks = tokio::time::interval(self.interval);
         loop {
             tokio::select! {
-                _ = ticks.tick() => queue.push(self.frame(&mut host, epoch_ms)?),
+                _ = ticks.tick() => drop(queue.push(self.frame(&mut host, epoch_ms)?)),
                 () = stop.cancelled() => break,
             };
         }
@@ -207,7 +229,6 @@ impl Agent {
             tacho_wire::encode_blocks(&tick.blocks, &tick.processes).context("cannot pack a snapshot")?;
         Ok(NewFrame {
             boot_clock_us,
-            time_ms,
             blocks: Bytes::from(blocks),
             processes: tick.processes,
             identities: tick

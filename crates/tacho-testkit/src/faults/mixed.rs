@@ -133,6 +133,7 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
         root: options.root.clone(),
         agents: options.terms.agents,
         seed: options.terms.seed,
+        spool_bytes: SPOOL_CAP,
         agent_settings: agent_settings(options.interval),
         server_settings: vec![("flush_interval".to_owned(), "2s".to_owned())],
     })?;

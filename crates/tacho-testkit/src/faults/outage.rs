@@ -18,6 +18,8 @@ use super::watch::Peak;
 use super::{Say, agent_settings, boot_time_ms};
 
 const AGENT: &str = "agent-1";
+/// Six hours of a crowded host and more.
+const SPOOL_BYTES: u64 = 128 << 20;
 const STEP: Duration = Duration::from_millis(20);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
@@ -62,6 +64,7 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
         root: options.root.clone(),
         agents: 1,
         seed: options.seed,
+        spool_bytes: SPOOL_BYTES,
         agent_settings: agent_settings(options.interval),
         server_settings: vec![("flush_interval".to_owned(), "2s".to_owned())],
     })?;

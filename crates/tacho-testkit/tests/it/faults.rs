@@ -18,8 +18,6 @@ use tacho_testkit::faults::plan::{Terms, parse_kinds};
 use tacho_testkit::faults::{namespace, report};
 
 const SEED: u64 = 4;
-/// An agent that is killed or stopped loses what waits in its memory.
-const FAULTS: &str = "server-kill,server-stop,server-pause,takeover,network,server-disk-full,agent-clock";
 const SECOND: Duration = Duration::from_secs(1);
 
 fn say(text: &str) {
@@ -40,7 +38,7 @@ fn in_namespaces(test: impl FnOnce(&Path)) {
 fn whatever_goes_wrong_every_frame_is_stored_once_or_reported() {
     in_namespaces(|root| {
         let terms =
-            Terms { seed: SEED, duration: 120 * SECOND, kinds: parse_kinds(FAULTS).unwrap(), agents: 3 };
+            Terms { seed: SEED, duration: 120 * SECOND, kinds: parse_kinds("all").unwrap(), agents: 3 };
         let options = MixedOptions { terms, interval: SECOND, root: root.to_owned() };
         let outcome = mixed::run(&options, &say).unwrap();
         eprintln!("{}", report::mixed_text(&outcome));

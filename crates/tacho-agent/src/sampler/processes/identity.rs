@@ -107,7 +107,7 @@ impl Identities {
         Self {
             users: Users::new(&config.etc_root),
             boot_time_ms: config.boot_time_ms,
-            newest_id: 0,
+            newest_id: config.newest_identity,
             cgroups: HashMap::new(),
             patience: Patience::new("tacho-cmdline", read_command),
         }
