@@ -56,6 +56,14 @@ pub struct FleetAgent {
     pub data_dir: PathBuf,
 }
 
+impl FleetAgent {
+    /// Bytes of files that hold frames, on its disk.
+    pub fn frame_bytes_on_disk(&self) -> u64 {
+        let files = disk::files_below(self.disk.path()).into_iter().filter(|path| holds_frames(path));
+        files.filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum()
+    }
+}
+
 /// What a map of gaps says of frames that were dropped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GapMap {

@@ -20,8 +20,9 @@ const STEP: Duration = Duration::from_millis(50);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After the end of all faults, how long a backlog may grow no smaller before the run gives up on it.
 const STILL: Duration = Duration::from_secs(60);
-/// What an agent may use by its settings: `budget_memory` and the room for its spool.
-const MEMORY_CAP: u64 = 32 << 20;
+/// What an agent may use by its settings: `budget_memory`, to which a debug build adds its larger code, and the
+/// room for its spool.
+const MEMORY_CAP: u64 = if cfg!(debug_assertions) { 48 << 20 } else { 32 << 20 };
 const SPOOL_CAP: u64 = 16 << 20;
 const GAP_MARGIN_MS: i64 = 2 * 3_600_000;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);

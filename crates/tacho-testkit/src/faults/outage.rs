@@ -23,6 +23,7 @@ const SPOOL_BYTES: u64 = 128 << 20;
 const STEP: Duration = Duration::from_millis(20);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
+const EMPTY_PATIENCE: Duration = Duration::from_secs(60);
 /// How long anything may take once the network is well again.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -93,9 +94,7 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
         let verdict = outage.fleet.judge(AGENT, &backlog, boot_time_ms())?;
         Ok((verdict.counts.missing == 0).then(clock::wall_ms))
     })?;
-    let disk_bytes_after = outage.until("the spool is empty", |outage| {
-        Ok(Some(outage.fleet.agents.first().context("no agent")?.disk.used_bytes()))
-    })?;
+    let disk_bytes_after = outage.wait_for_empty_spool()?;
     let queued_after = outage.queued()?;
     outage.fleet.restart_in_order()?;
     outage.recorded()?;
@@ -125,6 +124,9 @@ impl OutageOutcome {
         let counts = &self.counts;
         if counts.missing > 0 || counts.duplicates > 0 {
             problems.push(format!("{} frames missing, {} twice", counts.missing, counts.duplicates));
+        }
+        if self.disk_bytes_after > 0 {
+            problems.push(format!("{} bytes left in the spool", self.disk_bytes_after));
         }
         if counts.out_of_order > 0 {
             problems.push(format!("{} frames out of order", counts.out_of_order));
@@ -199,6 +201,23 @@ impl Outage<'_> {
             std::thread::sleep(STEP);
         }
         anyhow::bail!("waited {} s in vain until {what}", PATIENCE.as_secs())
+    }
+
+    /// Bytes of frames on the agent's disk once the acknowledgements had their time: they come after a flush.
+    fn wait_for_empty_spool(&mut self) -> anyhow::Result<u64> {
+        let begin = Instant::now();
+        loop {
+            let agent = self.fleet.agents.first().context("no agent")?;
+            let bytes = agent.frame_bytes_on_disk();
+            if bytes == 0 || begin.elapsed() > EMPTY_PATIENCE {
+                (self.say)(&format!(
+                    "{bytes} bytes in the spool after {:.1} s",
+                    begin.elapsed().as_secs_f64()
+                ));
+                return Ok(bytes);
+            }
+            std::thread::sleep(STEP);
+        }
     }
 
     /// Time of the newest snapshot that the server has.
