@@ -248,14 +248,14 @@ table! {
         PROCESSES_ENDED: Integer Delta None = 111;
         /// Processes that ended too many at once to be told one by one; what they used is not in any row.
         PROCESSES_ENDED_UNSEEN: Integer Delta None = 112;
-        /// Bytes of frames that wait for the server's acknowledgement in the runtime directory or in memory.
-        AGENT_QUEUED_BYTES: Integer Gauge Bytes = 115;
-        /// Bytes of the agent's files of waiting frames on disk.
-        AGENT_SPOOL_BYTES: Integer Gauge Bytes = 116;
         /// How far the clock that the agent goes by is ahead of the server's, negative when it is behind; measured and set by the server, of snapshots that arrive as they are taken.
         CLOCK_OFFSET_MS: Integer Gauge Milliseconds = 113;
         /// How long after it was taken the snapshot arrived; set by the server, of those that arrive late.
         ARRIVED_LATE_MS: Integer Gauge Milliseconds = 114;
+        /// Bytes of frames that wait for the server's acknowledgement in the runtime directory or in memory.
+        AGENT_QUEUED_BYTES: Integer Gauge Bytes = 115;
+        /// Bytes of the agent's files of waiting frames on disk.
+        AGENT_SPOOL_BYTES: Integer Gauge Bytes = 116;
     }
 }
 

@@ -114,24 +114,24 @@ impl Spool {
             damaged: AtomicU64::new(0),
             _locks: locks,
         };
-        spool.publish(&mut spool.old(), &mut spool.new());
+        spool.publish(&mut spool.disk_part(), &mut spool.recent_part());
         Ok(spool)
     }
 
     /// The note of the last push that a process before made, empty when there is none.
     pub fn note(&self) -> Vec<u8> {
-        self.new().hot.note().to_vec()
+        self.recent_part().hot.note().to_vec()
     }
 
     /// Notes something without a record; it is kept with the next push.
     pub fn set_note(&self, note: &[u8]) {
-        self.new().hot.set_note(note);
+        self.recent_part().hot.set_note(note);
     }
 
     /// Takes a record, and a note that replaces the one before, both or none after a kill. Waits for no disk.
     /// When memory is full, the oldest records are dropped.
     pub fn push(&self, head: RecordHead, payload: Vec<u8>, note: &[u8]) {
-        let mut new = self.new();
+        let mut new = self.recent_part();
         new.hot.push(head, payload, note);
         let mut dropped = 0;
         while new.hot.bytes() > self.hot_bytes && new.hot.len() > 1 {
@@ -152,7 +152,7 @@ impl Spool {
         if stored.is_empty() {
             return;
         }
-        let mut new = self.new();
+        let mut new = self.recent_part();
         new.hot.remove(stream, stored);
         new.gaps.acknowledge(stream, stored);
         new.keep_gaps();
@@ -164,22 +164,22 @@ impl Spool {
 
     /// Records that are not on disk, oldest first, with the bytes they take. Waits for no disk.
     pub fn recent(&self) -> Vec<(RecordHead, u64)> {
-        self.new().hot.heads().collect()
+        self.recent_part().hot.heads().collect()
     }
 
     /// The newest record of a stream that is not on disk.
     pub fn newest(&self, stream: StreamId) -> Option<RecordHead> {
-        self.new().hot.heads().rev().map(|(head, _)| head).find(|head| head.stream == stream)
+        self.recent_part().hot.heads().rev().map(|(head, _)| head).find(|head| head.stream == stream)
     }
 
     /// The first record not on disk that `wants` says yes to.
     pub fn find_recent(&self, wants: impl Fn(RecordHead) -> bool) -> Option<RecordHead> {
-        self.new().hot.heads().map(|(head, _)| head).find(|head| wants(*head))
+        self.recent_part().hot.heads().map(|(head, _)| head).find(|head| wants(*head))
     }
 
     /// A record that is not on disk. Waits for no disk.
     pub fn read_recent(&self, stream: StreamId, sequence: u64) -> Option<Record> {
-        self.new().hot.read(stream, sequence)
+        self.recent_part().hot.read(stream, sequence)
     }
 
     /// How many records are on disk. Waits for no disk.
@@ -195,10 +195,10 @@ impl Spool {
         bytes: usize,
         wants: impl Fn(RecordHead) -> bool,
     ) -> Vec<Record> {
-        let mut old = self.old();
+        let mut old = self.disk_part();
         self.take_acknowledged(&mut old);
         let read = old.disk.read(cursor, bytes, &wants);
-        let mut new = self.new();
+        let mut new = self.recent_part();
         if let Err(error) = &read {
             new.disk_error = Some(error.to_string());
         }
@@ -208,12 +208,12 @@ impl Spool {
 
     /// Gaps that nobody has taken note of.
     pub fn gaps(&self) -> Vec<Gap> {
-        self.new().gaps.list().to_vec()
+        self.recent_part().gaps.list().to_vec()
     }
 
     /// What waits, by stream.
     pub fn backlog(&self) -> Vec<Backlog> {
-        let new = self.new();
+        let new = self.recent_part();
         let mut backlog: BTreeMap<StreamId, Backlog> =
             new.backlog.iter().map(|part| (part.stream, *part)).collect();
         for (head, bytes) in new.hot.heads() {
@@ -233,7 +233,7 @@ impl Spool {
     }
 
     pub fn state(&self) -> State {
-        let new = self.new();
+        let new = self.recent_part();
         State {
             records: new.hot.len() as u64 + self.disk_records(),
             hot_bytes: new.hot.bytes(),
@@ -247,7 +247,7 @@ impl Spool {
 
     /// Whether [`Self::maintain`] has something to do. Waits for no disk.
     pub fn needs_maintenance(&self, is_delivering: bool) -> bool {
-        let new = self.new();
+        let new = self.recent_part();
         !self.group_to_move(&new, is_delivering).is_empty()
             || self.disk_records() > 0
             || new.disk_error.is_some()
@@ -258,7 +258,7 @@ impl Spool {
     /// Moves records to disk in groups, packs full files, deletes delivered ones, keeps the limits. While records
     /// are delivered, they go to disk only when memory runs short. Works on the disk.
     pub fn maintain(&self, is_delivering: bool, now_ms: i64) {
-        let mut old = self.old();
+        let mut old = self.disk_part();
         self.take_acknowledged(&mut old);
         let mut result = self.move_groups(&mut old, is_delivering, false);
         result = old.disk.delete_delivered().and(result);
@@ -270,13 +270,13 @@ impl Spool {
     /// Moves everything to disk that is not there, also less than a group: for an end that may be one of the
     /// machine. Works on the disk.
     pub fn move_all(&self) {
-        let mut old = self.old();
+        let mut old = self.disk_part();
         let result = self.move_groups(&mut old, false, true);
         self.finish(&mut old, result);
     }
 
     fn finish(&self, old: &mut Old, result: std::io::Result<()>) {
-        let mut new = self.new();
+        let mut new = self.recent_part();
         self.publish(old, &mut new);
         let saved = new.gaps.save();
         new.disk_error = result.and(saved).err().map(|error| error.to_string());
@@ -285,7 +285,7 @@ impl Spool {
     fn move_groups(&self, old: &mut Old, is_delivering: bool, all: bool) -> std::io::Result<()> {
         loop {
             let (heads, records, unreadable) = {
-                let new = self.new();
+                let new = self.recent_part();
                 let heads = match all {
                     true => new.hot.heads().map(|(head, _)| head).take(self.group).collect(),
                     false => self.group_to_move(&new, is_delivering),
@@ -299,7 +299,7 @@ impl Spool {
             old.disk.append(&records)?;
             self.disk_records.store(old.disk.records(), Ordering::Relaxed);
             unreadable.into_iter().for_each(|head| old.disk.lose(head));
-            let mut new = self.new();
+            let mut new = self.recent_part();
             for head in heads {
                 // One that was acknowledged meanwhile is not there any more, and has to go from the disk, too.
                 if !new.hot.contains(head.stream, head.sequence) {
@@ -319,7 +319,7 @@ impl Spool {
     }
 
     fn take_acknowledged(&self, old: &mut Old) {
-        let acknowledged = std::mem::take(&mut self.new().acknowledged);
+        let acknowledged = std::mem::take(&mut self.recent_part().acknowledged);
         for (stream, stored) in acknowledged {
             old.disk.acknowledge(stream, &stored);
         }
@@ -339,12 +339,12 @@ impl Spool {
         new.backlog = backlog(&old.disk);
     }
 
-    fn new(&self) -> MutexGuard<'_, New> {
+    fn recent_part(&self) -> MutexGuard<'_, New> {
         // Every method leaves it whole at each step, so a panic elsewhere does not spoil it.
         self.new.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn old(&self) -> MutexGuard<'_, Old> {
+    fn disk_part(&self) -> MutexGuard<'_, Old> {
         self.old.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -182,7 +182,9 @@ impl Agent {
         settings.push(("host_name".to_owned(), name.to_owned()));
         let data_dir = directory.join(name);
         settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
-        settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
+        if settings.iter().all(|(key, _)| key != "runtime_dir") {
+            settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
+        }
         let agent = Self { data_dir, log: directory.join(format!("{name}.log")), settings, running: None };
         let token = server.create_token(&["join"])?;
         agent.command(&["join", &server.tls.to_string(), &token])?.finish()?;
@@ -216,6 +218,11 @@ impl Agent {
             &settings,
             &self.log.with_extension("second"),
         )
+    }
+
+    /// Of the running process.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(Daemon::pid)
     }
 
     /// SIGKILL.

@@ -7,6 +7,8 @@ use tacho_spool::{Reason, Spool};
 
 use super::kept::{acknowledge, config, directory, files, push, sequences};
 
+/// Of files, not of Tacho.
+const VERSIONS: &[&str] = &["v1"];
 const DIRECTORIES: [&str; 3] = ["run", "spool", "cold"];
 
 fn fixtures() -> PathBuf {
@@ -42,7 +44,7 @@ fn files_of_every_version_are_read() {
         drop(std::fs::remove_dir_all(&to));
         copy(root.path(), &to);
     }
-    for version in ["v1"] {
+    for version in VERSIONS {
         let root = directory();
         copy(&fixtures().join(version), root.path());
         let config = config(root.path());

@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod delivery;
 mod disk_full;
 mod faults;
 mod kill;
