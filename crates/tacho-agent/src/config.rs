@@ -17,6 +17,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Short enough to see a process that hogs the machine for a few seconds, at well under 0.5 % of a core.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// For looking closely for a while; a snapshot takes some milliseconds.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// A busy machine has some tens of processes at work in any 5 seconds; what is above goes into `other`.
 const DEFAULT_PROCESS_ROWS: u64 = 500;
 /// What most processors reach only under load, and what they should not keep for long.
@@ -94,7 +96,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     let config = Config {
         data_dir,
         servers: reader.list("servers", parse_server),
-        interval: reader.duration("interval", DEFAULT_INTERVAL, SECOND..=600 * SECOND),
+        interval: reader.duration("interval", DEFAULT_INTERVAL, SHORTEST_INTERVAL..=600 * SECOND),
         host_name: reader.text("host_name", ""),
         sampler: match reader.choice("sampler", "auto", &["auto", "proc"]).as_str() {
             "proc" => SamplerChoice::Proc,

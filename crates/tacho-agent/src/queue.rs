@@ -91,7 +91,7 @@ impl Queue {
     }
 
     /// Takes a frame and gives it the next sequence number, from 1. Waits for no disk.
-    pub fn push(&self, frame: NewFrame) {
+    pub fn push(&self, frame: NewFrame) -> RecordHead {
         let mut writer = self.writer();
         writer.identities.extend(frame.identities.iter().cloned());
         if self.spool.state().hot_error.is_some() {
@@ -118,6 +118,7 @@ impl Queue {
         if self.needs_work() {
             self.work.notify_one();
         }
+        head
     }
 
     /// Forgets frames that the server has stored, and gaps that it has taken note of.

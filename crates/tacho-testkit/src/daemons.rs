@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-pub use binaries::binary;
+pub use binaries::{binary, use_binaries};
 pub use client::{Answer, get, wait_until};
 pub use process::Daemon;
 

@@ -8,6 +8,7 @@
 
 mod delivery;
 mod disk_full;
+mod faults;
 mod identity;
 mod kill;
 mod packaging;
