@@ -206,6 +206,9 @@ impl Agent {
             backfill_bytes_per_second: 256 << 10,
             going_back: Return::default(),
             reachability: watch::Sender::default(),
+            duty: watch::Sender::default(),
+            sentinel_address: String::new(),
+            machine: Vec::new(),
         };
         let linked = tokio::spawn(link.run(stop.clone()));
         // Agents were not all started at one instant.
