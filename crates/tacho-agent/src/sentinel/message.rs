@@ -65,6 +65,6 @@ mod tests {
         }
         let up = message("web", &servers, &Outcome::Reachable { since_ms: 0 }, 125_000);
         assert_eq!(up.event, "server_reachable");
-        assert!(up.text().contains("duration: 125s"), "{}", up.text());
+        assert!(up.text().contains("duration: 2m5s"), "{}", up.text());
     }
 }

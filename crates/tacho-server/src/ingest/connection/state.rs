@@ -113,6 +113,9 @@ impl Connection {
     pub(super) async fn welcome(&self, hello: Hello) -> Result<Welcomed, Status> {
         let shared = &self.shared;
         let own = stream_id(&hello.stream)?;
+        if !hello.start.is_empty() {
+            stream_id(&hello.start)?;
+        }
         let claim = Claim::new(&self.agent, &hello, self.address, self.sender.clone());
         let session = shared.sessions.claim(claim, shared.live.conflicts(), (shared.now)()).await?;
         let duty = shared.sentinels.enter(&self.agent, &hello.sentinel_address, self.address);
