@@ -1,8 +1,8 @@
 //! Watches the server: when no server can be reached, one of a few agents says so, and says when it is over.
 //!
-//! While all is well the server ranks some agents as sentinels and tells each who comes before it ([`duty`]). In an
-//! outage the first speaks; each other one asks those before it ([`peer`]) and speaks only when they are dead or
-//! can not speak ([`decide`]). What was said is kept on disk ([`outage`]), so that a restart repeats nothing.
+//! While all is well the server ranks some agents as sentinels and tells each who comes before it (`duty`). In an
+//! outage the first speaks; each other one asks those before it (`peer`) and speaks only when they are dead or
+//! can not speak (`decide`). What was said is kept on disk (`outage`), so that a restart repeats nothing.
 
 mod decide;
 mod duty;
@@ -72,6 +72,9 @@ impl Watch {
         let duties = DutyFile::new(&self.data_dir);
         let file = OutageFile::new(&self.data_dir);
         let mut outage = file.read();
+        // A server that has just started again may not have ranked this agent yet, and still it is told when
+        // the outage is over, where it was told of it.
+        let mut channels = self.all_channels(&self.duty.borrow().clone().unwrap_or_default());
         loop {
             if self.duty.has_changed().unwrap_or(false)
                 && let Some(duty) = &*self.duty.borrow_and_update()
@@ -82,10 +85,14 @@ impl Watch {
             if now.connected {
                 self.state.send_replace(PeerState { connected: true, ..PeerState::default() });
                 if let Some(ended) = outage.take() {
-                    self.over(&file, &ended).await;
+                    self.over(&file, &ended, &channels).await;
                 }
                 self.changed().await;
                 continue;
+            }
+            let known = self.all_channels(&self.duty.borrow().clone().unwrap_or_default());
+            if !known.is_empty() {
+                channels = known;
             }
             let is_out = outage.as_ref().is_some_and(|outage| outage.spoken) || self.is_out(&now);
             if !is_out {
@@ -155,7 +162,7 @@ impl Watch {
         }
     }
 
-    async fn over(&self, file: &OutageFile, outage: &Outage) {
+    async fn over(&self, file: &OutageFile, outage: &Outage, channels: &[Channel]) {
         if !outage.spoken {
             return;
         }
@@ -164,10 +171,9 @@ impl Watch {
         let text = message::message(&self.host_name, &self.servers, &outcome, now_ms);
         // Before it is sent: better not at all than twice.
         file.remove();
-        let duty = self.duty.borrow().clone().unwrap_or_default();
-        for channel in self.all_channels(&duty) {
+        for channel in channels {
             for _ in 0..FAILED_ATTEMPTS {
-                if self.say(&channel, &text).await {
+                if self.say(channel, &text).await {
                     break;
                 }
                 tokio::time::sleep(self.check).await;

@@ -75,6 +75,12 @@ impl Sentinels {
             let mut candidates = self.lock();
             let connections = candidates.get(&agent_id).map_or(0, |present| present.connections);
             candidates.insert(agent_id, Present { candidate, connections: connections + 1, gone: None });
+            drop(candidates);
+            // Agents come back one by one after a restart; who comes late is not told that it has no duty.
+            let has_place = |ranking: &Arc<Vec<Candidate>>| ranking.len() < self.inner.count;
+            if self.inner.ranking.borrow().as_ref().is_some_and(has_place) {
+                self.look(Instant::now());
+            }
         }
         Duty {
             sentinels: self.clone(),
