@@ -147,11 +147,12 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
         say,
     };
     run.suffer(&mut fleet, &faults, options.terms.duration)?;
-    let recovered_after = run.recover(&mut fleet)?;
+    // Later ones may still wait in their agent when all is stopped; those have to be there.
+    let due: Vec<Vec<FrameKey>> = run.recorded(&mut fleet)?;
+    let recovered_after = run.recover(&mut fleet, &due)?;
     say("stopping all, and starting the server again");
-    let last: Vec<Vec<FrameKey>> = run.recorded(&mut fleet)?;
     fleet.restart_in_order()?;
-    let agents = run.outcomes(&mut fleet, &last)?;
+    let agents = run.outcomes(&mut fleet, &due)?;
     let mut counted: BTreeMap<&'static str, u32> = BTreeMap::new();
     faults.iter().for_each(|fault| *counted.entry(fault.kind.name()).or_default() += 1);
     Ok(MixedOutcome {
@@ -217,17 +218,16 @@ impl Run<'_> {
 
     /// Ends all faults and waits until everything recorded by then is stored or reported. `None` when it
     /// stands still before.
-    fn recover(&mut self, fleet: &mut Fleet) -> anyhow::Result<Option<Duration>> {
+    fn recover(&mut self, fleet: &mut Fleet, recorded: &[Vec<FrameKey>]) -> anyhow::Result<Option<Duration>> {
         let well = Wanted::under([], fleet.agents.len());
         let begin = Instant::now();
-        let recorded = self.recorded(fleet)?;
         let (mut least, mut moved, mut told) = (u64::MAX, Instant::now(), None::<Instant>);
         loop {
             fleet.strive(&well)?;
             self.look(fleet);
             // A server that is just starting can not be asked.
             let waiting = self
-                .verdicts(fleet, &recorded)
+                .verdicts(fleet, recorded)
                 .ok()
                 .map(|verdicts| verdicts.iter().map(|verdict| verdict.counts.missing).sum::<u64>());
             match waiting {
@@ -268,9 +268,9 @@ impl Run<'_> {
         Ok(verdicts)
     }
 
-    /// What came of the agents. Frames that were recorded after `last` may wait in a spool and are not held
+    /// What came of the agents. Frames that are not in `due` may wait in a spool and are not held
     /// against anybody, but none of them may be there twice.
-    fn outcomes(&mut self, fleet: &mut Fleet, last: &[Vec<FrameKey>]) -> anyhow::Result<Vec<AgentOutcome>> {
+    fn outcomes(&mut self, fleet: &mut Fleet, due: &[Vec<FrameKey>]) -> anyhow::Result<Vec<AgentOutcome>> {
         let all = self.recorded(fleet)?;
         let verdicts = self.verdicts(fleet, &all)?;
         let mut outcomes = Vec::new();
@@ -280,8 +280,8 @@ impl Run<'_> {
         let maps =
             names.iter().map(|name| fleet.gap_map(name, from_ms)).collect::<anyhow::Result<Vec<_>>>()?;
         for (number, (mut verdict, agent)) in verdicts.into_iter().zip(&fleet.agents).enumerate() {
-            let held = last.get(number).map(Vec::as_slice).unwrap_or_default();
-            verdict.excuse(|key| held.binary_search(key).is_err());
+            let due = due.get(number).map(Vec::as_slice).unwrap_or_default();
+            verdict.excuse(|key| due.binary_search(key).is_err());
             outcomes.push(AgentOutcome {
                 name: agent.name.clone(),
                 counts: verdict.counts,
