@@ -242,6 +242,9 @@ int thread_ends(u64 *context)
     struct task_struct *leader = task->group_leader;
     struct kept *kept = task_storage_get(&kept_of_process, leader, 0, STORAGE_GET_CREATE);
 
+    /* Of two threads that end at once and both make it, one is refused, and finds it when it asks again. */
+    if (!kept)
+        kept = task_storage_get(&kept_of_process, leader, 0, STORAGE_GET_CREATE);
     if (kept) {
         __sync_fetch_and_add(&kept->read_bytes, task->ioac.read_bytes);
         __sync_fetch_and_add(&kept->write_bytes, task->ioac.write_bytes);
