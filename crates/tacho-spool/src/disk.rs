@@ -97,8 +97,8 @@ impl Disk {
             Ok(found) => {
                 self.damaged += found.damaged;
                 self.lost.extend(found.lost);
-                let contents = found.contents;
-                Some(Segment { stem: stem.to_owned(), path, is_packed, bytes, contents })
+                let (is_whole, contents) = (found.damaged == 0, found.contents);
+                Some(Segment { stem: stem.to_owned(), path, is_packed, bytes, is_whole, contents })
             }
             Err(_) => {
                 self.damaged += 1;
@@ -151,11 +151,13 @@ impl Disk {
         Ok(())
     }
 
-    /// Opens the newest file when there is room in it, or a new one.
+    /// Opens the newest file when there is room in it, or a new one. Nothing is written behind damage: what stood
+    /// there is told by its neighbours, which have to be those of then.
     fn begin(&mut self, time_ms: i64) -> io::Result<()> {
         files::create_directory(&self.dir)?;
         if let Some(newest) = self.segments.back()
             && !newest.is_packed
+            && newest.is_whole
             && newest.bytes < self.segment_bytes
             && newest.bytes >= FILE_HEAD.len() as u64
             && let Ok(file) = files::open_for_writing(&newest.path)
@@ -179,6 +181,7 @@ impl Disk {
             path,
             is_packed: false,
             bytes,
+            is_whole: true,
             contents: Contents::default(),
         });
         self.open = Some(file);

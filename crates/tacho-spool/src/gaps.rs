@@ -62,11 +62,7 @@ impl Gaps {
             }
             let mut left: Ranges = [gap.first_sequence..=gap.last_sequence].into_iter().collect();
             stored.iter().for_each(|range| left.remove(range));
-            self.list.extend(left.iter().map(|range| Gap {
-                first_sequence: *range.start(),
-                last_sequence: *range.end(),
-                ..*gap
-            }));
+            self.list.extend(gap.parts(&left));
         }
         self.is_dirty |= self.list != list;
     }

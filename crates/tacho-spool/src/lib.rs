@@ -104,6 +104,16 @@ impl Gap {
     pub(crate) fn contains(&self, head: RecordHead) -> bool {
         self.stream == head.stream && (self.first_sequence..=self.last_sequence).contains(&head.sequence)
     }
+
+    /// A gap for each range of `sequences`, which are some of this one's.
+    pub(crate) fn parts(&self, sequences: &Ranges) -> impl Iterator<Item = Self> {
+        let (gap, ranges): (Self, Vec<_>) = (*self, sequences.iter().collect());
+        ranges.into_iter().map(move |range| Self {
+            first_sequence: *range.start(),
+            last_sequence: *range.end(),
+            ..gap
+        })
+    }
 }
 
 /// Records of a stream that wait.

@@ -53,6 +53,10 @@ impl Contents {
         }
     }
 
+    pub(crate) fn sequences(&self, stream: StreamId) -> Option<&Ranges> {
+        self.streams.get(&stream).map(|part| &part.sequences)
+    }
+
     pub(crate) fn records(&self) -> u64 {
         self.streams.values().map(|part| part.sequences.len()).fold(0, u64::saturating_add)
     }
@@ -307,5 +311,7 @@ pub(crate) struct Segment {
     pub(crate) is_packed: bool,
     /// On disk.
     pub(crate) bytes: u64,
+    /// Nothing in it was torn or flipped when it was looked through.
+    pub(crate) is_whole: bool,
     pub(crate) contents: Contents,
 }

@@ -90,13 +90,8 @@ impl Spool {
         disk.damaged += recovered.damaged + recovered.broken.len() as u64;
         recovered.broken.into_iter().for_each(|head| disk.lose(head));
         // What is damaged here may be whole there.
-        let elsewhere = |gap: &Gap| {
-            gap.first_sequence == gap.last_sequence
-                && (hot.contains(gap.stream, gap.first_sequence)
-                    || disk.contains(gap.stream, gap.first_sequence))
-        };
-        let lost: Vec<Gap> = disk.lost.iter().filter(|gap| !elsewhere(gap)).copied().collect();
-        disk.lost = lost;
+        let lost = std::mem::take(&mut disk.lost);
+        disk.lost = lost.iter().flat_map(|gap| without(gap, &hot, &disk)).collect();
         let spool = Self {
             group: config.group.max(1),
             hot_bytes: config.hot_bytes,
@@ -353,6 +348,16 @@ impl New {
     fn keep_gaps(&mut self) {
         self.hot.set_gaps(self.gaps.list());
     }
+}
+
+/// What of a gap is neither in the runtime directory nor on disk.
+fn without(gap: &Gap, hot: &Hot, disk: &Disk) -> Vec<Gap> {
+    let mut left: Ranges = [gap.first_sequence..=gap.last_sequence].into_iter().collect();
+    let on_disk = disk.segments().filter_map(|segment| segment.contents.sequences(gap.stream));
+    on_disk.flat_map(Ranges::iter).for_each(|range| left.remove(range));
+    let in_hot = hot.heads().filter(|(head, _)| head.stream == gap.stream);
+    in_hot.for_each(|(head, _)| left.remove(head.sequence..=head.sequence));
+    gap.parts(&left).collect()
 }
 
 fn backlog(disk: &Disk) -> Vec<Backlog> {

@@ -91,7 +91,7 @@ impl Run {
         match step {
             Step::Push { bytes } => self.push(*bytes),
             Step::Acknowledge { first, count } => {
-                let range = *first..=first + count;
+                let range = *first..=(first + count).min(self.newest);
                 acknowledge(self.spool(), range.clone());
                 let is_in = |sequence: &u64| range.contains(sequence);
                 self.acknowledged.extend(self.waiting.iter().copied().filter(is_in));
