@@ -23,7 +23,7 @@ use sqlx::sqlite::{
 
 pub use agents::{AgentRecord, NewAgent};
 pub use error::CatalogError;
-pub use files::{FileRecord, FileState, FlushOutcome};
+pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use hosts::HostRecord;
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;

@@ -9,7 +9,7 @@ pub(crate) mod series;
 pub use processes_at::{HostRow, ProcessRow, ProcessesAt};
 pub use processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery};
 pub use rows::{ByteStream, RowsQuery};
-pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, bucket_ms};
+pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, buckets_of};
 
 #[cfg(test)]
 mod tests;

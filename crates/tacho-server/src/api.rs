@@ -21,6 +21,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
 
+mod debug;
 mod error;
 mod guard;
 mod hosts;
@@ -34,6 +35,7 @@ mod rows;
 mod series;
 mod session;
 mod status;
+mod storage;
 mod tables;
 mod time;
 mod tokens;
@@ -101,6 +103,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(rows::export_rows))
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
+        .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))

@@ -10,5 +10,6 @@ pub mod ingest;
 pub mod live;
 pub mod metrics;
 pub mod page;
+mod rebuild;
 pub mod serve;
 pub mod tokens;

@@ -104,7 +104,7 @@ async fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
         bench.restart().await;
         assert_eq!(all_lines(&bench).await, before, "after {steps} steps");
         if survived {
-            assert_eq!(bench.history.stats().files, 4, "one file per table with rows");
+            assert_eq!(bench.history.stats().files, 12, "one file per table with rows and level");
             break;
         }
     }
@@ -350,7 +350,7 @@ async fn a_damaged_file_among_those_to_merge_is_set_aside() {
     bench.history.maintain().await;
     bench.history.maintain().await;
     assert_eq!(bench.history.stats().files_damaged_total, 1);
-    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 4));
+    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 12));
 }
 
 #[tokio::test]
