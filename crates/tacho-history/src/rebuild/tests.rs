@@ -42,7 +42,7 @@ async fn a_lost_catalog_is_rebuilt_wherever_the_server_was_killed() {
     let frames = some_frames();
     let mut ended = false;
     // Each number of steps is another moment; the many of them are sampled.
-    for steps in (3..).step_by(29) {
+    for steps in (3..).step_by(61) {
         let mut bench = Bench::new().await;
         send(&bench, &frames[..12]).await;
         bench.set_now(START + 3 * HOUR);

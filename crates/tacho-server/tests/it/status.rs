@@ -69,7 +69,7 @@ async fn an_answer_tells_how_it_was_found_when_asked() {
     assert!(server.get(&series).await.json().get("debug").is_none());
     let answer = server.get(&format!("{series}&debug=1")).await.json();
     assert_eq!(answer["debug"]["levels"][0]["level"], "raw", "{answer}");
-    let wrong = server.call(Method::GET, &format!("{series}&debug=maybe")).send().await;
+    let wrong = server.get(&format!("{series}&debug=maybe")).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
 }
 
