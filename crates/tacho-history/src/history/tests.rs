@@ -496,3 +496,49 @@ async fn what_no_catalog_row_names_is_removed_at_the_start() {
     assert_eq!(bench.on_disk(), live);
     assert!(foreign.exists());
 }
+
+#[tokio::test]
+async fn two_servers_do_not_merge_or_roll_up_the_same_files_twice() {
+    let bench = Bench::new().await;
+    for sequence in 1..=3 {
+        bench.append(&frame("a", sequence)).await;
+        bench.history.flush().await.unwrap();
+    }
+    let other = bench.another().await;
+    let before = all_lines(&bench).await;
+    bench.set_now(START + 2 * HOUR);
+    tokio::join!(bench.history.maintain(), other.maintain());
+    // Each sees what it did itself; a third sees what the catalog has.
+    let third = bench.another().await;
+    for (table, expected) in tables::ALL.iter().zip(&before) {
+        assert_eq!(lines(&third, "a", table).await, *expected, "{}", table.name);
+    }
+    let raw_files = |history: &crate::History| history.stats().files;
+    assert_eq!(raw_files(&third), 12, "one file per table with rows and level");
+}
+
+#[tokio::test]
+async fn reading_ends_when_nobody_waits_for_the_answer() {
+    let bench = Bench::new().await;
+    bench.append(&frame("a", 1)).await;
+    bench.history.flush().await.unwrap();
+    let inner = Arc::clone(&bench.history.inner);
+    let read = async |cancelled: bool| {
+        let inner = Arc::clone(&inner);
+        let job = Arc::clone(&inner);
+        let work = move || {
+            let reading = Arc::default();
+            let cancel = crate::scan::CancelOnDrop(Arc::clone(&reading));
+            if cancelled {
+                drop(cancel);
+            }
+            let view = job.state().view(&host::TABLE, "a", 0, i64::MAX);
+            let scan = crate::scan::Scan::new(&host::TABLE, "a", vec![0], 0..i64::MAX, &reading);
+            crate::scan::read_all(&job, scan, &view.files, &view.frames)
+        };
+        inner.blocking(work).await
+    };
+    assert_eq!(read(false).await.unwrap().len(), 1);
+    assert!(matches!(read(true).await, Err(crate::HistoryError::Cancelled)));
+    assert_eq!(bench.history.stats().files_damaged_total, 0, "that is not the file's fault");
+}
