@@ -279,7 +279,9 @@ impl Found {
                 match self.rolled.as_ref().filter(|_| part.level != Level::Raw) {
                     Some(rolled) => {
                         rolled.evaluate(interval_ms, input, &mut values);
-                        self.lines[entity].add_bucket(time_ms, part.level.bucket_ms(), interval_ms, &values);
+                        let bucket = (time_ms, part.level.bucket_ms());
+                        let from_ms = Rolled::covered_from_ms(interval_ms, input);
+                        self.lines[entity].add_bucket(bucket, from_ms, interval_ms, &values);
                     }
                     None => {
                         self.wanted.evaluate(interval_ms, input, &mut values);
@@ -362,7 +364,9 @@ fn process_series(
                 let (time_ms, interval_ms) = numbers.time_and_interval(row);
                 if let Some(rolled) = of_buckets {
                     rolled.evaluate(interval_ms, |input| numbers.get(input, row), &mut values);
-                    lines.add_bucket(time_ms, part.level.bucket_ms(), interval_ms, &values);
+                    let bucket = (time_ms, part.level.bucket_ms());
+                    let from_ms = Rolled::covered_from_ms(interval_ms, |input| numbers.get(input, row));
+                    lines.add_bucket(bucket, from_ms, interval_ms, &values);
                     continue;
                 }
                 let inputs = (0..numbers.len()).map(|input| numbers.get(input, row)).collect();

@@ -51,18 +51,18 @@ impl Lines {
         self.add_covering(time_ms, interval_ms, interval_ms.clamp(0, COVER_MS), values);
     }
 
-    /// Takes a bucket of a rollup, which speaks for all of it: for lines it is a row at its end.
+    /// Takes a bucket of a rollup: for lines it is a row at its end that covers all of it, and what its first row
+    /// covered before it.
     pub(crate) fn add_bucket(
         &mut self,
-        start_ms: i64,
-        length_ms: i64,
+        (start_ms, length_ms): (i64, i64),
+        covered_from_ms: i64,
         interval_ms: i64,
         values: &[Option<f64>],
     ) {
         let end_ms = start_ms.saturating_add(length_ms - 1).min(self.buckets.to_ms.saturating_sub(1));
-        // Where snapshots are rarer than buckets, those without one are spoken for too.
-        let cover_ms = if interval_ms > length_ms { interval_ms.min(COVER_MS) } else { 0 };
-        self.add_covering(end_ms, interval_ms, cover_ms.max(length_ms - 1), values);
+        let from_ms = covered_from_ms.clamp(start_ms.saturating_sub(COVER_MS), start_ms);
+        self.add_covering(end_ms, interval_ms, end_ms.saturating_sub(from_ms), values);
     }
 
     fn add_covering(&mut self, time_ms: i64, interval_ms: i64, cover_ms: i64, values: &[Option<f64>]) {

@@ -14,7 +14,7 @@ use crate::rollup::{Level, Number, Spec, spec};
 /// The columns asked for, and the stored ones of the rollup that they need.
 pub(crate) struct Rolled {
     aggregate: Aggregate,
-    /// Positions in the rollup, each once; `rows` is the first.
+    /// Positions in the rollup, each once; `rows` and `first_time` come first.
     inputs: Vec<usize>,
     columns: Vec<From>,
 }
@@ -44,7 +44,7 @@ impl Rolled {
     /// `None` when the table has no rollups.
     pub(crate) fn new(table: &'static Table, wanted: &Wanted, aggregate: Aggregate) -> Option<Self> {
         let spec = spec(table)?;
-        let mut rolled = Self { aggregate, inputs: vec![spec.rows], columns: Vec::new() };
+        let mut rolled = Self { aggregate, inputs: vec![spec.rows, spec.first_time], columns: Vec::new() };
         for column in wanted.columns() {
             let from = rolled.column(spec, wanted, column)?;
             rolled.columns.push(from);
@@ -120,6 +120,12 @@ impl Rolled {
     /// Stored columns to scan, input by input.
     pub(crate) fn stored_columns(&self) -> Vec<usize> {
         self.inputs.iter().map(|position| FIRST + position).collect()
+    }
+
+    /// Since when its rows speak, given its inputs: their mean interval before the first of them.
+    pub(crate) fn covered_from_ms(interval_ms: i64, input: impl Fn(usize) -> Option<f64>) -> i64 {
+        let rows = input(0).unwrap_or(1.0).max(1.0);
+        input(1).map_or(i64::MAX, |first_ms| (first_ms - interval_ms as f64 / rows) as i64)
     }
 
     /// The columns of one bucket, given its inputs.
