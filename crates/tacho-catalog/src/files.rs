@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::gaps;
 use crate::marks::{forget, swap};
-use crate::{Catalog, CatalogError, MarkUpdate, StreamKey, WriteTransaction};
+use crate::{Catalog, CatalogError, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
 /// One Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +101,13 @@ impl Catalog {
         Ok(found > 0)
     }
 
-    /// Makes the files of one flush live and writes the marks of the frames in them: all or nothing.
+    /// Makes the files of one flush live, writes the marks of the frames in them, and the gaps whose sequences
+    /// the marks have: all or nothing.
     pub async fn commit_flush(
         &self,
         files: &[FileRecord],
         marks: &[MarkUpdate],
+        gaps: &[GapRecord],
         now_ms: i64,
     ) -> Result<FlushOutcome, CatalogError> {
         let mut transaction = self.begin_write("start the transaction of a flush").await?;
@@ -121,6 +124,7 @@ impl Catalog {
         }
         let commit = next_commit(&mut transaction).await?;
         insert(&mut transaction, files, commit).await?;
+        gaps::insert(&mut transaction, gaps, now_ms).await?;
         transaction.commit().await.map_err(CatalogError::query("commit a flush"))?;
         Ok(FlushOutcome::Committed)
     }

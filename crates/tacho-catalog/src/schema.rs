@@ -16,6 +16,8 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "history", sql: include_str!("../migrations/0001_history.sql") },
     Migration { version: 2, name: "inventory", sql: include_str!("../migrations/0002_inventory.sql") },
+    Migration { version: 3, name: "delivery", sql: include_str!("../migrations/0003_delivery.sql") },
+    Migration { version: 4, name: "identity", sql: include_str!("../migrations/0004_identity.sql") },
     Migration { version: 5, name: "rollups", sql: include_str!("../migrations/0005_rollups.sql") },
 ];
 

@@ -10,6 +10,7 @@ pub(crate) struct Counter(AtomicU64);
 pub(crate) struct Counters {
     pub(crate) frames_stored: Counter,
     pub(crate) frames_duplicate: Counter,
+    pub(crate) frames_dropped: Counter,
     pub(crate) rows: Counter,
     pub(crate) flushes: Counter,
     pub(crate) flush_failures: Counter,

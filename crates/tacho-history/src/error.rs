@@ -43,6 +43,10 @@ pub enum HistoryError {
     #[error("gave up storing a flush after {attempts} conflicts with other writers")]
     Contended { attempts: usize },
 
+    /// An agent's doing: it left out every other frame, thousands of times.
+    #[error("the stream has so many holes that no more are taken")]
+    TooManyHoles,
+
     #[error("files of {inputs} rows were merged into files of {merged} rows; they stay as they are")]
     RowsDiffer { merged: i64, inputs: i64 },
 

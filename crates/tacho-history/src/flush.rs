@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tacho_catalog::{FileRecord, FlushOutcome, MarkUpdate};
+use tacho_catalog::{FileRecord, FlushOutcome, GapRecord, MarkUpdate};
 use tacho_model::{SequenceSet, tables};
 
 use crate::columns::{Layout, layout};
@@ -33,16 +33,19 @@ impl Inner {
         if result.is_err() {
             self.state().unfreeze();
         }
-        self.room.notify_waiters();
+        self.room.send_replace(());
         result
     }
 
     async fn store(self: &Arc<Self>, mut frozen: Arc<Head>) -> Result<(), HistoryError> {
         for _ in 0..ATTEMPTS {
             let files = self.write(&frozen).await?;
-            let marks = self.state().mark_updates(&frozen);
+            let (marks, gaps) = {
+                let state = self.state();
+                (state.mark_updates(&frozen), state.gap_records(&frozen))
+            };
             let _order = self.order.lock().await;
-            match self.commit(&files, &marks).await? {
+            match self.commit(&files, &marks, &gaps).await? {
                 FlushOutcome::Committed => {
                     self.published(&files, marks);
                     return Ok(());
@@ -61,13 +64,18 @@ impl Inner {
     }
 
     /// Commits; when it did not happen, the files are gone again.
-    async fn commit(&self, files: &[FileRecord], marks: &[MarkUpdate]) -> Result<FlushOutcome, HistoryError> {
+    async fn commit(
+        &self,
+        files: &[FileRecord],
+        marks: &[MarkUpdate],
+        gaps: &[GapRecord],
+    ) -> Result<FlushOutcome, HistoryError> {
         let paths = || files.iter().map(|file| &file.path);
         if let Err(error) = self.directory.step(Step::Commit) {
             discard(&self.directory, paths());
             return Err(HistoryError::io("commit to", &self.config.directory)(error));
         }
-        match self.catalog.commit_flush(files, marks, (self.now)()).await {
+        match self.catalog.commit_flush(files, marks, gaps, (self.now)()).await {
             Ok(FlushOutcome::Committed) => Ok(FlushOutcome::Committed),
             Ok(conflict) => {
                 discard(&self.directory, paths());
@@ -123,12 +131,12 @@ impl Inner {
         if self.directory.step(Step::Committed).is_err() {
             return;
         }
-        let commit = self.state().publish(files, marks);
-        let frames: u64 = commit.stored.values().map(tacho_model::SequenceSet::len).sum();
+        let published = self.state().publish(files, marks);
         let rows: i64 = files.iter().map(|file| file.rows).sum();
-        self.counters.frames_stored.add(frames);
+        self.counters.frames_stored.add(published.frames);
+        self.counters.frames_dropped.add(published.dropped);
         self.counters.rows.add(u64::try_from(rows).unwrap_or_default());
-        self.announce(commit);
+        self.announce(published.commit);
     }
 
     fn announce(&self, commit: Commit) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::process::setpriority_process;
 use tacho_catalog::{Catalog, FileRecord};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use crate::counters::Counters;
 use crate::directory::Directory;
@@ -22,8 +22,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) metadata: MetadataCache,
     pub(crate) commits: broadcast::Sender<Arc<Commit>>,
-    /// Told when the head got smaller.
-    pub(crate) room: Notify,
+    /// Changes when the head got smaller.
+    pub(crate) room: watch::Sender<()>,
     /// Told when the head should be flushed before its time.
     pub(crate) flush_wanted: Notify,
     /// Held while flushing, so that there is one flush at a time.
@@ -56,7 +56,7 @@ impl Inner {
             counters: Arc::default(),
             metadata: MetadataCache::default(),
             commits: broadcast::Sender::new(COMMITS_KEPT),
-            room: Notify::new(),
+            room: watch::Sender::new(()),
             flush_wanted: Notify::new(),
             flush_lock: Arc::default(),
             maintenance_lock: Arc::default(),

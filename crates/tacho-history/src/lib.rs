@@ -46,10 +46,10 @@ mod writer;
 
 pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;
-pub use history::{Appended, Commit, History};
+pub use history::{Appended, Commit, Gap, History, Lane, Offered};
 pub use query::{
     Aggregate, ByteStream, HostRow, ProcessGroup, ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessUsage,
-    ProcessesAt, ProcessesOver, ProcessesQuery, RowsQuery, Series, SeriesQuery, buckets_of,
+    ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, buckets_of,
 };
 pub use rebuild::{RebuildReport, rebuild_catalog};
 pub use rollup::Level;

@@ -39,6 +39,7 @@ impl Inner {
             self.counters.files_over_limit.add(self.remove(&over).await?);
         }
         let oldest = before("host");
+        self.catalog.forget_gaps(oldest).await?;
         self.catalog.forget_marks(oldest.saturating_sub(MARKS_KEPT_LONGER_MS)).await?;
         Ok(())
     }

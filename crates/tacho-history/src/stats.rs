@@ -7,6 +7,8 @@ pub struct HistoryStats {
     pub frames_stored_total: u64,
     /// Frames that were sent again though they are stored or about to be.
     pub frames_duplicate_total: u64,
+    /// Frames that agents told to have dropped.
+    pub frames_dropped_total: u64,
     /// Rows made durable.
     pub rows_total: u64,
     /// Files that readers see.

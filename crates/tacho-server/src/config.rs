@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tacho_history::TableRetention;
+use tacho_notify::{ChannelSettings, read_channels};
 use tacho_runtime::config::{ConfigError, Environment, Reader, parse_duration};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
@@ -19,6 +20,13 @@ const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Memory for what is not flushed yet. Above it the server takes no more frames until a flush went well;
 /// the agents keep them.
 const DEFAULT_HEAD_LIMIT: u64 = 256 << 20;
+/// Of all agents together. Two minutes of it are six hours of a hundred hosts.
+const DEFAULT_BACKFILL: u64 = 32 << 20;
+/// Agents that are away for a third of it at most still renew theirs in time.
+const DEFAULT_CERTIFICATE_LIFETIME: Duration = DAY.saturating_mul(730);
+/// One may be down, and another cut off.
+const DEFAULT_SENTINELS: u64 = 3;
+const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
 /// Two weeks show what is new this week; by then minutes tell as much.
 const DEFAULT_RETENTION: Duration = DAY.saturating_mul(14);
 /// A quarter, to compare months.
@@ -43,6 +51,8 @@ pub struct Config {
     pub flush_interval: Duration,
     pub flush_bytes: usize,
     pub head_limit_bytes: usize,
+    /// How fast agents together may send what they kept while the server was away, compressed as it comes.
+    pub backfill_bytes_per_second: u64,
     /// How long rows, and rollups of a minute and of an hour, are kept.
     pub retention: Duration,
     pub retention_1m: Duration,
@@ -52,6 +62,14 @@ pub struct Config {
     pub history_limit_bytes: Option<u64>,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
+    /// How long certificates hold, of agents and the server's own.
+    pub certificate_lifetime: Duration,
+    /// How many agents raise the alarm when no server can be reached.
+    pub sentinel_count: usize,
+    /// How often is looked whether they are still there.
+    pub sentinel_settle: Duration,
+    /// Where they speak.
+    pub sentinel_channels: Vec<ChannelSettings>,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -59,6 +77,7 @@ pub struct Config {
 /// Reads the settings; `origin` names the text in messages.
 pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Config, ConfigError> {
     let mut reader = Reader::new(text, "TACHO_SERVER", environment);
+    let (sentinel_count, sentinel_settle, sentinel_channels) = read_sentinels(&mut reader);
     let config = Config {
         data_dir: reader.path("data_dir", "/var/lib/tacho-server"),
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9300))),
@@ -80,11 +99,24 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         ),
         retention_tables: reader.list("retention_tables", |rule| TableRetention::parse(rule, parse_duration)),
         history_limit_bytes: Some(reader.bytes("history_limit", 0, 0..=1 << 50)).filter(|limit| *limit > 0),
+        backfill_bytes_per_second: reader.bytes(
+            "backfill_bytes_per_second",
+            DEFAULT_BACKFILL,
+            1 << 10..=1 << 40,
+        ),
         allowed_networks: reader.list("allowed_networks", |network| {
             network.parse().map_err(|_| {
                 format!(r#"is {network:?}; write a network, such as "10.0.0.0/8" or "fd00::/8""#)
             })
         }),
+        certificate_lifetime: reader.duration(
+            "certificate_lifetime",
+            DEFAULT_CERTIFICATE_LIFETIME,
+            10 * SECOND..=DAY * 3650,
+        ),
+        sentinel_count,
+        sentinel_settle,
+        sentinel_channels,
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,
@@ -106,6 +138,14 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_sentinels(reader: &mut Reader<'_>) -> (usize, Duration, Vec<ChannelSettings>) {
+    reader.table("sentinel", "TACHO_SERVER_SENTINEL", |reader| {
+        let count = reader.integer("count", DEFAULT_SENTINELS, 0..=16) as usize;
+        let settle = reader.duration("settle", DEFAULT_SETTLE, SECOND..=3600 * SECOND);
+        (count, settle, read_channels(reader))
+    })
 }
 
 #[cfg(test)]

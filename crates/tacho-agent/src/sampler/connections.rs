@@ -1,7 +1,8 @@
 //! TCP connections and what they carried, and who listens.
 //!
-//! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them less
-//! often than at every snapshot. Of connections those get a row that carried most bytes since the look before.
+//! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them, or
+//! with next to no traffic, less often than at every snapshot: the kernel walks a table that is sized by the
+//! machine's memory, whatever is in it. Of connections those get a row that carried most bytes since the look before.
 //! What connections carried is also summed up for the processes that hold them, for hosts where nothing better
 //! tells what a process sends and receives. A connection that begins and ends between two looks is not seen, and
 //! the kernel counts no bytes of UDP sockets.
@@ -35,6 +36,10 @@ pub(super) use owners::Owner;
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;
 
+/// With fewer TCP segments than this since the look before, looking again may wait so long.
+const SEGMENTS_AT_REST: u64 = 64;
+const REST_US: u64 = 15_000_000;
+
 /// Links to open files read per second at most, and in one snapshot.
 const LINKS_PER_SECOND: u64 = 400;
 const MOST_LINKS: u64 = 4000;
@@ -56,6 +61,8 @@ pub(super) struct Connections {
     wanted: Wanted,
     due_us: u64,
     looked_us: Option<u64>,
+    /// TCP segments that the host had sent and received at the newest look.
+    looked_segments: Option<u64>,
     /// A look was taken for the snapshot that is being taken.
     has_looked: bool,
     interval_us: Option<u64>,
@@ -86,6 +93,7 @@ impl Connections {
             wanted: HashMap::new(),
             due_us: 0,
             looked_us: None,
+            looked_segments: None,
             has_looked: false,
             interval_us: None,
             process_bytes: Vec::new(),
@@ -97,16 +105,22 @@ impl Connections {
     }
 
     /// Looks at all sockets, if it is time, and finds the owners of those that matter. `for_processes`: of every
-    /// connection that carried something.
-    pub(super) fn look(&mut self, tick: &Tick, for_processes: bool, buffer: &mut Buffer) {
+    /// connection that carried something. `segments`: that the host sent and received over TCP since its boot.
+    pub(super) fn look(
+        &mut self,
+        tick: &Tick,
+        for_processes: bool,
+        segments: Option<u64>,
+        buffer: &mut Buffer,
+    ) {
         self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
-        let early_us = tick.interval_us.unwrap_or(0) / 8;
-        if self.due_us > tick.now_us.saturating_add(early_us) {
+        let soon_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 8);
+        if self.due_us > soon_us || (!for_processes && self.may_rest(soon_us, segments)) {
             return;
         }
-        self.has_looked = true;
+        (self.has_looked, self.looked_segments) = (true, segments);
         self.interval_us =
             self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
         self.forget_ended();
@@ -122,6 +136,14 @@ impl Connections {
         if for_processes && self.has_counters {
             self.sum_up();
         }
+    }
+
+    fn may_rest(&self, until_us: u64, segments: Option<u64>) -> bool {
+        let (Some(looked_us), Some(before), Some(now)) = (self.looked_us, self.looked_segments, segments)
+        else {
+            return false;
+        };
+        until_us < looked_us.saturating_add(REST_US) && now.saturating_sub(before) < SEGMENTS_AT_REST
     }
 
     /// What processes received and sent over TCP, by pid; `None` when that is not known for this snapshot.

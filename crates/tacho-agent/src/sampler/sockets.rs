@@ -94,6 +94,11 @@ impl Sockets {
         host.optional(host::TCP_ESTABLISHED, established);
     }
 
+    /// TCP segments received and sent since boot, as of the newest snapshot.
+    pub(super) fn segments(&self) -> Option<u64> {
+        Some(self.before.tcp_segments_in?.saturating_add(self.before.tcp_segments_out?))
+    }
+
     fn read_counts(&mut self, buffer: &mut Buffer) -> SocketCounts {
         let mut counts = SocketCounts::default();
         let read = self.sockstat.read(buffer).map(|text| parse_sockstat(text, &mut counts));

@@ -88,6 +88,7 @@ fn a_connection_that_was_there_before_does_not_bring_its_past() {
     let pid = server.pid();
     watch.until("the bytes are told", |watch| {
         watch.processes.get(&pid).is_some_and(|(rx_bytes, _)| *rx_bytes >= 5000)
+            && watch.connections.contains_key(&(remote, local))
     });
     assert_eq!(watch.connections[&(remote, local)].rx_bytes, 5000);
     assert_eq!(watch.processes[&pid].0, 5000);

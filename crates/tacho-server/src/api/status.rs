@@ -50,10 +50,11 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
 fn hosts(text: &mut MetricsText, state: &ApiState) {
     let now_ms = (state.now)();
     let hosts = state.live.hosts();
-    let up = hosts.iter().filter(|host| host.state(now_ms) == HostState::Up).count();
     text.family("tacho_hosts", "Hosts that connected since the start, by state.", "gauge");
-    text.sample("tacho_hosts", &[("state", "up")], up);
-    text.sample("tacho_hosts", &[("state", "down")], hosts.len().saturating_sub(up));
+    for (name, state) in [("up", HostState::Up), ("silent", HostState::Silent), ("down", HostState::Down)] {
+        let count = hosts.iter().filter(|host| host.state(now_ms) == state).count();
+        text.sample("tacho_hosts", &[("state", name)], count);
+    }
 }
 
 fn ingest(text: &mut MetricsText, counters: &Counters) {
@@ -82,6 +83,22 @@ fn ingest(text: &mut MetricsText, counters: &Counters) {
         c.frames_received.get(),
     );
     text.counter(
+        "tacho_frames_backfill_total",
+        "Frames received from backlogs; the rest came as they were taken.",
+        c.frames_backfill.get(),
+    );
+    text.counter("tacho_gaps_received_total", "Gaps that agents told of.", c.gaps_received.get());
+    text.gauge(
+        "tacho_agents_backfilling",
+        "Agents that are sending their backlog.",
+        c.agents_backfilling.get(),
+    );
+    text.gauge(
+        "tacho_backfill_pace_bytes_per_second",
+        "What each of them may send; 0 while the head is nearly full.",
+        c.backfill_pace.get(),
+    );
+    text.counter(
         "tacho_frames_duplicate_total",
         "Frames received that were there before.",
         c.frames_duplicate.get(),
@@ -105,6 +122,11 @@ fn history(text: &mut MetricsText, stats: &HistoryStats) {
         "tacho_history_frames_duplicate_total",
         "Frames that were stored before.",
         s.frames_duplicate_total,
+    );
+    text.counter(
+        "tacho_history_frames_dropped_total",
+        "Frames that agents told to have dropped; they are in no history.",
+        s.frames_dropped_total,
     );
     text.counter("tacho_history_rows_stored_total", "Rows made durable.", s.rows_total);
     text.gauge("tacho_history_files", "Files of the history.", s.files);

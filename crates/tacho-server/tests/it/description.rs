@@ -10,14 +10,17 @@ use crate::fixture::Server;
 /// Every call there is. One that is added to the router appears in the description by itself; one that
 /// disappears breaks those who use it.
 const CALLS: &[&str] = &[
+    "delete /api/v1/agents/{id}",
     "delete /api/v1/hosts/{host}",
     "delete /api/v1/session",
     "delete /api/v1/tokens/{id}",
     "delete /api/v1/users/{name}",
     "get /-/healthy",
     "get /-/ready",
+    "get /api/v1/agents",
     "get /api/v1/hosts",
     "get /api/v1/hosts/{host}",
+    "get /api/v1/hosts/{host}/gaps",
     "get /api/v1/hosts/{host}/processes",
     "get /api/v1/hosts/{host}/processes/{pid}/{start_time}/series",
     "get /api/v1/hosts/{host}/rows",
@@ -30,6 +33,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/tokens",
     "get /api/v1/users",
     "get /metrics",
+    "patch /api/v1/hosts/{host}",
     "patch /api/v1/users/{name}",
     "post /api/v1/session",
     "post /api/v1/tokens",
