@@ -1,6 +1,7 @@
 //! What can be asked of the history, and the answers. Times are milliseconds since the epoch; a range
 //! includes its start and not its end.
 
+mod changed;
 mod events;
 mod figures;
 mod fleet;
@@ -11,6 +12,7 @@ mod rows;
 pub(crate) mod series;
 mod summary;
 
+pub use changed::{Change, Changed, Changes, ChangesQuery, ConnectionLabel, MetricLabel, ProcessLabel};
 pub use events::{Event, Events};
 pub use figures::{Extreme, Figure, Figures};
 pub use fleet::{FleetProcesses, FleetQuery, OnHost, ProcessText};
