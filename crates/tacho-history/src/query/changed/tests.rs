@@ -207,6 +207,20 @@ async fn without_a_time_before_nothing_is_unlike_it() {
     assert!(changes.processes.is_empty() && changes.metrics.is_empty() && changes.connections.is_empty());
 }
 
+#[tokio::test]
+async fn nobody_waiting_ends_it() {
+    let bench = Bench::new().await;
+    record(&bench, 0..800, &NAMES, story).await;
+    bench.history.flush().await.unwrap();
+    let inner = Arc::clone(&bench.history.inner);
+    let asked = bench.history.inner.blocking(move || {
+        let reading = Arc::default();
+        drop(crate::scan::CancelOnDrop(Arc::clone(&reading)));
+        changes(&inner, &reading, &second_hour(ProcessGroup::Name))
+    });
+    assert!(matches!(asked.await, Err(HistoryError::Cancelled)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 

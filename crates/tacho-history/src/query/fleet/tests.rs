@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::query::ProcessGroup;
 use crate::query::processes_over::{ProcessesQuery, add_line, greatest_first};
+use crate::scan::CancelOnDrop;
 use crate::testing::{Bench, HOUR, MINUTE, START, frame_at};
 
 const HOSTS: [&str; 4] = ["alpha", "beta", "delta", "gamma"];
@@ -157,6 +158,19 @@ async fn too_many_rows_are_refused() {
         bench.history.inner.reading(move |inner, reading| fleet_processes(inner, reading, &query, limits));
     let error = asked.await.unwrap_err();
     assert!(matches!(error, HistoryError::TooManyRows { most: 5, .. }) && error.is_callers_mistake());
+}
+
+#[tokio::test]
+async fn nobody_waiting_ends_it() {
+    let slots = (0..10).map(|slot| (0, slot)).collect();
+    let bench = bench(&slots, 9, 0).await;
+    let inner = Arc::clone(&bench.history.inner);
+    let asked = bench.history.inner.blocking(move || {
+        let reading = Arc::default();
+        drop(CancelOnDrop(Arc::clone(&reading)));
+        fleet_processes(&inner, &reading, &query(START, START + HOUR, ProcessOrder::Cpu, 3), LIMITS)
+    });
+    assert!(matches!(asked.await, Err(HistoryError::Cancelled)));
 }
 
 #[test]
