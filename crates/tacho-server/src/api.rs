@@ -22,8 +22,10 @@ use crate::metrics::Metrics;
 use crate::page;
 
 mod agents;
+mod changes;
 mod debug;
 mod error;
+mod fleet;
 mod gaps;
 mod guard;
 mod hosts;
@@ -38,6 +40,7 @@ mod series;
 mod session;
 mod status;
 mod storage;
+mod summary;
 mod tables;
 mod time;
 mod tokens;
@@ -99,7 +102,14 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
         .routes(routes!(gaps::host_gaps))
+        .routes(routes!(summary::summarise_host))
+        .routes(routes!(changes::what_changed))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
+        .route_layer(from_fn_with_state(state.clone(), guard::viewer));
+    let fleet = OpenApiRouter::new()
+        .routes(routes!(fleet::top))
+        .routes(routes!(fleet::search_processes))
+        .route_layer(from_fn_with_state(guard::QueryLimit::of_fleet(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
         .routes(routes!(hosts::list_hosts))
@@ -122,7 +132,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::change_user, users::remove_user))
         .route_layer(from_fn_with_state(state.clone(), guard::admin));
-    open.merge(queries).merge(viewer).merge(operator).merge(admin)
+    open.merge(queries).merge(fleet).merge(viewer).merge(operator).merge(admin)
 }
 
 async fn unknown_call(uri: http::Uri) -> ApiError {
