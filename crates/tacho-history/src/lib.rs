@@ -16,7 +16,6 @@ mod columns;
 mod compact;
 mod config;
 mod counters;
-pub mod derived;
 mod directory;
 mod error;
 mod files;
@@ -46,3 +45,4 @@ pub use query::{
 };
 pub use stats::HistoryStats;
 pub use tacho_catalog::StreamKey;
+pub use tacho_model::derived;

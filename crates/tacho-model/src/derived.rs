@@ -18,7 +18,7 @@
 
 use std::sync::LazyLock;
 
-use tacho_model::{Block, Cell, Column, Meaning, Table, Unit, tables};
+use crate::{Block, Cell, Column, Meaning, Table, Unit, tables};
 
 /// A computed column.
 #[derive(Debug, Clone)]
