@@ -1,0 +1,245 @@
+//! What is said about alerts, and when: little. Grouped, silenced, inhibited, repeated seldom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::alert::{Alert, Change, ChangeKind};
+use crate::condition::Condition;
+use crate::host::Host;
+use crate::rule::Rule;
+
+mod maintenance;
+mod notification;
+mod shared;
+mod silence;
+
+pub use maintenance::Maintenance;
+pub(crate) use maintenance::maintenance;
+pub use notification::{Ended, Notification};
+pub use silence::{Matcher, Silence, SilenceProblem};
+
+/// Between two notifications of one group that tell of something new.
+const GROUP_INTERVAL_MS: i64 = 10_000;
+
+/// Decides what to say. Alerts come in as changes; notifications come out when they are due.
+#[derive(Debug, Default)]
+pub struct Dispatcher {
+    groups: BTreeMap<GroupKey, Group>,
+}
+
+/// What mutes alerts, and who there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Muted<'a> {
+    pub silences: &'a [Silence],
+    pub maintenance: &'a [Maintenance],
+    /// Ids of alerts that somebody looks after.
+    pub acknowledged: &'a BTreeSet<String>,
+    pub hosts: &'a [Host],
+}
+
+/// Why an alert is not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MuteReason {
+    /// By the silence with this id.
+    Silenced(String),
+    /// In the maintenance window of this name.
+    Maintenance(String),
+    /// Its host is silent, which is told.
+    Inhibited,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct GroupKey {
+    rule: Arc<str>,
+    labels: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    /// By id of the alert.
+    firing: BTreeMap<String, Member>,
+    /// Told as firing before, and over.
+    ended: Vec<Ended>,
+    wait_ms: i64,
+    repeat_ms: i64,
+    waiting_since_ms: Option<i64>,
+    sent_ms: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Member {
+    alert: Alert,
+    announced: bool,
+    /// Says that the whole host is away.
+    inhibits: bool,
+}
+
+impl Dispatcher {
+    /// An alert fired or ended. `announced`: it was told in an earlier life of this server.
+    pub fn take(&mut self, change: &Change, rule: Option<&Rule>, announced: bool, now_ms: i64) {
+        let Some(id) = change.alert.id.clone() else { return };
+        let key = GroupKey::new(&change.alert, rule);
+        match &change.kind {
+            ChangeKind::Fired => {
+                let group = self.groups.entry(key).or_default();
+                if let Some(rule) = rule {
+                    (group.wait_ms, group.repeat_ms) = (rule.group_wait_ms, rule.repeat_ms);
+                }
+                if announced {
+                    group.sent_ms.get_or_insert(now_ms);
+                }
+                let inhibits =
+                    rule.is_some_and(|rule| matches!(rule.condition, Condition::HostSilent { .. }));
+                group.firing.insert(id, Member { alert: change.alert.clone(), announced, inhibits });
+            }
+            ChangeKind::Resolved { time_ms, reason } => self.end(&id, &change.alert, *time_ms, reason, true),
+            ChangeKind::Dropped { time_ms, reason } => self.end(&id, &change.alert, *time_ms, reason, false),
+        }
+    }
+
+    /// Nobody is told of the end of what was never told, or of what was taken away by a person.
+    fn end(&mut self, id: &str, alert: &Alert, time_ms: i64, reason: &str, tell: bool) {
+        for group in self.groups.values_mut() {
+            let Some(member) = group.firing.remove(id) else { continue };
+            if member.announced && tell {
+                group.ended.push(Ended { alert: alert.clone(), time_ms, reason: reason.to_owned() });
+            }
+        }
+    }
+
+    /// What is to be told now.
+    pub fn flush(&mut self, now_ms: i64, muted: Muted<'_>) -> Vec<Notification> {
+        let silent = self.silent_hosts();
+        let mut due = Vec::new();
+        for (key, group) in &mut self.groups {
+            due.extend(group.flush(&key.rule, now_ms, muted, &silent));
+        }
+        self.groups.retain(|_, group| {
+            !group.firing.is_empty() || !group.ended.is_empty() || group.is_recent(now_ms)
+        });
+        due
+    }
+
+    /// Why an alert is not told, if so.
+    pub fn mute_reason(&self, alert: &Alert, now_ms: i64, muted: Muted<'_>) -> Option<MuteReason> {
+        let inhibits = self
+            .groups
+            .values()
+            .flat_map(|group| &group.firing)
+            .any(|(id, member)| member.inhibits && alert.id.as_ref() == Some(id));
+        mute_reason(alert, inhibits, now_ms, muted, &self.silent_hosts())
+    }
+
+    fn silent_hosts(&self) -> BTreeSet<Arc<str>> {
+        let members = self.groups.values().flat_map(|group| group.firing.values());
+        members.filter(|member| member.inhibits).map(|member| Arc::clone(&member.alert.key.host_id)).collect()
+    }
+}
+
+impl GroupKey {
+    fn new(alert: &Alert, rule: Option<&Rule>) -> Self {
+        let by = rule.map(|rule| rule.group_by.as_slice()).unwrap_or_default();
+        let labels = by.iter().map(|name| silence::label(alert, name).unwrap_or_default().to_owned());
+        Self { rule: Arc::clone(&alert.key.rule), labels: labels.collect() }
+    }
+}
+
+impl Group {
+    fn flush(
+        &mut self,
+        rule: &Arc<str>,
+        now_ms: i64,
+        muted: Muted<'_>,
+        silent: &BTreeSet<Arc<str>>,
+    ) -> Option<Notification> {
+        let audible =
+            |member: &Member| mute_reason(&member.alert, member.inhibits, now_ms, muted, silent).is_none();
+        let fresh: Vec<String> = self
+            .firing
+            .iter()
+            .filter(|(_, member)| !member.announced && audible(member))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let repeats = fresh.is_empty() && self.ended.is_empty();
+        if repeats {
+            self.waiting_since_ms = None;
+            return self.repeat(rule, now_ms, muted, audible);
+        }
+        // A clock that was set back starts the wait anew.
+        let since_ms = self.waiting_since_ms.filter(|since_ms| *since_ms <= now_ms).unwrap_or(now_ms);
+        self.waiting_since_ms = Some(since_ms);
+        let waited = now_ms.saturating_sub(since_ms) >= self.wait_ms;
+        let spaced = self
+            .sent_ms
+            .is_none_or(|sent_ms| !(0..GROUP_INTERVAL_MS).contains(&now_ms.saturating_sub(sent_ms)));
+        if !waited || !spaced {
+            return None;
+        }
+        (self.waiting_since_ms, self.sent_ms) = (None, Some(now_ms));
+        for id in &fresh {
+            if let Some(member) = self.firing.get_mut(id) {
+                member.announced = true;
+            }
+        }
+        let told: Vec<&Alert> = fresh.iter().filter_map(|id| Some(&self.firing.get(id)?.alert)).collect();
+        let ended = std::mem::take(&mut self.ended);
+        Some(Notification::new(rule, now_ms, (&told, self.firing.len()), ended, muted.hosts))
+    }
+
+    fn repeat(
+        &mut self,
+        rule: &Arc<str>,
+        now_ms: i64,
+        muted: Muted<'_>,
+        audible: impl Fn(&Member) -> bool,
+    ) -> Option<Notification> {
+        let sent_ms = *self.sent_ms.get_or_insert(now_ms);
+        let passed_ms = now_ms.saturating_sub(sent_ms);
+        if passed_ms < 0 {
+            self.sent_ms = Some(now_ms);
+        }
+        if passed_ms < self.repeat_ms.max(1) {
+            return None;
+        }
+        let goes_on = |(id, member): (&String, &Member)| {
+            member.announced && audible(member) && !muted.acknowledged.contains(id)
+        };
+        let told: Vec<&Alert> = self
+            .firing
+            .iter()
+            .filter(|(id, member)| goes_on((id, member)))
+            .map(|(_, member)| &member.alert)
+            .collect();
+        if told.is_empty() {
+            return None;
+        }
+        let made =
+            Notification::new(rule, now_ms, (&told, self.firing.len()), Vec::new(), muted.hosts).again();
+        self.sent_ms = Some(now_ms);
+        Some(made)
+    }
+
+    /// Remembered for as long as it holds back the next notification.
+    fn is_recent(&self, now_ms: i64) -> bool {
+        self.sent_ms.is_some_and(|sent_ms| (0..GROUP_INTERVAL_MS).contains(&now_ms.saturating_sub(sent_ms)))
+    }
+}
+
+fn mute_reason(
+    alert: &Alert,
+    inhibits: bool,
+    now_ms: i64,
+    muted: Muted<'_>,
+    silent: &BTreeSet<Arc<str>>,
+) -> Option<MuteReason> {
+    if let Some(silence) = muted.silences.iter().find(|silence| silence.mutes(alert, now_ms)) {
+        return Some(MuteReason::Silenced(silence.id.clone()));
+    }
+    if let Some(window) = muted.maintenance.iter().find(|window| window.mutes(alert, now_ms)) {
+        return Some(MuteReason::Maintenance(window.name.clone()));
+    }
+    (!inhibits && silent.contains(&alert.key.host_id)).then_some(MuteReason::Inhibited)
+}
+
+#[cfg(test)]
+mod tests;
