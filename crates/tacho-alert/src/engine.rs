@@ -63,6 +63,14 @@ pub struct EngineMemory {
     fired_before: Vec<(AlertKey, VecDeque<i64>)>,
 }
 
+impl EngineMemory {
+    /// What was saved is a little old: what fires is what the catalog says that fires.
+    pub fn reconcile(&mut self, firing: Vec<Alert>) {
+        self.alerts.retain(|alert| !alert.is_firing() && !firing.iter().any(|other| other.key == alert.key));
+        self.alerts.extend(firing);
+    }
+}
+
 #[derive(Debug)]
 struct HostState {
     host: Host,

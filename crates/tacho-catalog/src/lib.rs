@@ -5,6 +5,7 @@
 //! are milliseconds since the epoch and always come from the caller.
 
 mod agents;
+mod alerts;
 mod error;
 mod files;
 mod hosts;
@@ -22,6 +23,7 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentRecord, NewAgent};
+pub use alerts::{Acknowledgement, AlertFilter, AlertRecord, QueuedNotification, SilenceRecord, ToldAlerts};
 pub use error::CatalogError;
 pub use files::{FileRecord, FileState, FlushOutcome};
 pub use hosts::HostRecord;

@@ -70,9 +70,7 @@ impl Model {
             }
             return None;
         }
-        if self.since.is_none() {
-            return None;
-        }
+        self.since?;
         (self.seen, self.active) = (at, self.active.min(at));
         let keep = if self.fires.len() >= 5 { 600_000 } else { 20_000 };
         if !self.fired || at - self.active >= keep { self.end() } else { None }
