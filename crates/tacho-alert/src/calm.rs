@@ -38,12 +38,10 @@ pub struct Muted<'a> {
 }
 
 /// Why an alert is not told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MuteReason {
-    /// By the silence with this id.
-    Silenced(String),
-    /// In the maintenance window of this name.
-    Maintenance(String),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MuteReason {
+    Silenced,
+    Maintenance,
     /// Its host is silent, which is told.
     Inhibited,
 }
@@ -120,19 +118,38 @@ impl Dispatcher {
         due
     }
 
-    /// Why an alert is not told, if so.
-    pub fn mute_reason(&self, alert: &Alert, now_ms: i64, muted: Muted<'_>) -> Option<MuteReason> {
-        let inhibits = self
-            .groups
-            .values()
-            .flat_map(|group| &group.firing)
-            .any(|(id, member)| member.inhibits && alert.id.as_ref() == Some(id));
-        mute_reason(alert, inhibits, now_ms, muted, &self.silent_hosts())
+    /// Why alerts are not told, by their ids: `silenced`, `maintenance` or `inhibited`.
+    pub fn mute_reasons<'a>(
+        &self,
+        alerts: impl Iterator<Item = &'a Alert>,
+        now_ms: i64,
+        muted: Muted<'_>,
+    ) -> BTreeMap<String, &'static str> {
+        let silent = self.silent_hosts();
+        let members = self.groups.values().flat_map(|group| &group.firing);
+        let inhibits: BTreeSet<&String> =
+            members.filter(|(_, member)| member.inhibits).map(|(id, _)| id).collect();
+        let reasons = alerts.filter_map(|alert| {
+            let id = alert.id.as_ref()?;
+            let reason = mute_reason(alert, inhibits.contains(id), now_ms, muted, &silent)?;
+            Some((id.clone(), reason.name()))
+        });
+        reasons.collect()
     }
 
     fn silent_hosts(&self) -> BTreeSet<Arc<str>> {
         let members = self.groups.values().flat_map(|group| group.firing.values());
         members.filter(|member| member.inhibits).map(|member| Arc::clone(&member.alert.key.host_id)).collect()
+    }
+}
+
+impl MuteReason {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Silenced => "silenced",
+            Self::Maintenance => "maintenance",
+            Self::Inhibited => "inhibited",
+        }
     }
 }
 
@@ -232,11 +249,11 @@ fn mute_reason(
     muted: Muted<'_>,
     silent: &BTreeSet<Arc<str>>,
 ) -> Option<MuteReason> {
-    if let Some(silence) = muted.silences.iter().find(|silence| silence.mutes(alert, now_ms)) {
-        return Some(MuteReason::Silenced(silence.id.clone()));
+    if muted.silences.iter().any(|silence| silence.mutes(alert, now_ms)) {
+        return Some(MuteReason::Silenced);
     }
-    if let Some(window) = muted.maintenance.iter().find(|window| window.mutes(alert, now_ms)) {
-        return Some(MuteReason::Maintenance(window.name.clone()));
+    if muted.maintenance.iter().any(|window| window.mutes(alert, now_ms)) {
+        return Some(MuteReason::Maintenance);
     }
     (!inhibits && silent.contains(&alert.key.host_id)).then_some(MuteReason::Inhibited)
 }

@@ -335,7 +335,8 @@ impl Engine {
         change
     }
 
-    fn apply(&mut self, state: &mut HostState, moment: &Moment<'_>, finding: Finding) -> Option<Change> {
+    fn apply(&mut self, state: &mut HostState, moment: &Moment<'_>, mut finding: Finding) -> Option<Change> {
+        finding.value = finding.value.filter(|value| value.is_finite());
         let key = AlertKey {
             host_id: Arc::clone(&state.host.key.id),
             rule: Arc::clone(&moment.rule.name),

@@ -17,9 +17,7 @@ mod script;
 mod template;
 
 pub use alert::{Alert, AlertKey, Change, ChangeKind, MAX_POINTS, alert_id};
-pub use calm::{
-    Dispatcher, Ended, Maintenance, Matcher, MuteReason, Muted, Notification, Silence, SilenceProblem,
-};
+pub use calm::{Dispatcher, Ended, Maintenance, Matcher, Muted, Notification, Silence, SilenceProblem};
 pub use condition::Condition;
 pub use engine::{Engine, EngineMemory, Limits, Presence};
 pub use evidence::{Evidence, ProcessLine, TOP_PROCESSES};

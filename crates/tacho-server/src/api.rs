@@ -15,12 +15,15 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
 use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
 
+mod alert_events;
+mod alerts;
 mod error;
 mod guard;
 mod hosts;
@@ -33,6 +36,7 @@ mod processes;
 mod rows;
 mod series;
 mod session;
+mod silences;
 mod status;
 mod tables;
 mod time;
@@ -50,6 +54,7 @@ pub struct ApiState {
     pub history: History,
     pub catalog: Catalog,
     pub live: Live,
+    pub alerts: Alerts,
     pub now: NowMs,
     pub metrics: Metrics,
     pub passwords: Passwords,
@@ -100,6 +105,11 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
         .routes(routes!(live::follow))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::show_alert))
+        .routes(routes!(alerts::list_rules))
+        .routes(routes!(alert_events::follow_alerts))
+        .routes(routes!(silences::list_silences))
         .routes(routes!(tables::list_tables))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
@@ -107,6 +117,9 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
         .routes(routes!(hosts::remove_host))
+        .routes(routes!(alerts::acknowledge_alert))
+        .routes(routes!(silences::create_silence))
+        .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()
         .routes(routes!(tokens::list_tokens, tokens::create_token))

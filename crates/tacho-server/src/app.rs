@@ -17,6 +17,7 @@ use tacho_wire::v1::agent_service_server::AgentServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::{Alerts, Watch, load_rules};
 use crate::api::{self, ApiState};
 use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
@@ -49,6 +50,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let passwords = Passwords::new(PasswordCost::default())?;
     first_start(&config, &catalog, &passwords, now()).await?;
 
+    let rules = Arc::new(load_rules(&config.rules_dir)?);
+    let alerts = Alerts::new(rules, catalog.clone(), Arc::clone(&now));
+
     let stop_serving = CancellationToken::new();
     let stop_history = CancellationToken::new();
     let live = Live::new(Arc::clone(&now));
@@ -58,6 +62,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         history: history.clone(),
         catalog: catalog.clone(),
         live: live.clone(),
+        alerts: alerts.clone(),
         now: Arc::clone(&now),
         metrics: metrics.clone(),
         passwords,
@@ -65,6 +70,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
         stop: stop_serving.clone(),
     });
+    let watch = Watch::new(alerts, live.clone(), config.rules_dir.clone(), config.receivers.clone());
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -92,6 +98,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     };
     let http_listener = Listener { socket: http_socket, tls: None, router: api, metrics };
+    tasks.spawn("alerts", watch.run(stop_serving.clone()));
     tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
     tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
     tasks.spawn("stop", in_order(stop, stop_serving, stop_history));

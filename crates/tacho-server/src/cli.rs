@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use tacho_runtime::config::{ConfigError, process_environment, read_file};
 use tacho_runtime::logging;
 
+use crate::alerts::commands::{self as alerts, RulesCommand};
 use crate::config::{self, Config};
 use crate::{app, tokens};
 
@@ -20,6 +21,8 @@ Examples:
   tacho-server run                               serve agents, API and page
   tacho-server token create join                 print a token that lets a host join within the hour
   tacho-server token create api --role viewer    print a token for a program that reads
+  tacho-server rules list                        print the alert rules that hold
+  tacho-server test-rules cases.toml             run scripted cases against the alert rules
   tacho-server check /etc/tacho/server.toml      say what is wrong with a configuration
 
 Every key of the configuration can be given as an environment variable too: listen is TACHO_SERVER_LISTEN.";
@@ -41,6 +44,19 @@ enum Command {
     Check {
         /// The file to check.
         file: Option<PathBuf>,
+    },
+    /// List and check alert rules.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Run scripted cases against alert rules; exits with 1 when one fails.
+    TestRules {
+        /// The file with the cases.
+        file: PathBuf,
+        /// A file of rules, in place of the rules directory's [default: rules_dir of the settings].
+        #[arg(long)]
+        rules: Option<PathBuf>,
     },
     /// Make, list and revoke tokens; works beside a running server.
     Token {
@@ -76,6 +92,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let config = load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
             runtime()?.block_on(app::run(config))
+        }
+        Command::Rules { command } => alerts::rules(&load(cli.config.as_deref())?, command),
+        Command::TestRules { file, rules } => {
+            alerts::test_rules(&load(cli.config.as_deref())?, &file, rules.as_deref())
         }
         Command::Token { command } => {
             let config = load(cli.config.as_deref())?;

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
+use crate::alerts::{Receiver, read_receivers};
+
 pub const DEFAULT_FILE: &str = "/etc/tacho/server.toml";
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,6 +39,10 @@ pub struct Config {
     pub retention: Duration,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
+    /// Where files of alert rules are.
+    pub rules_dir: PathBuf,
+    /// Where notifications go.
+    pub receivers: Vec<Receiver>,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -58,6 +64,8 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
                 format!(r#"is {network:?}; write a network, such as "10.0.0.0/8" or "fd00::/8""#)
             })
         }),
+        rules_dir: reader.path("rules_dir", "/etc/tacho/rules.d"),
+        receivers: read_receivers(&mut reader),
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,

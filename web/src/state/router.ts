@@ -6,10 +6,12 @@ import { useSyncExternalStore } from 'react';
 export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'host'; readonly host: string }
+  | { readonly page: 'alerts' }
   | { readonly page: 'unknown' };
 
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };
+  if (/^\/alerts\/?$/.test(pathname)) return { page: 'alerts' };
   const match = /^\/hosts\/([^/]+)\/?$/.exec(pathname);
   if (match?.[1] === undefined) return { page: 'unknown' };
   try {

@@ -125,6 +125,7 @@ pub(crate) async fn remove_host(
         return Err(unknown_host(&name));
     }
     state.live.remove(&key.id);
+    state.alerts.remove_host(&key.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -22,6 +22,11 @@ fn role_of(method: &str, path: &str) -> Role {
     match (method, path) {
         (_, path) if path.starts_with("/api/v1/tokens") || path.starts_with("/api/v1/users") => Role::Admin,
         ("delete", "/api/v1/hosts/{host}") => Role::Operator,
+        ("post" | "delete", path)
+            if path.starts_with("/api/v1/alerts") || path.starts_with("/api/v1/silences") =>
+        {
+            Role::Operator
+        }
         _ => Role::Viewer,
     }
 }

@@ -12,6 +12,7 @@ use tacho_catalog::{Catalog, Role, UserRecord};
 use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, ProcessKey, Snapshot};
+use tacho_server::alerts::Alerts;
 use tacho_server::api::{ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
@@ -70,8 +71,10 @@ impl Server {
         let catalog = Catalog::open(&path.join("catalog.sqlite")).await.unwrap();
         let config = HistoryConfig::new(path.join("history"));
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
+        let rules = Arc::new(tacho_alert::default_rules());
         let state = ApiState {
             history,
+            alerts: Alerts::new(rules, catalog.clone(), Arc::clone(&now)),
             catalog,
             live: Live::new(Arc::clone(&now)),
             now,

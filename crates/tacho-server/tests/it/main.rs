@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
 mod access;
+mod alerts;
 mod description;
 mod errors;
 mod export;

@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod alerts;
 mod disk_full;
 mod kill;
 mod packaging;
