@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tacho_alert::{Alert, Change, ChangeKind, Dispatcher, Engine, Host, Limits, RuleSet, Silence};
 use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError};
 use tacho_runtime::clock::NowMs;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
 pub mod commands;
 mod files;
@@ -36,8 +36,6 @@ struct Inner {
     events: broadcast::Sender<Arc<Change>>,
     catalog: Catalog,
     now: NowMs,
-    /// Somebody changed what is silenced or acknowledged, or queued something.
-    stirred: Notify,
 }
 
 pub(crate) struct Core {
@@ -67,7 +65,7 @@ impl Alerts {
             acknowledged: BTreeMap::new(),
             hosts: Vec::new(),
         };
-        let inner = Inner { core: Mutex::new(core), events, catalog, now, stirred: Notify::new() };
+        let inner = Inner { core: Mutex::new(core), events, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
@@ -127,11 +125,6 @@ impl Alerts {
 
     pub(crate) fn now_ms(&self) -> i64 {
         (self.inner.now)()
-    }
-
-    /// Has the task look at once what there is to tell.
-    pub(crate) fn stir(&self) {
-        self.inner.stirred.notify_waiters();
     }
 
     fn announce(&self, changes: Vec<Change>) {

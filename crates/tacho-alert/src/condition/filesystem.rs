@@ -34,7 +34,9 @@ pub struct DiskFilling {
 pub(crate) struct FilesystemMemory {
     /// It was seen without `read-only`.
     was_writable: bool,
-    /// Time and bytes used, oldest first.
+    /// Time and bytes used, oldest first. Not kept over a restart: of 2000 hosts they are megabytes, and forecasts
+    /// begin anew after half an hour.
+    #[serde(skip)]
     points: VecDeque<(i64, f64)>,
 }
 

@@ -22,7 +22,7 @@ use crate::live::{Live, LiveEventKind, LiveHost};
 /// How often it is looked what there is to tell.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked who is silent, in flushes.
-const PRESENCE_EVERY: u64 = 20;
+const PRESENCE_EVERY: u64 = 50;
 /// How often the rules' files are looked at and what rules remember is saved, in flushes.
 const CARE_EVERY: u64 = 300;
 /// Changes that wait for a catalog that does not answer; beyond them the oldest are dropped, which is logged.
@@ -82,7 +82,8 @@ impl Watch {
         let mut files = files::fingerprint(&self.rules_dir);
         let mut timer = tokio::time::interval(FLUSH_EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for tick in 0_u64.. {
+        let mut ticks = 0_u64;
+        loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 event = events.recv() => match event {
@@ -92,12 +93,12 @@ impl Watch {
                     Err(RecvError::Closed) => break,
                 },
                 _ = hang_up.recv() => self.reload(),
-                () = self.alerts.inner.stirred.notified() => {}
                 _ = timer.tick() => {
-                    if tick.is_multiple_of(PRESENCE_EVERY) {
+                    ticks += 1;
+                    if ticks.is_multiple_of(PRESENCE_EVERY) {
                         self.listen().await;
                     }
-                    if tick.is_multiple_of(CARE_EVERY) {
+                    if ticks.is_multiple_of(CARE_EVERY) {
                         let found = files::fingerprint(&self.rules_dir);
                         if found != files {
                             files = found;
@@ -105,9 +106,13 @@ impl Watch {
                         }
                         self.save_memory().await;
                     }
+                    self.keep_and_tell().await;
                 }
             }
-            self.keep_and_tell().await;
+            // What fires is told at once; all else has time until the next tick.
+            if !self.unsaved.is_empty() {
+                self.keep_and_tell().await;
+            }
         }
         self.keep_and_tell().await;
         self.save_memory().await;

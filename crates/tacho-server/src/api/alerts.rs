@@ -256,7 +256,6 @@ pub(crate) async fn acknowledge_alert(
     if !state.alerts.acknowledge(&id, acknowledgement).await? {
         return Err(unknown_alert(&id));
     }
-    state.alerts.stir();
     Ok(http::StatusCode::NO_CONTENT)
 }
 

@@ -109,7 +109,6 @@ pub(crate) async fn create_silence(
     };
     state.catalog.add_silence(&record).await?;
     state.alerts.core().silences.push(silence.clone());
-    state.alerts.stir();
     Ok((StatusCode::CREATED, Json(SilenceEntry::from(silence))))
 }
 
@@ -124,7 +123,6 @@ pub(crate) async fn remove_silence(
         return Err(ApiError::not_found(format!("there is no silence {id:?}; /api/v1/silences lists them")));
     }
     state.alerts.core().silences.retain(|silence| silence.id != id);
-    state.alerts.stir();
     Ok(StatusCode::NO_CONTENT)
 }
 
