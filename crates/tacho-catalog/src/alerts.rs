@@ -504,7 +504,7 @@ mod tests {
             data: "{\"x\":1}".to_owned(),
             ..alert("a", 5)
         };
-        assert_eq!(catalog.open_alerts().await.unwrap(), [expected.clone()]);
+        assert_eq!(catalog.open_alerts().await.unwrap(), std::slice::from_ref(&expected));
         let over = ToldAlerts { firing: &[], resolved: &ids };
         catalog.queue_notification(&receivers, &notification("n2"), over).await.unwrap();
         assert!(catalog.open_alerts().await.unwrap().is_empty());
