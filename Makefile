@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run stop build release test e2e check fmt audit bench bless proto bpf dev
+.PHONY: help run stop build release test e2e check fmt audit bench faults bless proto bpf dev
 
 # `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
 export DATA HTTP LISTEN PAGE
@@ -42,8 +42,11 @@ fmt: ## format Rust and page
 audit: ## licences, advisories, duplicate versions (cargo-deny)
 	@scripts/audit
 
-bench: ## measure agent, history on disk and page queries; ARGS=agent or ARGS=history picks
+bench: ## measure agent, its accuracy, history on disk and page queries; ARGS=agent or ARGS=history picks
 	@bench/run $(ARGS)
+
+faults: ## real daemons under all that goes wrong, every frame counted (root); ARGS="--help" for more
+	@cargo run --quiet -p tacho-testkit --bin tacho-faults -- $(ARGS)
 
 bless: ## rewrite the committed files that tests compare with; look at the diff
 	@BLESS=1 cargo test --workspace --quiet

@@ -7,6 +7,7 @@
 mod block;
 pub mod derived;
 mod facts;
+mod gap;
 mod identity;
 mod secrets;
 mod sequence;
@@ -16,6 +17,7 @@ pub mod tables;
 
 pub use block::{Block, Cell, ColumnValues, Row};
 pub use facts::{CollectorStatus, HostFacts};
+pub use gap::GapReason;
 pub use identity::{OTHER_NAME, ProcessIdentity, ProcessKey};
 pub use secrets::scrub_command;
 pub use sequence::SequenceSet;

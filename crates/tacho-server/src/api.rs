@@ -22,9 +22,12 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
 
+mod agents;
 mod alert_events;
 mod alerts;
+mod debug;
 mod error;
+mod gaps;
 mod guard;
 mod hosts;
 mod latest;
@@ -38,6 +41,7 @@ mod series;
 mod session;
 mod silences;
 mod status;
+mod storage;
 mod tables;
 mod time;
 mod tokens;
@@ -99,6 +103,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(gaps::host_gaps))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
@@ -111,17 +116,20 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(alert_events::follow_alerts))
         .routes(routes!(silences::list_silences))
         .routes(routes!(tables::list_tables))
+        .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
-        .routes(routes!(hosts::remove_host))
+        .routes(routes!(hosts::remove_host, hosts::change_host))
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
         .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::revoke_agent))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token))
         .routes(routes!(users::list_users, users::create_user))

@@ -35,6 +35,9 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
           {text.header.fleet}
         </Link>
         <AlertBell current={route.page === 'alerts'} />
+        <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
+          {text.header.storage}
+        </Link>
       </nav>
       <div className={styles.spring} />
       <LiveBadge />

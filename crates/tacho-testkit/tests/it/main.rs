@@ -7,10 +7,14 @@
 )]
 
 mod alerts;
+mod delivery;
 mod disk_full;
+mod faults;
+mod identity;
 mod kill;
 mod packaging;
 mod refused;
 mod scripts;
+mod sentinels;
 mod unprivileged;
 mod usage;
