@@ -10,21 +10,28 @@ use crate::rule::Rule;
 
 mod maintenance;
 mod notification;
+mod route;
 mod shared;
 mod silence;
 
 pub use maintenance::Maintenance;
 pub(crate) use maintenance::maintenance;
 pub use notification::{Ended, Notification};
+pub use route::Route;
 pub use silence::{Matcher, Silence, SilenceProblem};
 
 /// Between two notifications of one group that tell of something new.
 const GROUP_INTERVAL_MS: i64 = 10_000;
 
-/// Decides what to say. Alerts come in as changes; notifications come out when they are due.
+/// Decides what to say to one receiver. Alerts come in as changes, all of them; notifications of those that its route
+/// takes come out when they are due.
 #[derive(Debug, Default)]
 pub struct Dispatcher {
+    /// Absent: nothing is said at all.
+    route: Option<Route>,
     groups: BTreeMap<GroupKey, Group>,
+    /// Alerts that say that a whole host is away, by their ids, and its id.
+    silent: BTreeMap<String, Arc<str>>,
 }
 
 /// What mutes alerts, and who there is.
@@ -68,17 +75,26 @@ struct Group {
 struct Member {
     alert: Alert,
     announced: bool,
-    /// Says that the whole host is away.
-    inhibits: bool,
 }
 
 impl Dispatcher {
+    /// For a receiver; without one it knows only what mutes alerts.
+    pub fn new(route: Option<Route>) -> Self {
+        Self { route, ..Self::default() }
+    }
+
     /// An alert fired or ended. `announced`: it was told in an earlier life of this server.
     pub fn take(&mut self, change: &Change, rule: Option<&Rule>, announced: bool, now_ms: i64) {
         let Some(id) = change.alert.id.clone() else { return };
         let key = GroupKey::new(&change.alert, rule);
         match &change.kind {
             ChangeKind::Fired => {
+                if rule.is_some_and(|rule| matches!(rule.condition, Condition::HostSilent { .. })) {
+                    self.silent.insert(id.clone(), Arc::clone(&change.alert.key.host_id));
+                }
+                if !self.route.as_ref().is_some_and(|route| route.takes(&change.alert)) {
+                    return;
+                }
                 let group = self.groups.entry(key).or_default();
                 if let Some(rule) = rule {
                     (group.wait_ms, group.repeat_ms) = (rule.group_wait_ms, rule.repeat_ms);
@@ -86,9 +102,7 @@ impl Dispatcher {
                 if announced {
                     group.sent_ms.get_or_insert(now_ms);
                 }
-                let inhibits =
-                    rule.is_some_and(|rule| matches!(rule.condition, Condition::HostSilent { .. }));
-                group.firing.insert(id, Member { alert: change.alert.clone(), announced, inhibits });
+                group.firing.insert(id, Member { alert: change.alert.clone(), announced });
             }
             ChangeKind::Resolved { time_ms, reason } => self.end(&id, &change.alert, *time_ms, reason, true),
             ChangeKind::Dropped { time_ms, reason } => self.end(&id, &change.alert, *time_ms, reason, false),
@@ -97,6 +111,7 @@ impl Dispatcher {
 
     /// Nobody is told of the end of what was never told, or of what was taken away by a person.
     fn end(&mut self, id: &str, alert: &Alert, time_ms: i64, reason: &str, tell: bool) {
+        self.silent.remove(id);
         for group in self.groups.values_mut() {
             let Some(member) = group.firing.remove(id) else { continue };
             if member.announced && tell {
@@ -107,10 +122,12 @@ impl Dispatcher {
 
     /// What is to be told now.
     pub fn flush(&mut self, now_ms: i64, muted: Muted<'_>) -> Vec<Notification> {
-        let silent = self.silent_hosts();
+        let Some(route) = &self.route else { return Vec::new() };
+        let hosts = self.silent.values().map(|host| &**host).collect();
+        let audience = Audience { route, muted, silent: Silent { alerts: &self.silent, hosts } };
         let mut due = Vec::new();
         for (key, group) in &mut self.groups {
-            due.extend(group.flush(&key.rule, now_ms, muted, &silent));
+            due.extend(group.flush(&key.rule, now_ms, &audience));
         }
         self.groups.retain(|_, group| {
             !group.firing.is_empty() || !group.ended.is_empty() || group.is_recent(now_ms)
@@ -125,21 +142,33 @@ impl Dispatcher {
         now_ms: i64,
         muted: Muted<'_>,
     ) -> BTreeMap<String, &'static str> {
-        let silent = self.silent_hosts();
-        let members = self.groups.values().flat_map(|group| &group.firing);
-        let inhibits: BTreeSet<&String> =
-            members.filter(|(_, member)| member.inhibits).map(|(id, _)| id).collect();
+        let hosts = self.silent.values().map(|host| &**host).collect();
+        let silent = Silent { alerts: &self.silent, hosts };
         let reasons = alerts.filter_map(|alert| {
             let id = alert.id.as_ref()?;
-            let reason = mute_reason(alert, inhibits.contains(id), now_ms, muted, &silent)?;
-            Some((id.clone(), reason.name()))
+            Some((id.clone(), mute_reason(id, alert, now_ms, muted, &silent)?.name()))
         });
         reasons.collect()
     }
+}
 
-    fn silent_hosts(&self) -> BTreeSet<Arc<str>> {
-        let members = self.groups.values().flat_map(|group| group.firing.values());
-        members.filter(|member| member.inhibits).map(|member| Arc::clone(&member.alert.key.host_id)).collect()
+/// Hosts that are away as a whole, and the alerts that say so.
+struct Silent<'a> {
+    alerts: &'a BTreeMap<String, Arc<str>>,
+    hosts: BTreeSet<&'a str>,
+}
+
+/// Who is spoken to, and what keeps alerts from being told.
+struct Audience<'a> {
+    route: &'a Route,
+    muted: Muted<'a>,
+    silent: Silent<'a>,
+}
+
+impl Audience<'_> {
+    fn hears(&self, id: &str, alert: &Alert, now_ms: i64) -> bool {
+        self.route.is_due(alert, self.muted.acknowledged.contains(id), now_ms)
+            && mute_reason(id, alert, now_ms, self.muted, &self.silent).is_none()
     }
 }
 
@@ -162,25 +191,17 @@ impl GroupKey {
 }
 
 impl Group {
-    fn flush(
-        &mut self,
-        rule: &Arc<str>,
-        now_ms: i64,
-        muted: Muted<'_>,
-        silent: &BTreeSet<Arc<str>>,
-    ) -> Option<Notification> {
-        let audible =
-            |member: &Member| mute_reason(&member.alert, member.inhibits, now_ms, muted, silent).is_none();
+    fn flush(&mut self, rule: &Arc<str>, now_ms: i64, audience: &Audience<'_>) -> Option<Notification> {
         let fresh: Vec<String> = self
             .firing
             .iter()
-            .filter(|(_, member)| !member.announced && audible(member))
+            .filter(|(id, member)| !member.announced && audience.hears(id, &member.alert, now_ms))
             .map(|(id, _)| id.clone())
             .collect();
         let repeats = fresh.is_empty() && self.ended.is_empty();
         if repeats {
             self.waiting_since_ms = None;
-            return self.repeat(rule, now_ms, muted, audible);
+            return self.repeat(rule, now_ms, audience);
         }
         // A clock that was set back starts the wait anew.
         let since_ms = self.waiting_since_ms.filter(|since_ms| *since_ms <= now_ms).unwrap_or(now_ms);
@@ -200,16 +221,10 @@ impl Group {
         }
         let told: Vec<&Alert> = fresh.iter().filter_map(|id| Some(&self.firing.get(id)?.alert)).collect();
         let ended = std::mem::take(&mut self.ended);
-        Some(Notification::new(rule, now_ms, (&told, self.firing.len()), ended, muted.hosts))
+        Some(Notification::new(rule, now_ms, (&told, self.firing.len()), ended, audience.muted.hosts))
     }
 
-    fn repeat(
-        &mut self,
-        rule: &Arc<str>,
-        now_ms: i64,
-        muted: Muted<'_>,
-        audible: impl Fn(&Member) -> bool,
-    ) -> Option<Notification> {
+    fn repeat(&mut self, rule: &Arc<str>, now_ms: i64, audience: &Audience<'_>) -> Option<Notification> {
         let sent_ms = *self.sent_ms.get_or_insert(now_ms);
         let passed_ms = now_ms.saturating_sub(sent_ms);
         if passed_ms < 0 {
@@ -219,7 +234,9 @@ impl Group {
             return None;
         }
         let goes_on = |(id, member): (&String, &Member)| {
-            member.announced && audible(member) && !muted.acknowledged.contains(id)
+            member.announced
+                && audience.hears(id, &member.alert, now_ms)
+                && !audience.muted.acknowledged.contains(id)
         };
         let told: Vec<&Alert> = self
             .firing
@@ -230,8 +247,8 @@ impl Group {
         if told.is_empty() {
             return None;
         }
-        let made =
-            Notification::new(rule, now_ms, (&told, self.firing.len()), Vec::new(), muted.hosts).again();
+        let firing = (told.as_slice(), self.firing.len());
+        let made = Notification::new(rule, now_ms, firing, Vec::new(), audience.muted.hosts).again();
         self.sent_ms = Some(now_ms);
         Some(made)
     }
@@ -243,11 +260,11 @@ impl Group {
 }
 
 fn mute_reason(
+    id: &str,
     alert: &Alert,
-    inhibits: bool,
     now_ms: i64,
     muted: Muted<'_>,
-    silent: &BTreeSet<Arc<str>>,
+    silent: &Silent<'_>,
 ) -> Option<MuteReason> {
     if muted.silences.iter().any(|silence| silence.mutes(alert, now_ms)) {
         return Some(MuteReason::Silenced);
@@ -255,7 +272,8 @@ fn mute_reason(
     if muted.maintenance.iter().any(|window| window.mutes(alert, now_ms)) {
         return Some(MuteReason::Maintenance);
     }
-    (!inhibits && silent.contains(&alert.key.host_id)).then_some(MuteReason::Inhibited)
+    (silent.hosts.contains(&*alert.key.host_id) && !silent.alerts.contains_key(id))
+        .then_some(MuteReason::Inhibited)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::rule::Rule;
 
 mod text;
 
+pub use text::shown_value;
+
 /// A snapshot that is older is told of as history, not as news: it never makes an alert.
 const LATE_MS: i64 = 60_000;
 /// A thing of which nothing was told for so long is not there any more.

@@ -17,9 +17,11 @@ mod script;
 mod template;
 
 pub use alert::{Alert, AlertKey, Change, ChangeKind, MAX_POINTS, alert_id};
-pub use calm::{Dispatcher, Ended, Maintenance, Matcher, Muted, Notification, Silence, SilenceProblem};
+pub use calm::{
+    Dispatcher, Ended, Maintenance, Matcher, Muted, Notification, Route, Silence, SilenceProblem,
+};
 pub use condition::Condition;
-pub use engine::{Engine, EngineMemory, Limits, Presence};
+pub use engine::{Engine, EngineMemory, Limits, Presence, shown_value};
 pub use evidence::{Evidence, ProcessLine, TOP_PROCESSES};
 pub use glob::Glob;
 pub use host::{Host, Selector};

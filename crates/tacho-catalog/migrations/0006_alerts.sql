@@ -12,9 +12,6 @@ CREATE TABLE alerts (
     -- Absent while it fires.
     resolved_ms BIGINT,
     reason TEXT NOT NULL,
-    -- When its firing and its end were handed to the receivers.
-    told_ms BIGINT,
-    resolved_told_ms BIGINT,
     acknowledged_ms BIGINT,
     acknowledged_by VARCHAR(255),
     acknowledged_note TEXT,
@@ -23,6 +20,13 @@ CREATE TABLE alerts (
 
 CREATE INDEX alerts_by_end ON alerts (resolved_ms, fired_ms);
 CREATE INDEX alerts_by_host ON alerts (host_id, fired_ms);
+
+-- Which receivers were told that an alert fires, and not yet that it is over.
+CREATE TABLE alert_told (
+    alert_id VARCHAR(64) NOT NULL,
+    receiver VARCHAR(255) NOT NULL,
+    PRIMARY KEY (alert_id, receiver)
+);
 
 CREATE TABLE alert_silences (
     id VARCHAR(64) NOT NULL PRIMARY KEY,

@@ -21,10 +21,6 @@ pub struct AlertRecord {
     pub resolved_ms: Option<i64>,
     /// How it ended; empty when the condition was gone.
     pub reason: String,
-    /// When it was handed to the receivers.
-    pub told_ms: Option<i64>,
-    /// When its end was.
-    pub resolved_told_ms: Option<i64>,
     pub acknowledged: Option<Acknowledgement>,
     /// JSON of the alert with its evidence.
     pub data: String,
@@ -82,8 +78,8 @@ pub struct ToldAlerts<'a> {
     pub resolved: &'a [String],
 }
 
-const COLUMNS: &str = "id, rule, host_id, host, severity, fired_ms, resolved_ms, reason, told_ms, \
-                       resolved_told_ms, acknowledged_ms, acknowledged_by, acknowledged_note, data";
+const COLUMNS: &str = "id, rule, host_id, host, severity, fired_ms, resolved_ms, reason, acknowledged_ms, \
+                       acknowledged_by, acknowledged_note, data";
 
 impl Catalog {
     /// Stores an alert that fires. The same one again changes nothing.
@@ -136,17 +132,60 @@ impl Catalog {
         Ok(())
     }
 
-    /// Alerts that fire, and those that are over and were told as firing but not as over.
+    /// Alerts that fire, and those that are over of which a receiver was told that they fire, but not that they are over.
     pub async fn open_alerts(&self) -> Result<Vec<AlertRecord>, CatalogError> {
         let text = format!(
             "SELECT {COLUMNS} FROM alerts WHERE resolved_ms IS NULL \
-             OR (told_ms IS NOT NULL AND resolved_told_ms IS NULL) ORDER BY fired_ms, id"
+             OR id IN (SELECT alert_id FROM alert_told) ORDER BY fired_ms, id"
         );
         sqlx::query(sqlx::AssertSqlSafe(text))
             .fetch_all(&self.pool)
             .await
             .and_then(|rows| rows.iter().map(alert_record).collect())
             .map_err(CatalogError::query("list open alerts"))
+    }
+
+    /// Which receivers were told that an alert fires, and not yet that it is over: ids of alerts, and receivers.
+    pub async fn told_alerts(&self) -> Result<Vec<(String, String)>, CatalogError> {
+        sqlx::query_as("SELECT alert_id, receiver FROM alert_told")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(CatalogError::query("list who was told of alerts"))
+    }
+
+    /// Nobody is told of the end of an alert.
+    pub async fn forget_told(&self, id: &str) -> Result<(), CatalogError> {
+        sqlx::query("DELETE FROM alert_told WHERE alert_id = ?")
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query("forget who was told of an alert"))?;
+        Ok(())
+    }
+
+    /// Drops what waits for receivers that are no more, and what they were told; how many notifications.
+    pub async fn keep_receivers(&self, receivers: &[String]) -> Result<u64, CatalogError> {
+        let doing = CatalogError::query("drop notifications of receivers that are no more");
+        let known: Vec<String> =
+            sqlx::query_scalar("SELECT receiver FROM alert_queue UNION SELECT receiver FROM alert_told")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(&doing)?;
+        let mut dropped = 0;
+        for receiver in known.iter().filter(|known| !receivers.contains(known)) {
+            let done = sqlx::query("DELETE FROM alert_queue WHERE receiver = ?")
+                .bind(receiver)
+                .execute(&self.pool)
+                .await
+                .map_err(&doing)?;
+            dropped += done.rows_affected();
+            sqlx::query("DELETE FROM alert_told WHERE receiver = ?")
+                .bind(receiver)
+                .execute(&self.pool)
+                .await
+                .map_err(&doing)?;
+        }
+        Ok(dropped)
     }
 
     /// One alert.
@@ -219,13 +258,25 @@ impl Catalog {
         .fetch_optional(&self.pool)
         .await
         .map_err(&doing)?;
-        let Some(edge_ms) = edge else { return Ok(old.rows_affected()) };
+        let Some(edge_ms) = edge else {
+            self.forget_orphaned_told().await?;
+            return Ok(old.rows_affected());
+        };
         let many = sqlx::query("DELETE FROM alerts WHERE resolved_ms <= ?")
             .bind(edge_ms)
             .execute(&self.pool)
             .await
             .map_err(&doing)?;
+        self.forget_orphaned_told().await?;
         Ok(old.rows_affected() + many.rows_affected())
+    }
+
+    async fn forget_orphaned_told(&self) -> Result<(), CatalogError> {
+        sqlx::query("DELETE FROM alert_told WHERE alert_id NOT IN (SELECT id FROM alerts)")
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query("forget who was told of old alerts"))?;
+        Ok(())
     }
 
     /// Drops every alert of a host.
@@ -235,60 +286,62 @@ impl Catalog {
             .execute(&self.pool)
             .await
             .map_err(CatalogError::query("drop a host's alerts"))?;
-        Ok(())
+        self.forget_orphaned_told().await
     }
 
-    /// Queues one notification for each receiver and notes which alerts were told, in one transaction: what was
+    /// Queues a notification for its receiver and notes which alerts it was told of, in one transaction: what was
     /// told is on its way, and what is not on its way was not told.
     pub async fn queue_notification(
         &self,
-        receivers: &[String],
         notification: &QueuedNotification,
         told: ToldAlerts<'_>,
     ) -> Result<(), CatalogError> {
         let doing = CatalogError::query("queue a notification");
         let mut transaction = self.begin_write("queue a notification").await?;
-        for receiver in receivers {
-            sqlx::query(
-                "INSERT INTO alert_queue (id, receiver, created_ms, attempts, next_ms, data) VALUES (?, ?, ?, 0, ?, ?)",
-            )
-            .bind(&notification.id)
-            .bind(receiver)
-            .bind(notification.created_ms)
-            .bind(notification.next_ms)
-            .bind(&notification.data)
-            .execute(&mut *transaction)
-            .await
-            .map_err(&doing)?;
-            let edge: Option<String> = sqlx::query_scalar(
-                "SELECT id FROM alert_queue WHERE receiver = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            )
-            .bind(receiver)
-            .bind(MAX_QUEUED)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(&doing)?;
-            if let Some(edge) = edge {
-                sqlx::query("DELETE FROM alert_queue WHERE receiver = ? AND id <= ?")
-                    .bind(receiver)
-                    .bind(edge)
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(&doing)?;
-            }
+        let receiver = &notification.receiver;
+        sqlx::query(
+            "INSERT INTO alert_queue (id, receiver, created_ms, attempts, next_ms, data) VALUES (?, ?, ?, 0, ?, ?)",
+        )
+        .bind(&notification.id)
+        .bind(receiver)
+        .bind(notification.created_ms)
+        .bind(notification.next_ms)
+        .bind(&notification.data)
+        .execute(&mut *transaction)
+        .await
+        .map_err(&doing)?;
+        let edge: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM alert_queue WHERE receiver = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+        )
+        .bind(receiver)
+        .bind(MAX_QUEUED)
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(&doing)?;
+        if let Some(edge) = edge {
+            sqlx::query("DELETE FROM alert_queue WHERE receiver = ? AND id <= ?")
+                .bind(receiver)
+                .bind(edge)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&doing)?;
         }
-        for (ids, text) in [
-            (told.firing, "UPDATE alerts SET told_ms = ? WHERE id = ? AND told_ms IS NULL"),
-            (told.resolved, "UPDATE alerts SET resolved_told_ms = ? WHERE id = ?"),
-        ] {
-            for id in ids {
-                sqlx::query(text)
-                    .bind(notification.created_ms)
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(&doing)?;
-            }
+        // What is told again is in there already.
+        for id in told.firing.iter().chain(told.resolved) {
+            sqlx::query("DELETE FROM alert_told WHERE alert_id = ? AND receiver = ?")
+                .bind(id)
+                .bind(receiver)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&doing)?;
+        }
+        for id in told.firing {
+            sqlx::query("INSERT INTO alert_told (alert_id, receiver) VALUES (?, ?)")
+                .bind(id)
+                .bind(receiver)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&doing)?;
         }
         transaction.commit().await.map_err(doing)
     }
@@ -307,6 +360,14 @@ impl Catalog {
         .await;
         row.and_then(|row| row.as_ref().map(queued).transpose())
             .map_err(CatalogError::query("look for a notification"))
+    }
+
+    /// How many notifications wait, by receiver.
+    pub async fn queued_notifications(&self) -> Result<Vec<(String, i64)>, CatalogError> {
+        sqlx::query_as("SELECT receiver, COUNT(*) FROM alert_queue GROUP BY receiver ORDER BY receiver")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(CatalogError::query("count notifications"))
     }
 
     /// A receiver took it, or it is given up.
@@ -422,8 +483,6 @@ fn alert_record(row: &SqliteRow) -> Result<AlertRecord, sqlx::Error> {
         fired_ms: row.try_get("fired_ms")?,
         resolved_ms: row.try_get("resolved_ms")?,
         reason: row.try_get("reason")?,
-        told_ms: row.try_get("told_ms")?,
-        resolved_told_ms: row.try_get("resolved_told_ms")?,
         acknowledged,
         data: row.try_get("data")?,
     })
@@ -465,17 +524,15 @@ mod tests {
             fired_ms,
             resolved_ms: None,
             reason: String::new(),
-            told_ms: None,
-            resolved_told_ms: None,
             acknowledged: None,
             data: "{}".to_owned(),
         }
     }
 
-    fn notification(id: &str) -> QueuedNotification {
+    fn notification(receiver: &str, id: &str) -> QueuedNotification {
         QueuedNotification {
             id: id.to_owned(),
-            receiver: "ops".to_owned(),
+            receiver: receiver.to_owned(),
             created_ms: 7,
             attempts: 0,
             next_ms: 7,
@@ -492,26 +549,30 @@ mod tests {
         assert!(catalog.acknowledge_alert("a", &acknowledged).await.unwrap());
         assert!(!catalog.acknowledge_alert("b", &acknowledged).await.unwrap());
         let ids = ["a".to_owned()];
-        let receivers = ["ops".to_owned(), "log".to_owned()];
         let firing = ToldAlerts { firing: &ids, resolved: &[] };
-        catalog.queue_notification(&receivers, &notification("n1"), firing).await.unwrap();
+        for (receiver, notified) in [("ops", "n1"), ("log", "n1"), ("ops", "n2")] {
+            catalog.queue_notification(&notification(receiver, notified), firing).await.unwrap();
+        }
+        let mut told = catalog.told_alerts().await.unwrap();
+        told.sort();
+        assert_eq!(told, [("a", "log"), ("a", "ops")].map(|(id, name)| (id.to_owned(), name.to_owned())));
         catalog.resolve_alert("a", 9, "gone", "{\"x\":1}").await.unwrap();
         let expected = AlertRecord {
             resolved_ms: Some(9),
             reason: "gone".to_owned(),
-            told_ms: Some(7),
             acknowledged: Some(acknowledged),
             data: "{\"x\":1}".to_owned(),
             ..alert("a", 5)
         };
-        assert_eq!(catalog.open_alerts().await.unwrap(), std::slice::from_ref(&expected));
         let over = ToldAlerts { firing: &[], resolved: &ids };
-        catalog.queue_notification(&receivers, &notification("n2"), over).await.unwrap();
+        for receiver in ["ops", "log"] {
+            assert_eq!(catalog.open_alerts().await.unwrap(), std::slice::from_ref(&expected));
+            catalog.queue_notification(&notification(receiver, "n3"), over).await.unwrap();
+        }
         assert!(catalog.open_alerts().await.unwrap().is_empty());
-        let told = AlertRecord { resolved_told_ms: Some(7), ..expected };
-        assert_eq!(catalog.alert("a").await.unwrap(), Some(told.clone()));
+        assert_eq!(catalog.alert("a").await.unwrap(), Some(expected.clone()));
         let filter = AlertFilter { from_ms: 9, to_ms: 6, limit: 10, ..AlertFilter::default() };
-        assert_eq!(catalog.past_alerts(&filter).await.unwrap(), [told]);
+        assert_eq!(catalog.past_alerts(&filter).await.unwrap(), [expected]);
         let other = AlertFilter { rule: Some("cpu".to_owned()), ..filter };
         assert!(catalog.past_alerts(&other).await.unwrap().is_empty());
         catalog.remove_alerts_of("h1").await.unwrap();
@@ -522,10 +583,11 @@ mod tests {
     async fn notifications_come_in_order_until_each_receiver_took_them() {
         let (_dir, catalog) = catalog().await;
         let none = ToldAlerts { firing: &[], resolved: &[] };
-        let receivers = ["ops".to_owned(), "log".to_owned()];
-        for id in ["n2", "n1"] {
-            catalog.queue_notification(&receivers, &notification(id), none).await.unwrap();
+        for (receiver, id) in [("ops", "n2"), ("log", "n2"), ("ops", "n1"), ("log", "n1")] {
+            catalog.queue_notification(&notification(receiver, id), none).await.unwrap();
         }
+        let counts = [("log".to_owned(), 2), ("ops".to_owned(), 2)];
+        assert_eq!(catalog.queued_notifications().await.unwrap(), counts);
         catalog.postpone_notification("ops", "n1", 99).await.unwrap();
         let next = catalog.next_notification("ops").await.unwrap().unwrap();
         assert_eq!((next.id.as_str(), next.attempts, next.next_ms), ("n1", 1, 99));
@@ -533,6 +595,9 @@ mod tests {
         assert_eq!(catalog.next_notification("ops").await.unwrap().unwrap().id, "n2");
         assert_eq!(catalog.next_notification("log").await.unwrap().unwrap().id, "n1");
         assert_eq!(catalog.next_notification("nobody").await.unwrap(), None);
+        assert_eq!(catalog.keep_receivers(&["ops".to_owned()]).await.unwrap(), 2);
+        assert_eq!(catalog.next_notification("log").await.unwrap(), None);
+        assert_eq!(catalog.queued_notifications().await.unwrap(), [("ops".to_owned(), 1)]);
     }
 
     #[tokio::test]

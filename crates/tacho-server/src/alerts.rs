@@ -13,13 +13,18 @@ use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
 pub mod commands;
+mod file;
 mod files;
+mod message;
+mod pace;
+mod program;
 mod receiver;
 mod run;
 mod tell;
+mod words;
 
 pub use files::{RulesError, load_rules};
-pub use receiver::{Receiver, ReceiverKind, read_receivers};
+pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
 pub use run::Watch;
 
 /// Changes that a slow reader of events may be behind before it misses some.
@@ -34,17 +39,33 @@ pub struct Alerts {
 struct Inner {
     core: Mutex<Core>,
     events: broadcast::Sender<Arc<Change>>,
+    receivers: Vec<Arc<Receiver>>,
+    page_url: String,
     catalog: Catalog,
     now: NowMs,
 }
 
 pub(crate) struct Core {
     pub(crate) engine: Engine,
-    pub(crate) dispatcher: Dispatcher,
+    /// Knows what mutes alerts, whoever is told.
+    pub(crate) mutes: Dispatcher,
+    /// One for each receiver, in their order.
+    pub(crate) dispatchers: Vec<Dispatcher>,
+    /// How telling receivers goes, by their names.
+    pub(crate) deliveries: BTreeMap<String, Delivery>,
     pub(crate) silences: Vec<Silence>,
     pub(crate) acknowledged: BTreeMap<String, Acknowledgement>,
     /// The inventory, as it was looked at last.
     pub(crate) hosts: Vec<Host>,
+}
+
+/// How telling a receiver went last.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Delivery {
+    pub(crate) delivered_ms: Option<i64>,
+    pub(crate) failed_ms: Option<i64>,
+    /// Why it did not take the newest notification that was sent.
+    pub(crate) error: Option<String>,
 }
 
 /// An alert with what people did about it.
@@ -55,17 +76,27 @@ pub(crate) struct Shown {
 }
 
 impl Alerts {
-    /// Nothing is known yet; [`Watch::run`] fills it.
-    pub fn new(rules: Arc<RuleSet>, catalog: Catalog, now: NowMs) -> Self {
+    /// Nothing is known yet; [`Watch::run`] fills it. `page_url` is where people see the page, without a slash at its
+    /// end.
+    pub fn new(
+        rules: Arc<RuleSet>,
+        receivers: Vec<Receiver>,
+        page_url: String,
+        catalog: Catalog,
+        now: NowMs,
+    ) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
         let core = Core {
             engine: Engine::new(rules, Limits::default()),
-            dispatcher: Dispatcher::default(),
+            mutes: Dispatcher::new(None),
+            dispatchers: receivers.iter().map(|it| Dispatcher::new(Some(it.route.clone()))).collect(),
+            deliveries: BTreeMap::new(),
             silences: Vec::new(),
             acknowledged: BTreeMap::new(),
             hosts: Vec::new(),
         };
-        let inner = Inner { core: Mutex::new(core), events, catalog, now };
+        let receivers = receivers.into_iter().map(Arc::new).collect();
+        let inner = Inner { core: Mutex::new(core), events, receivers, page_url, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
@@ -119,6 +150,15 @@ impl Alerts {
         self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where notifications go.
+    pub(crate) fn receivers(&self) -> &[Arc<Receiver>] {
+        &self.inner.receivers
+    }
+
+    pub(crate) fn page_url(&self) -> &str {
+        &self.inner.page_url
+    }
+
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.inner.catalog
     }
@@ -140,11 +180,23 @@ impl Core {
     pub(crate) fn take(&mut self, changes: &[Change], now_ms: i64) {
         for change in changes {
             let rule = self.engine.rule(&change.alert.key.rule).cloned();
-            self.dispatcher.take(change, rule.as_deref(), false, now_ms);
+            for dispatcher in std::iter::once(&mut self.mutes).chain(&mut self.dispatchers) {
+                dispatcher.take(change, rule.as_deref(), false, now_ms);
+            }
             if let (false, Some(id)) = (change.kind == ChangeKind::Fired, &change.alert.id) {
                 self.acknowledged.remove(id);
             }
         }
+    }
+}
+
+impl Core {
+    /// A receiver took a notification, or did not.
+    fn note_delivery(&mut self, receiver: &str, now_ms: i64, error: Option<String>) {
+        let delivery = self.deliveries.entry(receiver.to_owned()).or_default();
+        let time = if error.is_none() { &mut delivery.delivered_ms } else { &mut delivery.failed_ms };
+        *time = Some(now_ms);
+        delivery.error = error;
     }
 }
 
@@ -158,8 +210,6 @@ fn record(alert: &Alert) -> AlertRecord {
         fired_ms: alert.fired_ms.unwrap_or(alert.since_ms),
         resolved_ms: None,
         reason: String::new(),
-        told_ms: None,
-        resolved_told_ms: None,
         acknowledged: None,
         data: json(alert),
     }

@@ -36,6 +36,7 @@ mod observe;
 mod openapi;
 mod parameters;
 mod processes;
+mod receivers;
 mod rows;
 mod series;
 mod session;
@@ -47,6 +48,7 @@ mod time;
 mod tokens;
 mod users;
 
+pub(crate) use alerts::alert_json;
 pub use error::{ApiError, ErrorKind};
 
 /// Longest body of a request; the longest that makes sense is a fraction of it.
@@ -115,6 +117,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::list_rules))
         .routes(routes!(alert_events::follow_alerts))
         .routes(routes!(silences::list_silences))
+        .routes(routes!(receivers::list_receivers))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
@@ -125,6 +128,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(hosts::remove_host, hosts::change_host))
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
+        .routes(routes!(receivers::test_receiver))
         .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()

@@ -26,6 +26,7 @@ Examples:
   tacho-server agent revoke web-1                refuse the agent of a host from now on
   tacho-server rules list                        print the alert rules that hold
   tacho-server test-rules cases.toml             run scripted cases against the alert rules
+  tacho-server notify-test ops                   send a message through the receiver ops
   tacho-server check /etc/tacho/server.toml      say what is wrong with a configuration
   tacho-server rebuild-catalog                   after the catalog was lost: list the history's files anew
 
@@ -61,6 +62,11 @@ enum Command {
         /// A file of rules, in place of the rules directory's [default: rules_dir of the settings].
         #[arg(long)]
         rules: Option<PathBuf>,
+    },
+    /// Send a message through a receiver of alerts; exits with 1 when it is not taken. Works beside a running server.
+    NotifyTest {
+        /// Name of the receiver; without it all are listed.
+        name: Option<String>,
     },
     /// Make the catalog's list of files anew from the files themselves, when the catalog was lost or damaged. The
     /// server must not run. A catalog that cannot be opened is kept beside the new one.
@@ -113,6 +119,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Rules { command } => alerts::rules(&load(cli.config.as_deref())?, command),
         Command::TestRules { file, rules } => {
             alerts::test_rules(&load(cli.config.as_deref())?, &file, rules.as_deref())
+        }
+        Command::NotifyTest { name } => {
+            let config = load(cli.config.as_deref())?;
+            runtime()?.block_on(alerts::notify_test(&config, name.as_deref()))
         }
         Command::RebuildCatalog => {
             let config = load(cli.config.as_deref())?;

@@ -10,7 +10,7 @@ use tacho_notify::{ChannelSettings, read_channels};
 use tacho_runtime::config::{ConfigError, Environment, Reader, parse_duration};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
-use crate::alerts::{Receiver, read_receivers};
+use crate::alerts::{ReceiverSettings, read_receivers};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/server.toml";
 
@@ -40,7 +40,7 @@ const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 const LEAST_HISTORY_LIMIT: u64 = 64 << 20;
 
 /// What a server is told to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where everything is kept: authority, catalog, history.
     pub data_dir: PathBuf,
@@ -67,7 +67,9 @@ pub struct Config {
     /// Where files of alert rules are.
     pub rules_dir: PathBuf,
     /// Where notifications go.
-    pub receivers: Vec<Receiver>,
+    pub receivers: Vec<ReceiverSettings>,
+    /// Where people see the page, for links in messages; empty when it is made of the server's name and port.
+    pub page_url: String,
     /// How long certificates hold, of agents and the server's own.
     pub certificate_lifetime: Duration,
     /// How many agents raise the alarm when no server can be reached.
@@ -117,6 +119,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         }),
         rules_dir: reader.path("rules_dir", "/etc/tacho/rules.d"),
         receivers: read_receivers(&mut reader),
+        page_url: read_page_url(&mut reader),
         certificate_lifetime: reader.duration(
             "certificate_lifetime",
             DEFAULT_CERTIFICATE_LIFETIME,
@@ -146,6 +149,17 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_page_url(reader: &mut Reader<'_>) -> String {
+    let url = reader.text("page_url", "");
+    if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+        reader.problem(
+            "page_url",
+            format_args!(r#"is {url:?}; write one such as "https://tacho.example.org""#),
+        );
+    }
+    url.trim_end_matches('/').to_owned()
 }
 
 fn read_sentinels(reader: &mut Reader<'_>) -> (usize, Duration, Vec<ChannelSettings>) {

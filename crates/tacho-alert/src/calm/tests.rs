@@ -6,6 +6,7 @@ use super::*;
 use crate::alert::{AlertKey, alert_id};
 use crate::evidence::Evidence;
 use crate::load::{default_rules, load};
+use crate::rule::Severity;
 
 const NOW_MS: i64 = 1_790_000_000_000;
 
@@ -43,7 +44,7 @@ fn alert(rule: &str, number: usize) -> Alert {
 impl World {
     fn new(hosts: usize) -> Self {
         Self {
-            dispatcher: Dispatcher::default(),
+            dispatcher: Dispatcher::new(Some(Route::default())),
             silences: Vec::new(),
             maintenance: Vec::new(),
             acknowledged: BTreeSet::new(),
@@ -70,6 +71,13 @@ impl World {
             hosts: &self.hosts,
         };
         self.dispatcher.flush(NOW_MS + at, muted)
+    }
+
+    /// What is told once what waits for others has waited for a second.
+    fn told(&mut self, at: i64) -> Vec<Notification> {
+        let mut told = self.flush(at);
+        told.extend(self.flush(at + 1_000));
+        told
     }
 }
 
@@ -186,4 +194,54 @@ fn a_maintenance_window_comes_again_and_may_cross_midnight() {
     let wrong = text.replace("UTC", "Mars/Base").replace("sat", "saturday").replace("01:30", "25:00");
     let error = load([("m.toml", wrong.as_str())]).unwrap_err();
     assert_eq!(error.problems.len(), 3, "{error}");
+}
+
+#[test]
+fn a_receiver_hears_of_what_its_route_takes() {
+    let mut world = World::new(3);
+    let matcher = Matcher { label: "host".to_owned(), pattern: crate::Glob::new("web-1").unwrap() };
+    let route = Route { matchers: vec![matcher], ..Route::default() };
+    world.dispatcher = Dispatcher::new(Some(route));
+    world.fire("process-hog", 1, 0);
+    world.fire("process-hog", 2, 0);
+    let told = world.told(0);
+    assert_eq!((told.len(), told[0].told_firing.len(), &*told[0].firing[0].host), (1, 1, "web-1"));
+    world.end("process-hog", 2, 20_000);
+    assert!(world.told(20_000).is_empty());
+    world.end("process-hog", 1, 30_000);
+    assert_eq!(world.told(30_000).len(), 1);
+    world.dispatcher = Dispatcher::new(Some(Route { severity: Severity::Critical, ..Route::default() }));
+    world.fire("process-hog", 1, 40_000);
+    assert!(world.told(40_000).is_empty(), "it is a warning");
+}
+
+#[test]
+fn what_nobody_looks_after_goes_one_step_up() {
+    let mut world = World::new(3);
+    world.dispatcher = Dispatcher::new(Some(Route { after_ms: 600_000, ..Route::default() }));
+    for number in [1, 2] {
+        world.fire("process-hog", number, 0);
+    }
+    assert!(world.flush(1_000).is_empty() && world.flush(599_999).is_empty());
+    world.acknowledged.insert(alert("process-hog", 1).id.unwrap());
+    assert!(world.flush(600_000).is_empty(), "it waits for others");
+    let told = world.flush(601_000);
+    assert_eq!((told.len(), &*told[0].firing[0].host, told[0].firing.len()), (1, "web-2", 1));
+    for number in [1, 2] {
+        world.end("process-hog", number, 700_000);
+    }
+    let told = world.told(700_000);
+    assert_eq!(told[0].told_resolved.len(), 1, "of the other one nobody was told");
+}
+
+#[test]
+fn a_receiver_that_is_not_told_of_silent_hosts_is_spared_their_alerts_all_the_same() {
+    let mut world = World::new(3);
+    let matcher = Matcher { label: "rule".to_owned(), pattern: crate::Glob::new("process-*").unwrap() };
+    world.dispatcher = Dispatcher::new(Some(Route { matchers: vec![matcher], ..Route::default() }));
+    world.fire("host-silent", 1, 0);
+    world.fire("process-hog", 1, 0);
+    assert!(world.flush(10_000).is_empty());
+    world.end("host-silent", 1, 20_000);
+    assert_eq!(world.told(20_000).len(), 1);
 }

@@ -13,8 +13,8 @@ pub(super) fn of(rule: &Rule, alert: &Alert, host: &Host) -> String {
         "rule" => Some(rule.name.to_string()),
         "severity" => Some(rule.severity.name().to_owned()),
         "entity" => Some(alert.key.entity.clone()),
-        "value" => Some(evidence.value.map_or_else(String::new, |value| shown(value, &evidence.unit))),
-        "threshold" => evidence.threshold.map(|value| shown(value, &evidence.unit)),
+        "value" => Some(evidence.value.map_or_else(String::new, |value| shown_value(value, &evidence.unit))),
+        "threshold" => evidence.threshold.map(|value| shown_value(value, &evidence.unit)),
         "since" => jiff::Timestamp::from_millisecond(alert.since_ms).ok().map(|time| format!("{time:.0}")),
         "text" => Some(evidence.text.clone()),
         "process.name" => process(|process| process.name.clone()),
@@ -27,8 +27,8 @@ pub(super) fn of(rule: &Rule, alert: &Alert, host: &Host) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A number with its unit, for people.
-fn shown(value: f64, unit: &str) -> String {
+/// A number of a unit of the tables, such as `ratio` or `bytes`, for people.
+pub fn shown_value(value: f64, unit: &str) -> String {
     match unit {
         "ratio" => format!("{:.1} %", value * 100.0),
         "cores" => format!("{value:.2} cores"),

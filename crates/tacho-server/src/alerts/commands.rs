@@ -7,8 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use tacho_alert::{RuleSet, load, run_script};
+use tacho_runtime::clock;
 
-use super::load_rules;
+use super::{Receiver, ReceiverSettings, load_rules};
+use crate::app::page_url;
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +61,29 @@ fn list(rules: &RuleSet, json: bool, out: &mut impl io::Write) -> io::Result<()>
         writeln!(out, "{name:<24} {severity:<8} {kind:<14} {}:{}", rule.origin, rule.line)?;
     }
     Ok(())
+}
+
+/// Sends a message through a receiver; without a name it lists them.
+pub async fn notify_test(config: &Config, name: Option<&str>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let load = |settings: &ReceiverSettings| -> anyhow::Result<Receiver> {
+        settings.load().with_context(|| format!("the receiver {:?} cannot be used", settings.name()))
+    };
+    let Some(name) = name else {
+        for settings in &config.receivers {
+            let receiver = load(settings)?;
+            writeln!(out, "{:<24} {}", receiver.name, receiver.kind_name())?;
+        }
+        return Ok(());
+    };
+    let Some(settings) = config.receivers.iter().find(|settings| settings.name() == name) else {
+        let names: Vec<&str> = config.receivers.iter().map(ReceiverSettings::name).collect();
+        let there = if names.is_empty() { "none is configured".to_owned() } else { names.join(", ") };
+        bail!("no receiver is called {name:?}; there are: {there}");
+    };
+    let sent = load(settings)?.test(&page_url(config), clock::wall_ms()).await;
+    sent.with_context(|| format!("{name} did not take the message"))?;
+    writeln!(out, "{name}: the message was taken").context("cannot write to standard output")
 }
 
 /// Runs the cases of a file; an error when one fails.

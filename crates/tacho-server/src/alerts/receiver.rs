@@ -1,107 +1,133 @@
 //! Where notifications go.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::Timestamp;
-use tacho_alert::{Alert, Notification};
-use tacho_runtime::config::Reader;
+use tacho_alert::{Notification, Route};
+use tacho_notify::{Channel, ChannelSettings, LoadError, Message, SendError};
 
-const KINDS: &[&str] = &["file"];
+use super::message::{message, test_message};
+use super::words::Words;
+use super::{file, program};
+
+mod settings;
+
+pub use settings::{ReceiverSettings, read_receivers};
+
+/// Messages a minute to a program.
+const PROGRAM_PER_MINUTE: usize = 60;
 
 /// One place that notifications go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Receiver {
     pub name: String,
     pub kind: ReceiverKind,
+    /// What it is told of.
+    pub route: Route,
+    /// The language of its messages.
+    pub words: &'static Words,
 }
 
 /// How a receiver is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ReceiverKind {
     /// One line for each alert, at the end of a file.
     File { path: PathBuf },
+    /// A program on this machine, which reads JSON from its standard input.
+    Program { command: Vec<String> },
+    /// A hook, a robot, a mail server.
+    Channel(Box<Channel>),
 }
 
-/// Reads `[[receiver]]` of the settings.
-pub fn read_receivers(reader: &mut Reader<'_>) -> Vec<Receiver> {
-    let mut receivers = reader.tables("receiver", |reader| {
-        let kind = reader.choice("kind", "file", KINDS);
-        let path = reader.path("path", "");
-        if path.as_os_str().is_empty() || !path.is_absolute() {
-            reader.problem("path", r#"is no absolute path; write one such as "/var/log/tacho/alerts.log""#);
-        }
-        let name = reader.text("name", &kind);
-        Receiver { name, kind: ReceiverKind::File { path } }
-    });
-    let mut names: Vec<String> = receivers.iter().map(|receiver| receiver.name.clone()).collect();
-    names.sort();
-    if let Some(pair) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        let name = pair.first().cloned().unwrap_or_default();
-        reader.problem("receiver", format_args!("two are called {name:?}; give each a name of its own"));
-        receivers.clear();
+/// Why a receiver did not take a message. No text has a secret in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiverError {
+    #[error("cannot write {}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("cannot run {program}")]
+    Program { program: String, source: std::io::Error },
+    #[error("{program} ended with {status}")]
+    Ended { program: String, status: std::process::ExitStatus },
+    #[error("{program} took longer than {} s", limit.as_secs())]
+    Slow { program: String, limit: Duration },
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl ReceiverError {
+    /// Whether the same message will hardly be taken at another time either.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(self, Self::Send(error) if error.is_of_content())
     }
-    receivers
 }
 
 impl Receiver {
-    /// Hands a notification over. Blocks for as long as the place takes.
-    pub(super) fn send(&self, notification: &Notification) -> io::Result<()> {
+    /// Without any limits of what it is told of.
+    pub fn new(name: &str, kind: ReceiverKind) -> Self {
+        Self { name: name.to_owned(), kind, route: Route::default(), words: Words::of("en") }
+    }
+
+    /// As in the settings.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            ReceiverKind::File { .. } => "file",
+            ReceiverKind::Program { .. } => "program",
+            ReceiverKind::Channel(channel) => channel.kind.name(),
+        }
+    }
+
+    /// Messages that it takes in a minute.
+    pub(super) fn per_minute(&self) -> usize {
+        match &self.kind {
+            ReceiverKind::File { .. } => usize::MAX,
+            ReceiverKind::Program { .. } => PROGRAM_PER_MINUTE,
+            ReceiverKind::Channel(channel) => channel.kind.per_minute(),
+        }
+    }
+
+    /// Hands a notification over, once, within a bounded time.
+    pub(super) async fn send(
+        &self,
+        notification: &Notification,
+        page_url: &str,
+        now_ms: i64,
+    ) -> Result<(), ReceiverError> {
+        match &self.kind {
+            ReceiverKind::File { path } => file::append(path, file::lines(notification)).await,
+            _ => self.say(&message(notification, page_url, self.words), now_ms).await,
+        }
+    }
+
+    /// Says something to try the way out.
+    pub async fn test(&self, page_url: &str, now_ms: i64) -> Result<(), ReceiverError> {
+        self.say(&test_message(&self.name, page_url, self.words, now_ms), now_ms).await
+    }
+
+    async fn say(&self, message: &Message, now_ms: i64) -> Result<(), ReceiverError> {
         match &self.kind {
             ReceiverKind::File { path } => {
-                let mut file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
-                // One write, so that a reader never sees half a line of another writer between.
-                file.write_all(lines(notification).as_bytes())?;
-                file.sync_data()
+                file::append(path, format!("{} TEST {}\n", message.time_text(), message.title)).await
             }
+            ReceiverKind::Program { command } => program::run(command, message).await,
+            ReceiverKind::Channel(channel) => Ok(tacho_notify::send(channel, message, now_ms).await?),
         }
     }
 }
 
-/// One line for each alert that is told.
-fn lines(notification: &Notification) -> String {
-    let word = if notification.is_repeat { "STILL" } else { "FIRING" };
-    let mut text = String::new();
-    for alert in &notification.firing {
-        text.push_str(&line(alert, word, alert.fired_ms.unwrap_or(notification.time_ms), ""));
-    }
-    for ended in &notification.resolved {
-        text.push_str(&line(&ended.alert, "RESOLVED", ended.time_ms, &ended.reason));
-    }
-    let more = [("FIRING", notification.firing_more), ("RESOLVED", notification.resolved_more)];
-    for (word, more) in more.into_iter().filter(|(_, more)| *more > 0) {
-        let at = shown(notification.time_ms);
-        text.push_str(&format!("{at} {word} {} {more} more\n", notification.rule));
-    }
-    if !notification.shared.is_empty() {
-        let shared = notification.shared.join("; ");
-        text.push_str(&format!("{} SHARED {}: {shared}\n", shown(notification.time_ms), notification.rule));
-    }
-    text
+/// A receiver as the settings have it, with its secrets still in files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KindSettings {
+    File { path: PathBuf },
+    Program { command: Vec<String> },
+    Channel(Box<ChannelSettings>),
 }
 
-fn line(alert: &Alert, word: &str, time_ms: i64, reason: &str) -> String {
-    let (severity, rule, host) = (alert.severity.name(), &alert.key.rule, &alert.host);
-    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-    let tops: Vec<String> = alert
-        .evidence
-        .processes
-        .iter()
-        .map(|process| {
-            let cpu = process.cpu_ratio.map_or_else(|| "?".to_owned(), |cpu| format!("{:.0} %", cpu * 100.0));
-            format!("{}[{}] {} CPU {cpu}", process.name, process.pid, process.user)
+impl KindSettings {
+    fn load(&self) -> Result<ReceiverKind, LoadError> {
+        Ok(match self {
+            Self::File { path } => ReceiverKind::File { path: path.clone() },
+            Self::Program { command } => ReceiverKind::Program { command: command.clone() },
+            Self::Channel(settings) => ReceiverKind::Channel(Box::new(settings.load()?)),
         })
-        .collect();
-    let tops = if tops.is_empty() || word == "RESOLVED" {
-        String::new()
-    } else {
-        format!("; top: {}", tops.join(", "))
-    };
-    format!("{} {word} {severity} {host} {rule}: {}{reason}{tops}\n", shown(time_ms), alert.text)
-}
-
-fn shown(time_ms: i64) -> String {
-    Timestamp::from_millisecond(time_ms).map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
+    }
 }

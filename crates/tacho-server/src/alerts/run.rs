@@ -1,6 +1,6 @@
 //! The task that feeds the engine and keeps what comes of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::tell::Teller;
-use super::{Alerts, Receiver, files, json, record};
+use super::{Alerts, files, json, record};
 use crate::live::{Live, LiveEventKind, LiveHost};
 
 /// How often it is looked what there is to tell.
@@ -37,13 +37,12 @@ pub struct Watch {
     alerts: Alerts,
     live: Live,
     rules_dir: PathBuf,
-    receivers: Vec<Arc<Receiver>>,
     /// Time of the newest snapshot that was looked at, by host.
     seen: HashMap<Arc<str>, i64>,
     /// Changes that are not in the catalog yet.
     unsaved: VecDeque<Change>,
-    /// Notifications that are not in the catalog yet.
-    untold: VecDeque<Notification>,
+    /// Notifications that are not in the catalog yet, by the receiver's place.
+    untold: VecDeque<(usize, Notification)>,
     /// Wakes the teller of each receiver.
     queued: Vec<Arc<Notify>>,
     /// When this server began to listen.
@@ -51,13 +50,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(alerts: Alerts, live: Live, rules_dir: PathBuf, receivers: Vec<Receiver>) -> Self {
+    pub fn new(alerts: Alerts, live: Live, rules_dir: PathBuf) -> Self {
         let started_ms = alerts.now_ms();
         Self {
             alerts,
             live,
             rules_dir,
-            receivers: receivers.into_iter().map(Arc::new).collect(),
             seen: HashMap::new(),
             unsaved: VecDeque::new(),
             untold: VecDeque::new(),
@@ -72,11 +70,10 @@ impl Watch {
         let mut events = self.live.subscribe();
         self.restore().await?;
         let mut tellers = tokio::task::JoinSet::new();
-        for receiver in &self.receivers {
-            let (alerts, receiver, queued) =
-                (self.alerts.clone(), Arc::clone(receiver), Arc::<Notify>::default());
+        for receiver in self.alerts.receivers() {
+            let queued = Arc::<Notify>::default();
             self.queued.push(Arc::clone(&queued));
-            tellers.spawn(Teller { alerts, receiver, queued }.run(stop.clone()));
+            tellers.spawn(Teller::new(self.alerts.clone(), Arc::clone(receiver), queued).run(stop.clone()));
         }
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut files = files::fingerprint(&self.rules_dir);
@@ -129,6 +126,13 @@ impl Watch {
             memory.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let open = catalog.open_alerts().await?;
         let silences = catalog.silences(now_ms).await?;
+        let receivers: Vec<String> =
+            self.alerts.receivers().iter().map(|receiver| receiver.name.clone()).collect();
+        let dropped = catalog.keep_receivers(&receivers).await?;
+        if dropped > 0 {
+            tracing::warn!(notifications = dropped, "dropped what waited for receivers that are no more");
+        }
+        let told: HashSet<(String, String)> = catalog.told_alerts().await?.into_iter().collect();
         let read = |record: &AlertRecord| serde_json::from_str::<Alert>(&record.data).ok();
         let firing = open.iter().filter(|record| record.resolved_ms.is_none()).filter_map(read).collect();
         memory.reconcile(firing);
@@ -139,11 +143,24 @@ impl Watch {
             let Some(alert) = read(record) else { continue };
             let rule = core.engine.rule(&alert.key.rule).cloned();
             let fired = Change { kind: ChangeKind::Fired, alert: alert.clone() };
-            core.dispatcher.take(&fired, rule.as_deref(), record.told_ms.is_some(), now_ms);
-            if let Some(time_ms) = record.resolved_ms {
+            let ended = record.resolved_ms.map(|time_ms| {
                 let kind = ChangeKind::Resolved { time_ms, reason: record.reason.clone() };
-                core.dispatcher.take(&Change { kind, alert }, rule.as_deref(), true, now_ms);
-            } else if let Some(acknowledged) = &record.acknowledged {
+                Change { kind, alert: alert.clone() }
+            });
+            for (dispatcher, receiver) in core.dispatchers.iter_mut().zip(&receivers) {
+                let announced = told.contains(&(record.id.clone(), receiver.clone()));
+                dispatcher.take(&fired, rule.as_deref(), announced, now_ms);
+                if let Some(ended) = &ended {
+                    dispatcher.take(ended, rule.as_deref(), announced, now_ms);
+                }
+            }
+            if ended.is_none() {
+                core.mutes.take(&fired, rule.as_deref(), true, now_ms);
+            }
+            if ended.is_some() {
+                continue;
+            }
+            if let Some(acknowledged) = &record.acknowledged {
                 core.acknowledged.insert(record.id.clone(), acknowledged.clone());
             }
         }
@@ -204,8 +221,7 @@ impl Watch {
         }
         let mut core = self.alerts.core();
         let mut changes = core.engine.tick(&presences, now_ms);
-        let known: std::collections::HashSet<_> =
-            presences.iter().map(|presence| &presence.host.key.id).collect();
+        let known: HashSet<_> = presences.iter().map(|presence| &presence.host.key.id).collect();
         for id in core.engine.host_ids() {
             if !known.contains(&id) {
                 changes.extend(core.engine.remove_host(&id, now_ms));
@@ -263,8 +279,12 @@ impl Watch {
             let record = record(&change.alert);
             match &change.kind {
                 ChangeKind::Fired => catalog.add_alert(&record).await?,
-                ChangeKind::Resolved { time_ms, reason } | ChangeKind::Dropped { time_ms, reason } => {
+                ChangeKind::Resolved { time_ms, reason } => {
                     catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
+                }
+                ChangeKind::Dropped { time_ms, reason } => {
+                    catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
+                    catalog.forget_told(&record.id).await?;
                 }
             }
             self.unsaved.pop_front();
@@ -279,13 +299,15 @@ impl Watch {
                 acknowledged: &core.acknowledged.keys().cloned().collect(),
                 hosts: &core.hosts,
             };
-            self.untold.extend(core.dispatcher.flush(now_ms, muted));
+            for (place, dispatcher) in core.dispatchers.iter_mut().enumerate() {
+                self.untold.extend(dispatcher.flush(now_ms, muted).into_iter().map(|it| (place, it)));
+            }
         }
-        let receivers: Vec<String> = self.receivers.iter().map(|receiver| receiver.name.clone()).collect();
-        while let Some(notification) = self.untold.front() {
+        while let Some((place, notification)) = self.untold.front() {
+            let receiver = self.alerts.receivers().get(*place).map(|receiver| receiver.name.clone());
             let queued = QueuedNotification {
                 id: ulid::Ulid::new().to_string().to_lowercase(),
-                receiver: String::new(),
+                receiver: receiver.unwrap_or_default(),
                 created_ms: now_ms,
                 attempts: 0,
                 next_ms: now_ms,
@@ -293,9 +315,11 @@ impl Watch {
             };
             let told =
                 ToldAlerts { firing: &notification.told_firing, resolved: &notification.told_resolved };
-            catalog.queue_notification(&receivers, &queued, told).await?;
+            catalog.queue_notification(&queued, told).await?;
+            if let Some(queued) = self.queued.get(*place) {
+                queued.notify_one();
+            }
             self.untold.pop_front();
-            self.queued.iter().for_each(|queued| queued.notify_one());
         }
         Ok(())
     }

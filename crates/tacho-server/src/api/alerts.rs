@@ -226,18 +226,12 @@ pub(crate) async fn show_alert(
         None => state.catalog.alert(&id).await?.and_then(Shown::stored),
     };
     let shown = shown.ok_or_else(|| unknown_alert(&id))?;
-    let evidence = shown.alert.evidence.clone();
-    let alert = AlertEntry::new(shown, &Mutes::of(&state.alerts, (state.now)()));
-    Ok(Json(AlertDetail {
-        alert,
-        values: evidence
-            .values
-            .iter()
-            .map(|(time_ms, value)| AlertPoint { time: Time(*time_ms), value: *value })
-            .collect(),
-        processes: evidence.processes.into_iter().map(AlertProcess::from).collect(),
-        order: evidence.order,
-    }))
+    Ok(Json(AlertDetail::new(shown, &Mutes::of(&state.alerts, (state.now)()))))
+}
+
+/// An alert with its evidence as the API shows it, for messages to programs.
+pub(crate) fn alert_json(shown: Shown) -> serde_json::Value {
+    serde_json::to_value(AlertDetail::new(shown, &Mutes(BTreeMap::new()))).unwrap_or_default()
 }
 
 /// Says that somebody looks after an alert: it is not told again, only its end. Role: operator.
@@ -312,7 +306,20 @@ impl Mutes {
             acknowledged: &std::collections::BTreeSet::new(),
             hosts: &[],
         };
-        Self(core.dispatcher.mute_reasons(core.engine.alerts(), now_ms, muted))
+        Self(core.mutes.mute_reasons(core.engine.alerts(), now_ms, muted))
+    }
+}
+
+impl AlertDetail {
+    fn new(shown: Shown, muted: &Mutes) -> Self {
+        let evidence = shown.alert.evidence.clone();
+        let point = |(time_ms, value): &(i64, f64)| AlertPoint { time: Time(*time_ms), value: *value };
+        Self {
+            alert: AlertEntry::new(shown, muted),
+            values: evidence.values.iter().map(point).collect(),
+            processes: evidence.processes.into_iter().map(AlertProcess::from).collect(),
+            order: evidence.order,
+        }
     }
 }
 

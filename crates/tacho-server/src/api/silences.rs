@@ -40,7 +40,7 @@ pub(crate) struct SilenceEntry {
 /// round.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct MatcherEntry {
+pub(crate) struct MatcherEntry {
     /// `rule`, `host`, `host_id`, `severity`, `entity`, or a label of the rule.
     label: String,
     pattern: String,
@@ -128,19 +128,19 @@ pub(crate) async fn remove_silence(
 
 impl From<Silence> for SilenceEntry {
     fn from(silence: Silence) -> Self {
-        let matchers = silence.matchers.into_iter();
         Self {
             id: silence.id,
-            matchers: matchers
-                .map(|matcher| MatcherEntry {
-                    label: matcher.label,
-                    pattern: matcher.pattern.text().to_owned(),
-                })
-                .collect(),
+            matchers: silence.matchers.into_iter().map(MatcherEntry::from).collect(),
             starts: Time(silence.starts_ms),
             ends: Time(silence.ends_ms),
             author: silence.author,
             comment: silence.comment,
         }
+    }
+}
+
+impl From<Matcher> for MatcherEntry {
+    fn from(matcher: Matcher) -> Self {
+        Self { label: matcher.label, pattern: matcher.pattern.text().to_owned() }
     }
 }

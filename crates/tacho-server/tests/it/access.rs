@@ -29,7 +29,9 @@ fn role_of(method: &str, path: &str) -> Role {
         }
         ("delete" | "patch", "/api/v1/hosts/{host}") => Role::Operator,
         ("post" | "delete", path)
-            if path.starts_with("/api/v1/alerts") || path.starts_with("/api/v1/silences") =>
+            if ["alerts", "silences", "receivers"]
+                .iter()
+                .any(|part| path.starts_with(&format!("/api/v1/{part}"))) =>
         {
             Role::Operator
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tacho_catalog::Role;
 use tacho_model::tables::filesystem;
 use tacho_model::{Block, HostKey, Snapshot};
-use tacho_server::alerts::{Receiver, ReceiverKind, Watch};
+use tacho_server::alerts::Watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -70,10 +70,8 @@ impl Watched {
 }
 
 fn watch(server: &Server) -> (CancellationToken, JoinHandle<()>) {
-    let kind = ReceiverKind::File { path: server.directory.join("alerts.log") };
-    let receivers = vec![Receiver { name: "log".to_owned(), kind }];
     let (alerts, live) = (server.state.alerts.clone(), server.state.live.clone());
-    let watch = Watch::new(alerts, live, server.directory.join("rules.d"), receivers);
+    let watch = Watch::new(alerts, live, server.directory.join("rules.d"));
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     (stop, tokio::spawn(async move { watch.run(stopped).await.unwrap() }))

@@ -13,6 +13,7 @@ mod faults;
 mod identity;
 mod kill;
 mod packaging;
+mod receivers;
 mod refused;
 mod scripts;
 mod sentinels;
