@@ -9,6 +9,7 @@ import { HelpDialog } from './components/HelpDialog';
 import { Notice, PageLoading } from './components/Notice';
 import { LiveProvider } from './state/live';
 import { useKeys } from './components/useKeys';
+import { AlertsPage } from './pages/alerts/AlertsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
 import { SignInPage } from './pages/signin/SignInPage';
 import { StoragePage } from './pages/storage/StoragePage';
@@ -81,6 +82,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
             <HostPage key={route.host} name={route.host} />
           </Suspense>
         )}
+        {route.page === 'alerts' && <AlertsPage />}
         {route.page === 'unknown' && (
           <Notice
             title={text.errors.unknownPage.title}

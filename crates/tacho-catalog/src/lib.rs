@@ -5,6 +5,7 @@
 //! are milliseconds since the epoch and always come from the caller.
 
 mod agents;
+mod alerts;
 mod clocks;
 mod error;
 mod files;
@@ -24,6 +25,7 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
+pub use alerts::{Acknowledgement, AlertFilter, AlertRecord, QueuedNotification, SilenceRecord, ToldAlerts};
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;

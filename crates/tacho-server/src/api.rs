@@ -15,6 +15,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
 use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
@@ -22,6 +23,8 @@ use crate::metrics::Metrics;
 use crate::page;
 
 mod agents;
+mod alert_events;
+mod alerts;
 mod changes;
 mod debug;
 mod error;
@@ -35,9 +38,11 @@ mod observe;
 mod openapi;
 mod parameters;
 mod processes;
+mod receivers;
 mod rows;
 mod series;
 mod session;
+mod silences;
 mod status;
 mod storage;
 mod summary;
@@ -46,6 +51,7 @@ mod time;
 mod tokens;
 mod users;
 
+pub(crate) use alerts::alert_json;
 pub use error::{ApiError, ErrorKind};
 
 /// Longest body of a request; the longest that makes sense is a fraction of it.
@@ -57,6 +63,7 @@ pub struct ApiState {
     pub history: History,
     pub catalog: Catalog,
     pub live: Live,
+    pub alerts: Alerts,
     pub now: NowMs,
     pub metrics: Metrics,
     pub passwords: Passwords,
@@ -115,6 +122,12 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
         .routes(routes!(live::follow))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::show_alert))
+        .routes(routes!(alerts::list_rules))
+        .routes(routes!(alert_events::follow_alerts))
+        .routes(routes!(silences::list_silences))
+        .routes(routes!(receivers::list_receivers))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
@@ -123,6 +136,10 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
         .routes(routes!(hosts::remove_host, hosts::change_host))
+        .routes(routes!(alerts::acknowledge_alert))
+        .routes(routes!(silences::create_silence))
+        .routes(routes!(receivers::test_receiver))
+        .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()
         .routes(routes!(agents::list_agents))

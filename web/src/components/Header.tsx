@@ -1,15 +1,18 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
-import type { JSX } from 'react';
-import { useQueryClient } from '@tanstack/react-query';
+import { ActionIcon, Badge, Menu, Tooltip } from '@mantine/core';
+import { type JSX, useEffect } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 
 import type { Route } from '../state/router';
 import type { ColorScheme } from '../palette';
+import { alertsKey, fetchAlerts } from '../api/alerts';
 import { type Session, sessionKey, signOut } from '../api/session';
 import { useLiveState } from '../state/live';
 import { text } from '../text';
 import styles from './Header.module.css';
 import { Link } from './Link';
-import { HelpIcon, Logo, MoonIcon, SunIcon, UserIcon } from './icons';
+import { BellIcon, HelpIcon, Logo, MoonIcon, SunIcon, UserIcon } from './icons';
+
+const ALERTS_REFETCH_MS = 30_000;
 
 export interface HeaderProps {
   readonly session: Session;
@@ -31,6 +34,7 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
         <Link to="/" className={styles.crumb} current={route.page === 'fleet' || route.page === 'host'}>
           {text.header.fleet}
         </Link>
+        <AlertBell current={route.page === 'alerts'} />
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>
@@ -49,6 +53,33 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
       </Tooltip>
       <AccountMenu session={session} />
     </header>
+  );
+}
+
+/** How many alerts fire, told by the server as they do. */
+function AlertBell({ current }: { readonly current: boolean }): JSX.Element {
+  const client = useQueryClient();
+  const list = useQuery({
+    queryKey: alertsKey,
+    queryFn: ({ signal }) => fetchAlerts(signal),
+    refetchInterval: ALERTS_REFETCH_MS,
+  });
+  useEffect(() => {
+    const source = new EventSource('/api/v1/alert-events');
+    const look = (): void => void client.invalidateQueries({ queryKey: alertsKey });
+    ['fired', 'resolved', 'missed'].forEach((name) => source.addEventListener(name, look));
+    return () => source.close();
+  }, [client]);
+  const firing = list.data?.firing ?? 0;
+  return (
+    <Link to="/alerts" className={styles.crumb} current={current} title={text.header.alerts(firing)}>
+      <BellIcon /> {text.alerts.title}{' '}
+      {firing > 0 && (
+        <Badge color="red" size="sm">
+          {firing}
+        </Badge>
+      )}
+    </Link>
   );
 }
 

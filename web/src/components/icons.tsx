@@ -26,6 +26,11 @@ export const SunIcon = (): JSX.Element => (
     <path d="M8 1.5v1.6M8 12.9v1.6M1.5 8h1.6M12.9 8h1.6M3.4 3.4l1.1 1.1M11.5 11.5l1.1 1.1M3.4 12.6l1.1-1.1M11.5 4.5l1.1-1.1" />
   </Icon>
 );
+export const BellIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M4 11V7.2a4 4 0 0 1 8 0V11l1.2 1.4H2.8zM6.8 14.2h2.4" />
+  </Icon>
+);
 export const MoonIcon = (): JSX.Element => (
   <Icon>
     <path d="M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1Z" />

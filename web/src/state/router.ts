@@ -6,11 +6,13 @@ import { useSyncExternalStore } from 'react';
 export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'host'; readonly host: string }
+  | { readonly page: 'alerts' }
   | { readonly page: 'storage' }
   | { readonly page: 'unknown' };
 
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };
+  if (/^\/alerts\/?$/.test(pathname)) return { page: 'alerts' };
   if (/^\/storage\/?$/.test(pathname)) return { page: 'storage' };
   const match = /^\/hosts\/([^/]+)\/?$/.exec(pathname);
   if (match?.[1] === undefined) return { page: 'unknown' };

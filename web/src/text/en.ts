@@ -14,6 +14,7 @@ export const en = {
   header: {
     nav: 'Pages',
     fleet: 'Fleet',
+    alerts: (firing: number) => (firing === 1 ? '1 alert' : `${String(firing)} alerts`),
     storage: 'Storage',
     live: 'Live',
     liveHint: 'Snapshots arrive as they are taken',
@@ -24,6 +25,24 @@ export const en = {
     theme: { light: 'Switch to light', dark: 'Switch to dark' },
     account: (user: string) => `Signed in as ${user}`,
     signOut: 'Sign out',
+  },
+
+  alerts: {
+    title: 'Alerts',
+    now: 'Now',
+    past: 'Of the last day',
+    none: 'No alert fires',
+    severity: 'Severity',
+    host: 'Host',
+    what: 'What happened',
+    state: 'State',
+    since: 'Since',
+    open: 'Open the host at that moment',
+    acknowledge: 'Acknowledge',
+    acknowledgedBy: (author: string) => `acknowledged by ${author}`,
+    silence: 'Silence for an hour',
+    values: 'Its value of late',
+    processes: 'Who used most when it fired',
   },
 
   signIn: {

@@ -5,6 +5,7 @@
 
 mod access;
 mod agents;
+mod alerts;
 mod analysis;
 mod delivery;
 mod description;

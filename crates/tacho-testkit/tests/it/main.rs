@@ -6,12 +6,14 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod alerts;
 mod delivery;
 mod disk_full;
 mod faults;
 mod identity;
 mod kill;
 mod packaging;
+mod receivers;
 mod refused;
 mod scripts;
 mod sentinels;
