@@ -7,11 +7,13 @@
 )]
 
 mod alerts;
+mod channels;
 mod delivery;
 mod disk_full;
 mod faults;
 mod identity;
 mod kill;
+mod link;
 mod packaging;
 mod receivers;
 mod refused;
