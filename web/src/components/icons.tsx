@@ -115,6 +115,44 @@ export const CopyIcon = (): JSX.Element => (
   </Icon>
 );
 
+export const UndoIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M5.500 3 2.500 6l3 3M3 6h6.500a3.500 3.500 0 0 1 0 7H6" />
+  </Icon>
+);
+export const CompareIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M1.500 11.500c2-6 4-6 6-2s4 3 7-4.500" />
+    <path d="M1.500 7.500c2-4 4-4 6 0s4 3 7-1.500" strokeDasharray="1.500 2.500" />
+  </Icon>
+);
+export const StatsIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M2 3h12M2 8h12M2 13h12M8 3v10" />
+  </Icon>
+);
+export const ColumnsIcon = (): JSX.Element => (
+  <Icon>
+    <rect x="2" y="3" width="12" height="10" rx="1.500" />
+    <path d="M6 3v10M10 3v10" />
+  </Icon>
+);
+export const ExportIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M8 2v8M5 7l3 3 3-3M3 12.500v1h10v-1" />
+  </Icon>
+);
+export const OpenIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M6 3H3.500v9.500H13V10M9 3h4v4M13 3 7.500 8.500" />
+  </Icon>
+);
+export const MoreIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M3.500 8v.01M8 8v.01M12.500 8v.01" />
+  </Icon>
+);
+
 /** The product's mark: a dial and its needle. */
 export function Logo({ size = 22 }: { readonly size?: number }): JSX.Element {
   return (

@@ -1,0 +1,100 @@
+import { ActionIcon, Menu } from '@mantine/core';
+import { type JSX, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+
+import { serverNow } from '../api/client';
+import { type Session, sessionKey, signOut } from '../api/session';
+import { zoneLabel } from '../lib/zone';
+import { navigate } from '../state/router';
+import { chooseContrast, chooseZone, useContrast, useZone } from '../state/settings';
+import { LANGUAGE_NAMES, type Language, chooseLanguage, language, text } from '../text';
+import { PasswordDialog } from './PasswordDialog';
+import { UserIcon } from './icons';
+
+/** Who is signed in, and how they like the page. */
+export function AccountMenu({ session }: { readonly session: Session }): JSX.Element {
+  const client = useQueryClient();
+  const zone = useZone();
+  const contrast = useContrast();
+  const [changing, setChanging] = useState(false);
+  const leave = async (): Promise<void> => {
+    await signOut().catch(() => undefined);
+    client.clear();
+    client.setQueryData(sessionKey, null);
+    window.location.assign('/');
+  };
+  const words = text.settings;
+  const zones: readonly (readonly [string, string])[] = [
+    ['browser', words.zones.browser],
+    ['UTC', words.zones.utc],
+    ...(zone === 'browser' || zone === 'UTC' ? [] : [[zone, zone] as const]),
+  ];
+  return (
+    <>
+      <Menu position="bottom-end" width={248}>
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={text.header.account(session.user)}>
+            <UserIcon />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Label>
+            {text.header.account(session.user)} · {text.access.roles[session.role]}
+          </Menu.Label>
+          <Menu.Item onClick={() => setChanging(true)}>{text.access.changePassword}</Menu.Item>
+          <Menu.Item onClick={() => void leave()}>{text.header.signOut}</Menu.Item>
+          <Menu.Divider />
+          <Menu.Label>{`${words.zone} · ${zoneLabel(serverNow())}`}</Menu.Label>
+          {zones.map(([name, label]) => (
+            <Choice key={name} chosen={zone === name} label={label} onChoose={() => chooseZone(name)} />
+          ))}
+          <Menu.Label>{words.language}</Menu.Label>
+          {(Object.keys(LANGUAGE_NAMES) as Language[]).map((one) => (
+            <Choice
+              key={one}
+              chosen={one === language}
+              label={LANGUAGE_NAMES[one]}
+              onChoose={() => chooseLanguage(one)}
+            />
+          ))}
+          <Menu.Divider />
+          <Menu.Item
+            role="menuitemcheckbox"
+            aria-checked={contrast}
+            leftSection={<Mark shown={contrast} />}
+            onClick={() => chooseContrast(!contrast)}
+          >
+            {words.contrast}
+          </Menu.Item>
+          <Menu.Item leftSection={<Mark shown={false} />} onClick={() => navigate('/about')}>
+            {text.about.title}
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <PasswordDialog opened={changing} onClose={() => setChanging(false)} />
+    </>
+  );
+}
+
+const Mark = ({ shown }: { readonly shown: boolean }): JSX.Element => (
+  <span aria-hidden="true">{shown ? '✓' : '\u2007'}</span>
+);
+
+interface ChoiceProps {
+  readonly chosen: boolean;
+  readonly label: string;
+  readonly onChoose: () => void;
+}
+
+function Choice({ chosen, label, onChoose }: ChoiceProps): JSX.Element {
+  return (
+    <Menu.Item
+      role="menuitemradio"
+      aria-checked={chosen}
+      leftSection={<Mark shown={chosen} />}
+      onClick={onChoose}
+    >
+      {label}
+    </Menu.Item>
+  );
+}
