@@ -290,12 +290,12 @@ impl Catalog {
     }
 
     /// Queues a notification for its receiver and notes which alerts it was told of, in one transaction: what was
-    /// told is on its way, and what is not on its way was not told.
+    /// told is on its way, and what is not on its way was not told. How many of the oldest made room for it.
     pub async fn queue_notification(
         &self,
         notification: &QueuedNotification,
         told: ToldAlerts<'_>,
-    ) -> Result<(), CatalogError> {
+    ) -> Result<u64, CatalogError> {
         let doing = CatalogError::query("queue a notification");
         let mut transaction = self.begin_write("queue a notification").await?;
         let receiver = &notification.receiver;
@@ -318,13 +318,15 @@ impl Catalog {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(&doing)?;
+        let mut dropped = 0;
         if let Some(edge) = edge {
-            sqlx::query("DELETE FROM alert_queue WHERE receiver = ? AND id <= ?")
+            let done = sqlx::query("DELETE FROM alert_queue WHERE receiver = ? AND id <= ?")
                 .bind(receiver)
                 .bind(edge)
                 .execute(&mut *transaction)
                 .await
                 .map_err(&doing)?;
+            dropped = done.rows_affected();
         }
         // What is told again is in there already.
         for id in told.firing.iter().chain(told.resolved) {
@@ -343,7 +345,8 @@ impl Catalog {
                 .await
                 .map_err(&doing)?;
         }
-        transaction.commit().await.map_err(doing)
+        transaction.commit().await.map_err(doing)?;
+        Ok(dropped)
     }
 
     /// The oldest notification that waits for a receiver.

@@ -315,7 +315,14 @@ impl Watch {
             };
             let told =
                 ToldAlerts { firing: &notification.told_firing, resolved: &notification.told_resolved };
-            catalog.queue_notification(&queued, told).await?;
+            let dropped = catalog.queue_notification(&queued, told).await?;
+            if dropped > 0 {
+                tracing::error!(
+                    receiver = queued.receiver,
+                    dropped,
+                    "too many notifications wait; the oldest were dropped"
+                );
+            }
             if let Some(queued) = self.queued.get(*place) {
                 queued.notify_one();
             }

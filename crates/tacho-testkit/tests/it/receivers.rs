@@ -122,7 +122,7 @@ const MISSING: &str = "[[rule]]\nname = \"missing\"\nwhen = { kind = \"process_w
                        labels = { team = \"db\" }\ntext = \"{{host}}: nobody {{text}}\"\n";
 
 /// Holds on every host that works at all.
-const BUSY: &str = "[[rule]]\nname = \"busy\"\nwhen = { kind = \"threshold\", reading = \"host.cpu_cores\", above = 0 }\n\
+const BUSY: &str = "[[rule]]\nname = \"busy\"\nwhen = { kind = \"threshold\", reading = \"host.cpu_cores\", above = 0 }\nfor = \"2s\"\n\
                     text = \"{{host}} works\"\n";
 
 fn certificate(directory: &Path) -> (PathBuf, PathBuf) {

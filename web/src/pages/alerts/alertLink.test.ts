@@ -41,6 +41,16 @@ describe('alertLink', () => {
     expect(link.searchParams.get('process')).toMatch(/^7@2026-11-21T11:00:00/);
   });
 
+  it('is what messages of the server link to, to the letter', () => {
+    const link = alertLink(
+      readAlert({ ...WIRE, process: { ...PROCESS, start_time: '2026-11-21T11:59:30.500Z' } }),
+    );
+    expect(link).toBe(
+      '/hosts/web%201?from=2026-11-21T11:50:05Z&to=2026-11-21T12:05:05Z' +
+        '&at=2026-11-21T12:00:05Z&process=7@2026-11-21T11:59:30.500Z',
+    );
+  });
+
   it('selects nobody when nobody is known', () => {
     expect(alertLink(readAlert(WIRE))).not.toContain('process=');
   });
