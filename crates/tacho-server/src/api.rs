@@ -24,6 +24,7 @@ use crate::page;
 mod agents;
 mod debug;
 mod error;
+mod fleet;
 mod gaps;
 mod guard;
 mod hosts;
@@ -99,6 +100,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
         .routes(routes!(gaps::host_gaps))
+        .routes(routes!(fleet::fleet_series))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
@@ -107,6 +109,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
+        .routes(routes!(fleet::fleet_processes))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))

@@ -18,6 +18,8 @@ const CALLS: &[&str] = &[
     "get /-/healthy",
     "get /-/ready",
     "get /api/v1/agents",
+    "get /api/v1/fleet/processes",
+    "get /api/v1/fleet/series",
     "get /api/v1/hosts",
     "get /api/v1/hosts/{host}",
     "get /api/v1/hosts/{host}/gaps",

@@ -97,7 +97,7 @@ function LineName({ line, id, only, onOnly }: Isolating & { readonly line: Track
       title={text.host.charts.only(line.label)}
       onClick={onClick}
     >
-      <span className={styles.swatch} style={{ background: `var(--line-${line.color})` }} />
+      <span className={styles.swatch} data-swatch style={{ background: `var(--line-${line.color})` }} />
       {line.label}
     </button>
   );
@@ -177,7 +177,7 @@ function OverlayItem({ kind, name, lines, grid, readout }: OverlayItemProps): JS
       data-ghost={kind === 'ghost' || undefined}
     >
       <dt>
-        <span className={styles.swatch} style={{ background: `var(--line-${kind})` }} />
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${kind})` }} />
         {(lines.length === 1 || kind === 'ghost') && name}
       </dt>
       <dd>{values.join('  ')}</dd>
@@ -210,7 +210,7 @@ function PlainItem({ label, color, value, format }: PlainItemProps): JSX.Element
   return (
     <div className={styles.item}>
       <dt>
-        <span className={styles.swatch} style={{ background: `var(--line-${color})` }} />
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${color})` }} />
         {label}
       </dt>
       <dd>{format(value)}</dd>

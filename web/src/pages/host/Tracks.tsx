@@ -100,6 +100,7 @@ export function Tracks(props: TracksProps): JSX.Element {
       ref={pane}
       role="group"
       aria-label={text.host.charts.label}
+      data-charts
       data-narrow={isNarrow || undefined}
       style={{ '--gutter': `${String(gutter)}px` } as CSSProperties}
     >
