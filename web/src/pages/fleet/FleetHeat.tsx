@@ -32,6 +32,7 @@ const RANGES = [HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
 const REFETCH_MS = 30_000;
 const POINTS = 120;
 const [LEAST_ROW, MOST_ROW] = [5, 26];
+const AXIS_HEIGHT = 22;
 /** From this height on a row has its host's name beside it. */
 const NAMED_ROW = 13;
 
@@ -127,7 +128,7 @@ function HeatMap({ heat, series, reading }: HeatMapProps): JSX.Element {
   const [pointed, setPointed] = useState<HeatCell | null>(null);
   const rowHeight = Math.max(
     LEAST_ROW,
-    Math.min(MOST_ROW, Math.floor(paneHeight / Math.max(1, heat.rows.length))),
+    Math.min(MOST_ROW, Math.floor((paneHeight - AXIS_HEIGHT) / Math.max(1, heat.rows.length))),
   );
   const height = rowHeight * heat.rows.length;
   const cellOf = (event: MouseEvent): HeatCell | null => {
@@ -175,16 +176,16 @@ function HeatMap({ heat, series, reading }: HeatMapProps): JSX.Element {
             <HeatCanvas heat={heat} width={width} height={height} scheme={scheme} />
           </div>
         </div>
-      </div>
-      <div className={styles.axis} data-named={rowHeight >= NAMED_ROW || undefined} aria-hidden="true">
-        {timeTicks(fromMs, fromMs + lengthMs, Math.max(2, Math.floor(width / 110)))
-          .map((tick) => ({ ...tick, left: ((tick.ms - fromMs) / lengthMs) * 100 }))
-          .filter(({ left }) => left > 2 && left < 98)
-          .map(({ ms, label, left }) => (
-            <span key={ms} style={{ left: `${String(left)}%` }}>
-              {label}
-            </span>
-          ))}
+        <div className={styles.axis} data-named={rowHeight >= NAMED_ROW || undefined} aria-hidden="true">
+          {timeTicks(fromMs, fromMs + lengthMs, Math.max(2, Math.floor(width / 110)))
+            .map((tick) => ({ ...tick, left: ((tick.ms - fromMs) / lengthMs) * 100 }))
+            .filter(({ left }) => left > 2 && left < 98)
+            .map(({ ms, label, left }) => (
+              <span key={ms} style={{ left: `${String(left)}%` }}>
+                {label}
+              </span>
+            ))}
+        </div>
       </div>
       <section className={styles.hottest} aria-label={text.fleetHeat.hottest}>
         {heat.hottest.map((cell) => (

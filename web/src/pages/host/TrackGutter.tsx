@@ -145,9 +145,9 @@ function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.E
           return (
             <tr key={line.key}>
               <th scope="row">{name}</th>
-              <td title={words.min}>{line.format(extent?.min)}</td>
-              <td title={words.mean}>{line.format(extent?.mean)}</td>
-              <td title={words.max}>{line.format(extent?.max)}</td>
+              <td title={words.min}>{brief(line, extent?.min)}</td>
+              <td title={words.mean}>{brief(line, extent?.mean)}</td>
+              <td title={words.max}>{brief(line, extent?.max)}</td>
             </tr>
           );
         })}
@@ -155,6 +155,9 @@ function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.E
     </table>
   );
 }
+
+/** That a rate is per second, the axis says: three of them leave no room for it. */
+const brief = (line: TrackLine, value: number | undefined): string => line.format(value).replace(/\/s$/, '');
 
 interface OverlayItemProps {
   readonly kind: 'process' | 'ghost';
