@@ -25,6 +25,7 @@ use crate::page;
 mod agents;
 mod alert_events;
 mod alerts;
+mod all_hosts;
 mod changes;
 mod debug;
 mod error;
@@ -111,6 +112,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(gaps::host_gaps))
         .routes(routes!(summary::summarise_host))
         .routes(routes!(changes::what_changed))
+        .routes(routes!(all_hosts::fleet_series))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let fleet = OpenApiRouter::new()
@@ -130,6 +132,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(receivers::list_receivers))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
+        .routes(routes!(all_hosts::fleet_processes))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))

@@ -7,7 +7,7 @@ import { type Session, sessionKey, signOut } from '../api/session';
 import { zoneLabel } from '../lib/zone';
 import { navigate } from '../state/router';
 import { chooseContrast, chooseZone, useContrast, useZone } from '../state/settings';
-import { LANGUAGE_NAMES, type Language, chooseLanguage, language, text } from '../text';
+import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, isLanguage, language, text } from '../text';
 import { PasswordDialog } from './PasswordDialog';
 import { UserIcon } from './icons';
 
@@ -45,56 +45,35 @@ export function AccountMenu({ session }: { readonly session: Session }): JSX.Ele
           <Menu.Item onClick={() => void leave()}>{text.header.signOut}</Menu.Item>
           <Menu.Divider />
           <Menu.Label>{`${words.zone} · ${zoneLabel(serverNow())}`}</Menu.Label>
-          {zones.map(([name, label]) => (
-            <Choice key={name} chosen={zone === name} label={label} onChoose={() => chooseZone(name)} />
-          ))}
+          <Menu.RadioGroup value={zone} onChange={chooseZone}>
+            {zones.map(([name, label]) => (
+              <Menu.RadioItem key={name} value={name}>
+                {label}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
           <Menu.Label>{words.language}</Menu.Label>
-          {(Object.keys(LANGUAGE_NAMES) as Language[]).map((one) => (
-            <Choice
-              key={one}
-              chosen={one === language}
-              label={LANGUAGE_NAMES[one]}
-              onChoose={() => chooseLanguage(one)}
-            />
-          ))}
-          <Menu.Divider />
-          <Menu.Item
-            role="menuitemcheckbox"
-            aria-checked={contrast}
-            leftSection={<Mark shown={contrast} />}
-            onClick={() => chooseContrast(!contrast)}
+          <Menu.RadioGroup
+            value={language}
+            onChange={(chosen) => {
+              if (isLanguage(chosen)) chooseLanguage(chosen);
+            }}
           >
+            {LANGUAGES.map((one) => (
+              <Menu.RadioItem key={one} value={one}>
+                {LANGUAGE_NAMES[one]}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
+          <Menu.Divider />
+          <Menu.CheckboxItem checked={contrast} onChange={chooseContrast}>
             {words.contrast}
-          </Menu.Item>
-          <Menu.Item leftSection={<Mark shown={false} />} onClick={() => navigate('/about')}>
-            {text.about.title}
-          </Menu.Item>
+          </Menu.CheckboxItem>
+          <Menu.Divider />
+          <Menu.Item onClick={() => navigate('/about')}>{text.about.title}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <PasswordDialog opened={changing} onClose={() => setChanging(false)} />
     </>
-  );
-}
-
-const Mark = ({ shown }: { readonly shown: boolean }): JSX.Element => (
-  <span aria-hidden="true">{shown ? '✓' : '\u2007'}</span>
-);
-
-interface ChoiceProps {
-  readonly chosen: boolean;
-  readonly label: string;
-  readonly onChoose: () => void;
-}
-
-function Choice({ chosen, label, onChoose }: ChoiceProps): JSX.Element {
-  return (
-    <Menu.Item
-      role="menuitemradio"
-      aria-checked={chosen}
-      leftSection={<Mark shown={chosen} />}
-      onClick={onChoose}
-    >
-      {label}
-    </Menu.Item>
   );
 }

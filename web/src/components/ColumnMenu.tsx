@@ -29,15 +29,9 @@ export function ColumnMenu({ items, onToggle, onReset }: ColumnMenuProps): JSX.E
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
         {items.map(({ id, label, shown }) => (
-          <Menu.Item
-            key={id}
-            role="menuitemcheckbox"
-            aria-checked={shown}
-            leftSection={<span aria-hidden="true">{shown ? '✓' : '\u2007'}</span>}
-            onClick={() => onToggle(id, !shown)}
-          >
+          <Menu.CheckboxItem key={id} checked={shown} onChange={(next) => onToggle(id, next)}>
             {label}
-          </Menu.Item>
+          </Menu.CheckboxItem>
         ))}
         <Menu.Divider />
         <Menu.Item onClick={onReset}>{text.common.reset}</Menu.Item>

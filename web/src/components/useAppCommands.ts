@@ -4,7 +4,7 @@ import type { Session } from '../api/session';
 import { type Command, type CommandGroup, useCommands } from '../state/commands';
 import { navigate } from '../state/router';
 import { chooseContrast, chooseZone } from '../state/settings';
-import { LANGUAGE_NAMES, type Language, chooseLanguage, language, text } from '../text';
+import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, language, text } from '../text';
 
 export interface AppActions {
   readonly session: Session;
@@ -41,9 +41,9 @@ export function useAppCommands({ session, contrast, toggleScheme, openHelp }: Ap
       command('action', contrast ? words.normalContrast : words.highContrast, () =>
         chooseContrast(!contrast),
       ),
-      ...(Object.keys(LANGUAGE_NAMES) as Language[])
-        .filter((one) => one !== language)
-        .map((one) => command('action', LANGUAGE_NAMES[one], () => chooseLanguage(one))),
+      ...LANGUAGES.filter((one) => one !== language).map((one) =>
+        command('action', LANGUAGE_NAMES[one], () => chooseLanguage(one)),
+      ),
       command('action', text.header.help, openHelp, '?'),
       command('action', words.print, () => window.print()),
       zone('browser', text.settings.zones.browser),

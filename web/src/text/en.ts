@@ -307,6 +307,7 @@ export const en = {
     tables: 'By table',
     days: 'By day (UTC)',
     levels: { raw: 'Rows', '1m': 'Minutes', '1h': 'Hours' },
+    ofLevel: (level: string) => `Size of ${level.toLowerCase()}`,
     columns: {
       table: 'Table',
       level: 'Level',

@@ -7,6 +7,8 @@ export type Language = 'en' | 'zh';
 
 export const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'English', zh: '中文' };
 
+export const LANGUAGES: readonly Language[] = ['en', 'zh'];
+
 export const isLanguage = (value: unknown): value is Language => value === 'en' || value === 'zh';
 
 /** The first of a browser's languages that the page has; English when it has none of them. */

@@ -310,6 +310,7 @@ export const zh: Text = {
     tables: '按表',
     days: '按天（UTC）',
     levels: { raw: '原始行', '1m': '分钟', '1h': '小时' },
+    ofLevel: (level: string) => `${level}大小`,
     columns: {
       table: '表',
       level: '级别',

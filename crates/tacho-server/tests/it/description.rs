@@ -22,6 +22,8 @@ const CALLS: &[&str] = &[
     "get /api/v1/alert-events",
     "get /api/v1/alerts",
     "get /api/v1/alerts/{id}",
+    "get /api/v1/fleet/processes",
+    "get /api/v1/fleet/series",
     "get /api/v1/hosts",
     "get /api/v1/hosts/{host}",
     "get /api/v1/hosts/{host}/gaps",

@@ -6,6 +6,7 @@ import { fetchMetrics, metricsKey } from '../../api/metrics';
 import { ErrorNotice, PageLoading } from '../../components/Notice';
 import { PlainTable, Section, SectionPage } from '../../components/Section';
 import { text } from '../../text';
+import styles from './AboutPage.module.css';
 import { type AboutRow, buildAboutRows, buildVersions, slowestRoutes } from './aboutRows';
 
 const REFETCH_MS = 5000;
@@ -33,11 +34,13 @@ export function AboutPage(): JSX.Element {
       <Section title={words.versions.title}>
         <Pairs label={words.versions.title} rows={versions} />
       </Section>
-      {buildAboutRows(metrics.data).map(({ title, rows }) => (
-        <Section key={title} title={title}>
-          <Pairs label={title} rows={rows} />
-        </Section>
-      ))}
+      <div className={styles.sections}>
+        {buildAboutRows(metrics.data).map(({ title, rows }) => (
+          <Section key={title} title={title}>
+            <Pairs label={title} rows={rows} />
+          </Section>
+        ))}
+      </div>
       <Section title={words.routes.title} intro={words.routes.intro}>
         <PlainTable
           label={words.routes.title}

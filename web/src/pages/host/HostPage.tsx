@@ -15,6 +15,7 @@ import { useScheme } from '../../state/settings';
 import { text } from '../../text';
 import styles from './HostPage.module.css';
 import { ConflictLine } from './ConflictLine';
+import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
 import { JumpDialog } from './JumpDialog';
 import { ProcessPanel } from './ProcessPanel';
@@ -100,7 +101,9 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           canUndo={control.canUndo}
           compare={view.compare}
           onCompare={(compare) => change({ compare })}
-        />
+        >
+          <ExportMenu name={name} span={span} series={series} />
+        </RangeBar>
       </div>
       <div className={styles.charts} style={{ height: layout.height }}>
         {series.error ? (

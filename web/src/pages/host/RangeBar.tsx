@@ -123,15 +123,16 @@ function CompareMenu(props: {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{words.compare}</Menu.Label>
-        {[null, ...COMPARISONS].map((choice) => (
-          <Menu.Item
-            key={choice ?? 'none'}
-            aria-current={choice === compare}
-            onClick={() => onCompare(choice)}
-          >
-            {choice === null ? words.compareNone : words.compareWith[choice]}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup
+          value={compare ?? ''}
+          onChange={(chosen) => onCompare(COMPARISONS.find((known) => known === chosen) ?? null)}
+        >
+          {[null, ...COMPARISONS].map((choice) => (
+            <Menu.RadioItem key={choice ?? 'none'} value={choice ?? ''} closeMenuOnClick>
+              {choice === null ? words.compareNone : words.compareWith[choice]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );

@@ -97,7 +97,7 @@ function LineName({ line, id, only, onOnly }: Isolating & { readonly line: Track
       title={text.host.charts.only(line.label)}
       onClick={onClick}
     >
-      <span className={styles.swatch} style={{ background: `var(--line-${line.color})` }} />
+      <span className={styles.swatch} data-swatch style={{ background: `var(--line-${line.color})` }} />
       {line.label}
     </button>
   );
@@ -145,9 +145,9 @@ function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.E
           return (
             <tr key={line.key}>
               <th scope="row">{name}</th>
-              <td title={words.min}>{line.format(extent?.min)}</td>
-              <td title={words.mean}>{line.format(extent?.mean)}</td>
-              <td title={words.max}>{line.format(extent?.max)}</td>
+              <td title={words.min}>{brief(line, extent?.min)}</td>
+              <td title={words.mean}>{brief(line, extent?.mean)}</td>
+              <td title={words.max}>{brief(line, extent?.max)}</td>
             </tr>
           );
         })}
@@ -155,6 +155,9 @@ function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.E
     </table>
   );
 }
+
+/** That a rate is per second, the axis says: three of them leave no room for it. */
+const brief = (line: TrackLine, value: number | undefined): string => line.format(value).replace(/\/s$/, '');
 
 interface OverlayItemProps {
   readonly kind: 'process' | 'ghost';
@@ -177,7 +180,7 @@ function OverlayItem({ kind, name, lines, grid, readout }: OverlayItemProps): JS
       data-ghost={kind === 'ghost' || undefined}
     >
       <dt>
-        <span className={styles.swatch} style={{ background: `var(--line-${kind})` }} />
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${kind})` }} />
         {(lines.length === 1 || kind === 'ghost') && name}
       </dt>
       <dd>{values.join('  ')}</dd>
@@ -210,7 +213,7 @@ function PlainItem({ label, color, value, format }: PlainItemProps): JSX.Element
   return (
     <div className={styles.item}>
       <dt>
-        <span className={styles.swatch} style={{ background: `var(--line-${color})` }} />
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${color})` }} />
         {label}
       </dt>
       <dd>{format(value)}</dd>

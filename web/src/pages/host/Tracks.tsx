@@ -53,8 +53,12 @@ const HEAD_HEIGHT = 26;
 /** Rows of a legend: CPU has the longest. */
 const LEGEND_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 3 };
 const STATS_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 5, pressure: 3, memory: 3, load: 3 };
-const leastHeight = (id: TrackId, more: number, stats: boolean): number =>
-  HEAD_HEIGHT + LEGEND_ROW * (more + ((stats ? STATS_ROWS : LEGEND_ROWS)[id] ?? 2));
+/** What comes and goes both ways has two lines of each kind, and there a row for each. */
+const BOTH_WAYS: ReadonlySet<TrackId> = new Set(['disk', 'network']);
+const leastHeight = (id: TrackId, more: number, stats: boolean): number => {
+  const rows = (stats ? STATS_ROWS : LEGEND_ROWS)[id] ?? 2;
+  return HEAD_HEIGHT + LEGEND_ROW * (rows + more * (stats && BOTH_WAYS.has(id) ? 2 : 1));
+};
 /** CPU is looked at first. */
 const WEIGHTS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 1.25 };
 const PIXELS_PER_TICK = 110;
@@ -100,6 +104,7 @@ export function Tracks(props: TracksProps): JSX.Element {
       ref={pane}
       role="group"
       aria-label={text.host.charts.label}
+      data-charts
       data-narrow={isNarrow || undefined}
       style={{ '--gutter': `${String(gutter)}px` } as CSSProperties}
     >

@@ -1,5 +1,7 @@
 import type { JSX, ReactNode } from 'react';
+import { useQuery } from '@tanstack/react-query';
 
+import { fetchProgram } from '../../api/fleet';
 import type { Process, ProcessKey } from '../../api/processes';
 import { Link } from '../../components/Link';
 import {
@@ -55,7 +57,11 @@ export function ProcessDetails({ host, process, facts, view }: ProcessDetailsPro
         <Facts rows={about} />
       </Section>
       <Section title={view.selection ? words.used.selection : words.used.view}>
-        {totals ? <Facts rows={usedRows(facts)} /> : <p className={styles.none}>{words.unused}</p>}
+        {totals ? (
+          <Facts rows={usedRows(facts)} />
+        ) : (
+          <p className={styles.none}>{facts.loading ? text.common.loading : words.unused}</p>
+        )}
       </Section>
       <Section title={words.children(facts.children.length)}>
         <ProcessList label={words.children(facts.children.length)} processes={facts.children} link={link} />
@@ -63,6 +69,7 @@ export function ProcessDetails({ host, process, facts, view }: ProcessDetailsPro
       <Section title={words.alike(facts.alike.length)}>
         <ProcessList label={words.alike(facts.alike.length)} processes={facts.alike} link={link} />
       </Section>
+      {facts.name !== null && <Elsewhere host={host} name={facts.name} />}
     </div>
   );
 }
@@ -156,5 +163,52 @@ function ProcessList({ label, processes, link }: ProcessListProps): JSX.Element 
         <p className={styles.none}>{text.processPage.more(processes.length - MOST_LISTED)}</p>
       )}
     </>
+  );
+}
+
+const ELSEWHERE_REFETCH_MS = 15_000;
+
+/** Where else the program runs now. */
+function Elsewhere({ host, name }: { readonly host: string; readonly name: string }): JSX.Element | null {
+  const found = useQuery({
+    queryKey: ['program', name],
+    queryFn: ({ signal }) => fetchProgram(name, signal),
+    refetchInterval: ELSEWHERE_REFETCH_MS,
+  });
+  const others = (found.data ?? []).filter((one) => one.host !== host);
+  if (others.length === 0) return null;
+  const { columns } = text.processes;
+  return (
+    <Section title={text.processPage.elsewhere}>
+      <table className={styles.list} aria-label={text.processPage.elsewhere}>
+        <thead>
+          <tr>
+            <th scope="col">{text.fleet.columns.name}</th>
+            <th scope="col">{columns.pid}</th>
+            <th scope="col" className={styles.number}>
+              {columns.cpu}
+            </th>
+            <th scope="col" className={styles.number}>
+              {columns.memory}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {others.slice(0, MOST_LISTED).map((one) => (
+            <tr key={`${one.host} ${String(one.process.key.pid)}`}>
+              <td>
+                <Link to={processPath(one.host, one.process.key)}>{one.host}</Link>
+              </td>
+              <td>{one.process.key.pid}</td>
+              <td className={styles.number}>{formatCores(one.process.cpu_ratio)}</td>
+              <td className={styles.number}>{formatBytes(one.process.rss_bytes)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {others.length > MOST_LISTED && (
+        <p className={styles.none}>{text.processPage.more(others.length - MOST_LISTED)}</p>
+      )}
+    </Section>
   );
 }

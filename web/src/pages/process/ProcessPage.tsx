@@ -9,6 +9,7 @@ import { isStringList, usePreference } from '../../state/preferences';
 import { hostPath, processPath } from '../../state/router';
 import { useScheme } from '../../state/settings';
 import { text } from '../../text';
+import { ExportMenu } from '../host/ExportMenu';
 import { JumpDialog } from '../host/JumpDialog';
 import { PROCESS_TRACK_IDS } from '../host/processTracks';
 import { RangeBar } from '../host/RangeBar';
@@ -75,7 +76,13 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
           onNow={control.goNow}
           canUndo={control.canUndo}
           compare={null}
-        />
+        >
+          <ExportMenu
+            name={`${host} ${facts.name ?? ''} ${String(process.pid)}`}
+            span={span}
+            series={series}
+          />
+        </RangeBar>
       </div>
       <div className={styles.charts}>
         {series.error ? (

@@ -22,6 +22,8 @@ export interface ProcessFacts extends Relatives {
   readonly totals: ProcessTotals | null;
   /** The snapshot that its relatives are of. */
   readonly snapshotMs: number | null;
+  /** What it used is still on its way. */
+  readonly loading: boolean;
   /** A moment at which it was there: where to look when it is not in the range. */
   readonly seenMs: number | null;
 }
@@ -81,6 +83,7 @@ export function useProcessFacts(query: ProcessFactsQuery): ProcessFacts {
     container: known?.container ?? null,
     totals,
     snapshotMs: at.data?.timeMs ?? null,
+    loading: over.isPending,
     seenMs: totals?.lastSeenMs ?? process.startMs + STEP_MS,
   };
 }
