@@ -166,8 +166,18 @@ fn processes_over(
     reading: &Arc<Reading>,
     query: &ProcessesQuery,
 ) -> Result<(ProcessesOver, ReadReport), HistoryError> {
-    let (usages, plan) = usages(inner, reading, &query.host_id, query.from_ms..query.to_ms, query.group)?;
+    let all = Kept { group: query.group, most: usize::MAX };
+    let (usages, plan) = usages(inner, reading, &query.host_id, query.from_ms..query.to_ms, all)?;
     Ok((usages.into_answer(query), reading.report(&plan)))
+}
+
+/// Which lines there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) group: ProcessGroup,
+    /// So many lines, for lines that are processes: above it the greatest of every order stay, and the others are
+    /// summed up.
+    pub(crate) most: usize,
 }
 
 /// What each process or group used.
@@ -176,7 +186,7 @@ pub(crate) fn usages(
     reading: &Arc<Reading>,
     host_id: &str,
     range: Range<i64>,
-    group: ProcessGroup,
+    kept: Kept,
 ) -> Result<(Usages, Plan), HistoryError> {
     if range.is_empty() {
         return Err(HistoryError::EmptyRange { from_ms: range.start, to_ms: range.end });
@@ -184,7 +194,8 @@ pub(crate) fn usages(
     let long = range.end.saturating_sub(range.start) >= BY_HOUR_MS;
     let level = if long { Level::Hour } else { Level::Raw };
     let plan = inner.state().plan(&process::TABLE, host_id, range, level);
-    let mut totals = Totals { usages: Usages::new(group), peaks: Peaks::new(group) };
+    let (usages, peaks) = (Usages::new(kept.group), Peaks::new(kept.group));
+    let mut totals = Totals { usages, peaks, most: kept.most };
     for part in &plan.parts {
         totals.peaks.restart();
         let scan = Scan::new(part.table, host_id, columns_at(part.level), part.range.clone(), reading);
@@ -221,7 +232,12 @@ pub(crate) fn columns_at(level: Level) -> Vec<usize> {
 struct Totals {
     usages: Usages,
     peaks: Peaks,
+    most: usize,
 }
+
+/// All there are.
+pub(crate) const ORDERS: [ProcessOrder; 4] =
+    [ProcessOrder::Cpu, ProcessOrder::Memory, ProcessOrder::Disk, ProcessOrder::Network];
 
 impl Totals {
     /// Adds up hour by hour: a group's peaks need all rows of a moment together.
@@ -249,13 +265,23 @@ impl Totals {
         for batches in hours.into_values() {
             batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
             self.peaks.finish_hour(&mut self.usages);
+            self.bound();
+        }
+    }
+
+    fn bound(&mut self) {
+        if self.usages.len() > self.most {
+            self.usages.forget_least(&ORDERS, self.most / (2 * ORDERS.len()));
         }
     }
 
     /// Adds up buckets: a group's peak is taken for what its processes' peaks in one bucket come to.
     fn add_buckets(&mut self, inner: &Arc<Inner>, scan: &Arc<Scan>, part: &Part) -> Result<(), HistoryError> {
         read_files(inner, scan, &part.files, |_, batches| {
-            batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
+            for batch in &batches {
+                self.usages.add(batch, &mut self.peaks);
+                self.bound();
+            }
             self.peaks.finish_hour(&mut self.usages);
             Ok(())
         })

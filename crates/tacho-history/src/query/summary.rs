@@ -7,7 +7,9 @@ use tacho_model::tables::{disk, filesystem, host, interface};
 
 use super::events::{Events, events};
 use super::figures::{Figures, figures};
-use super::processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, add_line, greatest_first, usages};
+use super::processes_over::{
+    Kept, ORDERS, ProcessGroup, ProcessOrder, ProcessUsage, add_line, greatest_first, usages,
+};
 use crate::inner::Inner;
 use crate::scan::{ReadReport, Reading};
 use crate::{History, HistoryError};
@@ -91,13 +93,13 @@ const INTERFACE: Columns = (
     ],
 );
 
-const ORDERS: [ProcessOrder; 4] =
-    [ProcessOrder::Cpu, ProcessOrder::Memory, ProcessOrder::Disk, ProcessOrder::Network];
+/// Processes in memory; some 60 MB. Above it the greatest of every order stay.
+const MOST_PROCESSES: usize = 100_000;
 
 impl History {
     /// A range of one host in plain figures, and how it was found.
     pub async fn summary(&self, query: SummaryQuery) -> Result<(Summary, ReadReport), HistoryError> {
-        self.inner.reading(move |inner, reading| summary(inner, reading, &query)).await
+        self.inner.reading(move |inner, reading| summary(inner, reading, &query, MOST_PROCESSES)).await
     }
 }
 
@@ -105,10 +107,12 @@ fn summary(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
     query: &SummaryQuery,
+    most: usize,
 ) -> Result<(Summary, ReadReport), HistoryError> {
     let range = query.from_ms..query.to_ms;
     let figures = |columns| figures(inner, reading, &query.host_id, columns, range.clone());
-    let (processes, plan) = usages(inner, reading, &query.host_id, range.clone(), ProcessGroup::Process)?;
+    let kept = Kept { group: ProcessGroup::Process, most };
+    let (processes, plan) = usages(inner, reading, &query.host_id, range.clone(), kept)?;
     let (lines, other) = processes.into_lines();
     let mut totals = ProcessUsage::default();
     lines.iter().chain([&other]).for_each(|line| add_line(&mut totals, line));

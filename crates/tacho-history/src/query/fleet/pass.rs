@@ -163,7 +163,7 @@ impl<'a> Pass<'a> {
         if let Some(beyond) = beyond {
             self.hosts.split_off(&beyond);
         } else if let Some(host) = self.hosts.values_mut().next() {
-            host.usages.forget_least(self.query.by, room);
+            host.usages.forget_least(&[self.query.by], room);
             self.complete = false;
         }
         self.processes = self.hosts.values().map(|host| host.usages.len()).sum();

@@ -165,12 +165,16 @@ impl Usages {
         (self.lines, self.other)
     }
 
-    /// Keeps the greatest lines; the rest is only summed up. For lines that are processes: one that comes again starts
-    /// a new line.
-    pub(crate) fn forget_least(&mut self, by: ProcessOrder, kept: usize) {
-        self.lines.sort_by(|a, b| greatest_first(by, a, b));
-        let rest = self.lines.split_off(kept.min(self.lines.len()));
-        rest.iter().for_each(|line| add_line(&mut self.other, line));
+    /// Keeps the greatest lines by each of some orders, so many of each; the rest is only summed up. For lines that are
+    /// processes: one that comes again starts a new line.
+    pub(crate) fn forget_least(&mut self, orders: &[ProcessOrder], kept: usize) {
+        let mut greatest = HashSet::new();
+        for by in orders {
+            self.lines.sort_by(|a, b| greatest_first(*by, a, b));
+            greatest.extend(self.lines.iter().take(kept).map(|line| line.key));
+        }
+        let rest = self.lines.extract_if(.., |line| !greatest.contains(&line.key));
+        rest.for_each(|line| add_line(&mut self.other, &line));
         let keys = self.lines.iter().enumerate();
         self.by_key = keys.filter_map(|(line, usage)| Some((Key::Process(usage.key?), line))).collect();
     }

@@ -117,3 +117,27 @@ async fn a_host_without_rows_has_no_figures() {
     let (summary, _) = bench.history.summary(query(START, START + MINUTE)).await.unwrap();
     assert_eq!((summary.host, summary.disks.len(), summary.totals), (None, 0, ProcessUsage::default()));
 }
+
+#[tokio::test]
+async fn of_too_many_processes_the_greatest_stay_and_sums_are_exact() {
+    let bench = Bench::new().await;
+    for number in 1..400u64 {
+        bench.append(&frame_at("alpha", 0, number, START + 5000 * number as i64)).await;
+        if number % 100 == 0 {
+            bench.history.flush().await.unwrap();
+        }
+    }
+    let ask = async |most: usize| {
+        let query = SummaryQuery { processes: 1000, ..query(START, START + HOUR) };
+        let asked = bench.history.inner.reading(move |inner, reading| summary(inner, reading, &query, most));
+        asked.await.unwrap().0
+    };
+    let (whole, bounded) = (ask(usize::MAX).await, ask(32).await);
+    assert_eq!(bounded.totals.cpu_us(), whole.totals.cpu_us());
+    let lines = |summary: &Summary| summary.processes[0].1.len();
+    assert!(lines(&whole) > 80 && lines(&bounded) <= 32, "{} {}", lines(&whole), lines(&bounded));
+    for ((by, exact), (_, kept)) in whole.processes.iter().zip(&bounded.processes) {
+        let key = |lines: &[ProcessUsage]| lines.first().map(|line| line.key);
+        assert_eq!(key(exact), key(kept), "{by:?}");
+    }
+}
