@@ -9,7 +9,7 @@ use tacho_model::{HostFacts, HostKey, Snapshot, derived, tables};
 use crate::alert::{Alert, AlertKey, Change, ChangeKind, Step};
 use crate::condition::hog::ProcessHog;
 use crate::condition::{Condition, Finding, Found, Look, Memory, filesystem};
-use crate::evidence::{Evidence, Order, top_processes};
+use crate::evidence::{Evidence, Order, TOP_PROCESSES, top_processes};
 use crate::host::Host;
 use crate::load::RuleSet;
 use crate::rule::Rule;
@@ -469,6 +469,14 @@ fn fill_processes(evidence: &mut Evidence, moment: &Moment<'_>, order: Order) {
     if let Some((snapshot, before)) = moment.snapshot {
         evidence.processes = top_processes(snapshot, before, order);
         order.name().clone_into(&mut evidence.order);
+        // A hog by a rule of its own, with a small share, is named beside those that used more.
+        let is_hog = matches!(moment.rule.condition, Condition::ProcessHog(_));
+        let culprit = evidence.process.as_ref().filter(|_| is_hog);
+        if let Some(culprit) = culprit.filter(|culprit| !evidence.processes.iter().any(|it| it.is(culprit))) {
+            let culprit = culprit.clone();
+            evidence.processes.truncate(TOP_PROCESSES - 1);
+            evidence.processes.push(culprit);
+        }
     }
 }
 

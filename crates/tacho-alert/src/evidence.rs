@@ -95,6 +95,11 @@ impl ProcessLine {
         }
     }
 
+    /// The same process, whatever it used.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.pid, self.start_time_ms) == (other.pid, other.start_time_ms)
+    }
+
     fn rank(&self, order: Order) -> f64 {
         let value = match order {
             Order::Cpu => self.cpu_ratio,

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use tacho_model::tables::host;
-use tacho_model::{Block, HostFacts};
+use tacho_model::tables::{host, process};
+use tacho_model::{Block, HostFacts, ProcessIdentity, ProcessKey};
 
 use super::*;
 use crate::load::load;
@@ -213,4 +213,45 @@ fn a_server_that_stood_still_blames_no_host() {
     }
     assert_eq!(tick(&mut engine, 1_120_000, 95_000), 1, "silent since it listens again");
     assert_eq!(tick(&mut engine, 1_125_000, 1_124_000), 1, "heard again");
+}
+
+#[test]
+fn a_hog_with_a_small_share_is_among_the_five_all_the_same() {
+    let mut hosts = Block::new(&host::TABLE);
+    hosts.push().integer(host::CPU_CORES, 8);
+    let mut rows = Block::new(&process::TABLE);
+    rows.interval_ms = 5_000;
+    let mut processes = Vec::new();
+    for pid in 1..=7 {
+        rows.push().integer(process::CPU_USER_US, if pid == 7 { 1_000_000 } else { 3_000_000 });
+        let name = if pid == 7 { "small" } else { "big" };
+        let key = ProcessKey { pid, start_time_ms: START_MS };
+        processes.push(Arc::new(ProcessIdentity {
+            key,
+            name: name.to_owned(),
+            ..ProcessIdentity::default()
+        }));
+    }
+    let snapshot = Snapshot { time_ms: START_MS, blocks: vec![hosts, rows], processes };
+    let rule = "[[rule]]\nname = \"small\"\nwhen = { kind = \"process_hog\", cpu = 0.01, name = \"small\" }\nfor = \"0s\"\n";
+    let mut engine = Engine::new(rules(rule), Limits::default());
+    let changes = engine.frame(&host_called("web"), &snapshot, &[], START_MS);
+    let evidence = &changes[0].alert.evidence;
+    let names: Vec<&str> = evidence.processes.iter().map(|process| process.name.as_str()).collect();
+    assert_eq!(names, ["big", "big", "big", "big", "small"]);
+    assert_eq!(evidence.process.as_ref().map(|process| process.pid), Some(7));
+}
+
+fn identity(key: ProcessKey, name: &str) -> ProcessIdentity {
+    ProcessIdentity {
+        key,
+        parent_pid: 1,
+        name: name.to_owned(),
+        command: String::new(),
+        user_id: 0,
+        user: "root".to_owned(),
+        cgroup: String::new(),
+        unit: String::new(),
+        container: String::new(),
+    }
 }
