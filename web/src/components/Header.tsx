@@ -50,10 +50,15 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         )}
       </nav>
       <div className={styles.spring} />
-      <button type="button" className={styles.palette} onClick={onPalette} aria-label={text.palette.label}>
+      <button
+        type="button"
+        className={styles.palette}
+        onClick={onPalette}
+        title={text.palette.label}
+        aria-label={`${text.header.find} ${PALETTE_KEY}: ${text.palette.label}`}
+      >
         <SearchIcon />
-        <span className={styles.paletteHint}>{text.header.find}</span>
-        <kbd>{PALETTE_KEY}</kbd>
+        <span className={styles.paletteHint}>{text.header.find}</span> <kbd>{PALETTE_KEY}</kbd>
       </button>
       <LiveBadge />
       <Tooltip label={`${text.header.help} (?)`}>

@@ -24,7 +24,8 @@ export function Palette({ opened, onClose }: PaletteProps): JSX.Element {
       size={560}
       yOffset="12vh"
       padding={0}
-      aria-label={text.palette.label}
+      title={text.palette.label}
+      classNames={{ header: 'visually-hidden' }}
     >
       {opened && <Finder onClose={onClose} />}
     </Modal>
