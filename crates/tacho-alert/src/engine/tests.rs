@@ -255,3 +255,30 @@ fn identity(key: ProcessKey, name: &str) -> ProcessIdentity {
         container: String::new(),
     }
 }
+
+#[test]
+fn a_host_may_have_a_threshold_of_its_own() {
+    let rule = "[[rule]]\nname = \"load\"\nfor = \"0s\"\n\
+                when = { kind = \"threshold\", reading = \"host.load1\", above = 8, until = 4 }\n";
+    let mut engine = Engine::new(rules(rule), Limits::default());
+    let threshold = |hosts: &str, threshold| HostThreshold {
+        rule: "load".to_owned(),
+        hosts: crate::Glob::new(hosts).unwrap(),
+        threshold,
+    };
+    let web = host_called("web-1");
+    let see = |engine: &mut Engine, seconds: i64, load: f64| {
+        let at = START_MS + seconds * 1000;
+        engine.frame(&web, &load_of(at, Some(load)), &[], at)
+    };
+    assert!(see(&mut engine, 0, 3.0).is_empty());
+    engine.replace_thresholds(vec![threshold("web-*", 2.0), threshold("db-*", 1.0)]);
+    let fired = see(&mut engine, 5, 3.0);
+    assert_eq!(fired[0].alert.evidence.threshold, Some(2.0));
+    assert_eq!(engine.rule("load").and_then(|rule| rule.threshold()), Some(8.0));
+    engine.replace_thresholds(vec![threshold("web-*", 2.0), threshold("web-1", 20.0)]);
+    assert!(see(&mut engine, 10, 17.0).is_empty(), "it goes on until 16");
+    assert!(matches!(see(&mut engine, 15, 15.0)[0].kind, ChangeKind::Resolved { .. }));
+    engine.replace_thresholds(Vec::new());
+    assert_eq!(see(&mut engine, 20, 9.0)[0].kind, ChangeKind::Fired);
+}
