@@ -223,14 +223,11 @@ fn a_hog_with_a_small_share_is_among_the_five_all_the_same() {
     rows.interval_ms = 5_000;
     let mut processes = Vec::new();
     for pid in 1..=7 {
-        rows.push().integer(process::CPU_USER_US, if pid == 7 { 1_000_000 } else { 3_000_000 });
+        let used_us = if pid == 7 { 1_000_000 } else { 3_000_000 };
+        rows.push().integer(process::CPU_USER_US, used_us).integer(process::CPU_SYSTEM_US, 0);
         let name = if pid == 7 { "small" } else { "big" };
         let key = ProcessKey { pid, start_time_ms: START_MS };
-        processes.push(Arc::new(ProcessIdentity {
-            key,
-            name: name.to_owned(),
-            ..ProcessIdentity::default()
-        }));
+        processes.push(Arc::new(identity(key, name)));
     }
     let snapshot = Snapshot { time_ms: START_MS, blocks: vec![hosts, rows], processes };
     let rule = "[[rule]]\nname = \"small\"\nwhen = { kind = \"process_hog\", cpu = 0.01, name = \"small\" }\nfor = \"0s\"\n";
