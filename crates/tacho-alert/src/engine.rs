@@ -13,6 +13,7 @@ use crate::evidence::{Evidence, Order, TOP_PROCESSES, top_processes};
 use crate::host::Host;
 use crate::load::RuleSet;
 use crate::rule::Rule;
+use crate::threshold::{HostThreshold, on_host};
 
 mod text;
 
@@ -46,6 +47,7 @@ pub struct Presence {
 #[derive(Debug)]
 pub struct Engine {
     rules: Arc<RuleSet>,
+    thresholds: Vec<HostThreshold>,
     limits: Limits,
     hosts: HashMap<Arc<str>, HostState>,
     /// Alerts by rule.
@@ -100,6 +102,7 @@ impl Engine {
     pub fn new(rules: Arc<RuleSet>, limits: Limits) -> Self {
         Self {
             rules,
+            thresholds: Vec::new(),
             limits,
             hosts: HashMap::new(),
             counts: HashMap::new(),
@@ -167,7 +170,7 @@ impl Engine {
         let mut changes = Vec::new();
         for state in self.hosts.values_mut() {
             if state.rules.is_some() {
-                state.rules = Some(matching(&self.rules, &state.host));
+                state.rules = Some(matching(&self.rules, &self.thresholds, &state.host));
             }
             let keep = |name: &str| match &state.rules {
                 Some(rules) => rules.iter().any(|rule| *rule.name == *name),
@@ -180,6 +183,14 @@ impl Engine {
             }
         }
         changes
+    }
+
+    /// Takes other thresholds of hosts, the last one set last. They hold from the next snapshot on.
+    pub fn replace_thresholds(&mut self, thresholds: Vec<HostThreshold>) {
+        self.thresholds = thresholds;
+        for state in self.hosts.values_mut().filter(|state| state.rules.is_some()) {
+            state.rules = Some(matching(&self.rules, &self.thresholds, &state.host));
+        }
     }
 
     /// Takes in a snapshot as it arrives; `before` are the newest ones before it, oldest first. One that arrives
@@ -259,7 +270,7 @@ impl Engine {
             state.alerts.values_mut().for_each(|alert| alert.host = Arc::clone(&host.key.name));
         }
         state.host = host.clone();
-        state.rules = Some(matching(&self.rules, host));
+        state.rules = Some(matching(&self.rules, &self.thresholds, host));
     }
 
     fn look(
@@ -441,8 +452,9 @@ impl HostState {
     }
 }
 
-fn matching(rules: &RuleSet, host: &Host) -> Vec<Arc<Rule>> {
-    rules.rules.iter().filter(|rule| rule.hosts.matches(host)).cloned().collect()
+fn matching(rules: &RuleSet, thresholds: &[HostThreshold], host: &Host) -> Vec<Arc<Rule>> {
+    let of_host = rules.rules.iter().filter(|rule| rule.hosts.matches(host));
+    of_host.map(|rule| on_host(rule, thresholds, host)).collect()
 }
 
 fn is_late(snapshot: &Snapshot, now_ms: i64) -> bool {

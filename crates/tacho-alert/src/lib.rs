@@ -15,6 +15,7 @@ mod load;
 mod rule;
 mod script;
 mod template;
+mod threshold;
 
 pub use alert::{Alert, AlertKey, Change, ChangeKind, MAX_POINTS, alert_id};
 pub use calm::{
@@ -29,3 +30,4 @@ pub use load::{LoadError, Problem, RuleSet, default_rules, load};
 pub use rule::{Rule, Severity};
 pub use script::{ScriptError, ScriptOutcome, run_script};
 pub use template::Template;
+pub use threshold::HostThreshold;

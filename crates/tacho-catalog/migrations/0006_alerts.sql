@@ -53,3 +53,14 @@ CREATE TABLE alert_queue (
     data TEXT NOT NULL,
     PRIMARY KEY (receiver, id)
 );
+
+-- Thresholds that are other on some hosts than their rule says.
+CREATE TABLE alert_thresholds (
+    rule VARCHAR(255) NOT NULL,
+    -- A pattern of names.
+    hosts VARCHAR(255) NOT NULL,
+    threshold DOUBLE PRECISION NOT NULL,
+    author VARCHAR(255) NOT NULL,
+    changed_ms BIGINT NOT NULL,
+    PRIMARY KEY (rule, hosts)
+);

@@ -14,6 +14,7 @@ mod hosts;
 mod marks;
 mod schema;
 mod sessions;
+mod thresholds;
 mod tokens;
 mod users;
 
@@ -32,6 +33,7 @@ pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;
+pub use thresholds::ThresholdRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};
 pub use users::{UserChange, UserRecord};
 

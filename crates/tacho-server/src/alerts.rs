@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tacho_alert::{Alert, Change, ChangeKind, Dispatcher, Engine, Host, Limits, RuleSet, Silence};
-use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError};
+use tacho_alert::{
+    Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, RuleSet, Silence,
+};
+use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, ThresholdRecord};
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
@@ -115,6 +117,19 @@ impl Alerts {
         };
         self.announce(changes);
         self.inner.catalog.remove_alerts_of(host_id).await
+    }
+
+    /// Takes the thresholds of hosts as the catalog has them.
+    pub(crate) async fn read_thresholds(&self) -> Result<(), CatalogError> {
+        let records = self.inner.catalog.alert_thresholds().await?;
+        let read = |record: ThresholdRecord| {
+            // The pattern was one when it was set.
+            let hosts = Glob::new(&record.hosts).ok()?;
+            Some(HostThreshold { rule: record.rule, hosts, threshold: record.threshold })
+        };
+        let thresholds = records.into_iter().filter_map(read).collect();
+        self.core().engine.replace_thresholds(thresholds);
+        Ok(())
     }
 
     /// Notes who looks after an alert; `false` when it does not fire.

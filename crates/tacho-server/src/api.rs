@@ -48,6 +48,7 @@ mod status;
 mod storage;
 mod summary;
 mod tables;
+mod thresholds;
 mod time;
 mod tokens;
 mod users;
@@ -142,6 +143,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
         .routes(routes!(receivers::test_receiver))
+        .routes(routes!(thresholds::set_threshold, thresholds::remove_threshold))
         .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()

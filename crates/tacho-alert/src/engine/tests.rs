@@ -223,14 +223,11 @@ fn a_hog_with_a_small_share_is_among_the_five_all_the_same() {
     rows.interval_ms = 5_000;
     let mut processes = Vec::new();
     for pid in 1..=7 {
-        rows.push().integer(process::CPU_USER_US, if pid == 7 { 1_000_000 } else { 3_000_000 });
+        let used_us = if pid == 7 { 1_000_000 } else { 3_000_000 };
+        rows.push().integer(process::CPU_USER_US, used_us).integer(process::CPU_SYSTEM_US, 0);
         let name = if pid == 7 { "small" } else { "big" };
         let key = ProcessKey { pid, start_time_ms: START_MS };
-        processes.push(Arc::new(ProcessIdentity {
-            key,
-            name: name.to_owned(),
-            ..ProcessIdentity::default()
-        }));
+        processes.push(Arc::new(identity(key, name)));
     }
     let snapshot = Snapshot { time_ms: START_MS, blocks: vec![hosts, rows], processes };
     let rule = "[[rule]]\nname = \"small\"\nwhen = { kind = \"process_hog\", cpu = 0.01, name = \"small\" }\nfor = \"0s\"\n";
@@ -254,4 +251,31 @@ fn identity(key: ProcessKey, name: &str) -> ProcessIdentity {
         unit: String::new(),
         container: String::new(),
     }
+}
+
+#[test]
+fn a_host_may_have_a_threshold_of_its_own() {
+    let rule = "[[rule]]\nname = \"load\"\nfor = \"0s\"\n\
+                when = { kind = \"threshold\", reading = \"host.load1\", above = 8, until = 4 }\n";
+    let mut engine = Engine::new(rules(rule), Limits::default());
+    let threshold = |hosts: &str, threshold| HostThreshold {
+        rule: "load".to_owned(),
+        hosts: crate::Glob::new(hosts).unwrap(),
+        threshold,
+    };
+    let web = host_called("web-1");
+    let see = |engine: &mut Engine, seconds: i64, load: f64| {
+        let at = START_MS + seconds * 1000;
+        engine.frame(&web, &load_of(at, Some(load)), &[], at)
+    };
+    assert!(see(&mut engine, 0, 3.0).is_empty());
+    engine.replace_thresholds(vec![threshold("web-*", 2.0), threshold("db-*", 1.0)]);
+    let fired = see(&mut engine, 5, 3.0);
+    assert_eq!(fired[0].alert.evidence.threshold, Some(2.0));
+    assert_eq!(engine.rule("load").and_then(|rule| rule.threshold()), Some(8.0));
+    engine.replace_thresholds(vec![threshold("web-*", 2.0), threshold("web-1", 20.0)]);
+    assert!(see(&mut engine, 10, 17.0).is_empty(), "it goes on until 16");
+    assert!(matches!(see(&mut engine, 15, 15.0)[0].kind, ChangeKind::Resolved { .. }));
+    engine.replace_thresholds(Vec::new());
+    assert_eq!(see(&mut engine, 20, 9.0)[0].kind, ChangeKind::Fired);
 }

@@ -120,6 +120,7 @@ impl Watch {
     async fn restore(&mut self) -> Result<(), CatalogError> {
         let catalog = self.alerts.catalog().clone();
         let now_ms = self.alerts.now_ms();
+        self.alerts.read_thresholds().await?;
         let memory = catalog.alert_memory().await?;
         // What an older or newer version wrote and this one can not read is forgotten: rules learn it anew.
         let mut memory: EngineMemory =

@@ -13,6 +13,7 @@ use super::ApiState;
 use super::error::ApiError;
 use super::hosts::find_host;
 use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
+use super::thresholds::HostThresholdEntry;
 use super::time::Time;
 use crate::alerts::{Alerts, Shown};
 use crate::auth::Caller;
@@ -153,6 +154,10 @@ pub(crate) struct RuleEntry {
     for_seconds: i64,
     keep_firing_for_seconds: i64,
     repeat_seconds: i64,
+    /// In the unit of its reading, in seconds, or a share; null where it compares with no number.
+    threshold: Option<f64>,
+    /// Others on some hosts, the one that was set last at the end.
+    host_thresholds: Vec<HostThresholdEntry>,
     labels: BTreeMap<String, String>,
     links: BTreeMap<String, String>,
     text: String,
@@ -255,7 +260,12 @@ pub(crate) async fn acknowledge_alert(
 
 /// All rules that hold, with how many alerts each has now.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "alerts", responses((status = 200, body = RuleList)))]
-pub(crate) async fn list_rules(State(state): State<ApiState>) -> Json<RuleList> {
+pub(crate) async fn list_rules(State(state): State<ApiState>) -> Result<Json<RuleList>, ApiError> {
+    let thresholds = state.catalog.alert_thresholds().await?;
+    let of = |name: &str| {
+        let own = thresholds.iter().filter(|record| record.rule == name).cloned();
+        own.map(HostThresholdEntry::from).collect()
+    };
     let current = state.alerts.current();
     let count = |name: &str, firing: bool| {
         current
@@ -271,6 +281,8 @@ pub(crate) async fn list_rules(State(state): State<ApiState>) -> Json<RuleList> 
         for_seconds: rule.for_ms / 1000,
         keep_firing_for_seconds: rule.keep_firing_ms / 1000,
         repeat_seconds: rule.repeat_ms / 1000,
+        threshold: rule.threshold(),
+        host_thresholds: of(&rule.name),
         labels: rule.labels.clone(),
         links: rule.links.clone(),
         text: rule.text.to_string(),
@@ -279,7 +291,7 @@ pub(crate) async fn list_rules(State(state): State<ApiState>) -> Json<RuleList> 
         firing: count(&rule.name, true),
         pending: count(&rule.name, false),
     });
-    Json(RuleList { rules: rules.collect() })
+    Ok(Json(RuleList { rules: rules.collect() }))
 }
 
 fn unknown_alert(id: &str) -> ApiError {

@@ -174,3 +174,34 @@ async fn rules_are_listed_with_where_they_come_from() {
         (&json!("process_hog"), &json!(5), &json!("default"))
     );
 }
+
+#[tokio::test]
+async fn a_threshold_is_set_for_some_hosts_and_taken_back() {
+    let watched = Watched::new().await;
+    watched.alerts("", 0).await;
+    watched.fill(0, 90);
+    watched.alerts("", 0).await;
+    let call = async |method: Method, path: &str, role: Role, body: &Value| {
+        let token = watched.server.token(role).await;
+        watched.server.call(method, path).bearer(&token).json(body).send().await.status
+    };
+    let (path, body) = ("/api/v1/rules/file-system-full/thresholds/w*", json!({ "threshold": 0.8 }));
+    assert_eq!(call(Method::PUT, path, Role::Viewer, &body).await, StatusCode::FORBIDDEN);
+    assert_eq!(call(Method::PUT, path, Role::Operator, &body).await, StatusCode::NO_CONTENT);
+    for (wrong, status) in [("nobody", StatusCode::NOT_FOUND), ("root-login", StatusCode::BAD_REQUEST)] {
+        let path = format!("/api/v1/rules/{wrong}/thresholds/w*");
+        assert_eq!(call(Method::PUT, &path, Role::Operator, &body).await, status);
+    }
+    watched.fill(5_000, 90);
+    let alerts = watched.alerts("?state=firing", 1).await;
+    assert_eq!(alerts["alerts"][0]["threshold"], 0.8);
+    let rules = watched.server.json("/api/v1/rules").await;
+    let full =
+        rules["rules"].as_array().unwrap().iter().find(|rule| rule["name"] == "file-system-full").unwrap();
+    assert_eq!((&full["threshold"], &full["host_thresholds"][0]["hosts"]), (&json!(0.95), &json!("w*")));
+    for status in [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND] {
+        assert_eq!(call(Method::DELETE, path, Role::Operator, &Value::Null).await, status);
+    }
+    watched.fill(10_000, 90);
+    watched.alerts("?state=firing", 0).await;
+}

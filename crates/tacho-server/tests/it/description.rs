@@ -12,6 +12,7 @@ use crate::fixture::Server;
 const CALLS: &[&str] = &[
     "delete /api/v1/agents/{id}",
     "delete /api/v1/hosts/{host}",
+    "delete /api/v1/rules/{rule}/thresholds/{hosts}",
     "delete /api/v1/session",
     "delete /api/v1/silences/{id}",
     "delete /api/v1/tokens/{id}",
@@ -54,6 +55,7 @@ const CALLS: &[&str] = &[
     "post /api/v1/silences",
     "post /api/v1/tokens",
     "post /api/v1/users",
+    "put /api/v1/rules/{rule}/thresholds/{hosts}",
     "put /api/v1/session/password",
 ];
 

@@ -152,7 +152,11 @@ fn real_trouble_is_told_with_its_culprit_and_so_is_its_end() {
 
     agent.kill();
     told(&directory, &["FIRING", "troubled is silent"]);
-    // A server that is killed says nothing twice and forgets nothing.
+    // A server that is killed says nothing twice and forgets nothing; what the file took just then it may say again.
+    wait_until("the server knows that the file took it", || {
+        Ok((server.get("/api/v1/receivers")?["receivers"][0]["queued"] == 0).then_some(()))
+    })
+    .unwrap();
     drop(daemon);
     let daemon = run(&server, &config, &directory);
     agent.restart().unwrap();

@@ -180,7 +180,7 @@ fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
         details["processes"].as_array().is_some_and(|top| !top.is_empty() && top.len() <= 5),
         "{details}"
     );
-    let alert = &peers.wait("api", &["troubled"])["body"][0];
+    let alert = &peers.wait("api", &["troubled works"])["body"][0];
     assert_eq!(
         (&alert["labels"]["alertname"], &alert["labels"]["host"]),
         (&"busy".into(), &"troubled".into())
