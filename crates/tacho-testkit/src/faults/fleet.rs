@@ -204,7 +204,7 @@ impl Fleet {
     /// What happens at the begin of a fault.
     pub fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match (fault.kind, fault.agent) {
-            (Kind::AgentKill, Some(agent)) => self.agent(agent)?.node.kill(),
+            (Kind::AgentKill | Kind::Rotation, Some(agent)) => self.agent(agent)?.node.kill(),
             (Kind::AgentStop, Some(agent)) => self.agent(agent)?.node.stop()?,
             (Kind::ServerKill, _) => self.servers.iter_mut().for_each(Node::kill),
             (Kind::Takeover, _) if fault.reverse => self.servers.iter_mut().for_each(Node::kill),

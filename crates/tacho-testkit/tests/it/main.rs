@@ -6,11 +6,13 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod channels;
 mod delivery;
 mod disk_full;
 mod faults;
 mod identity;
 mod kill;
+mod link;
 mod packaging;
 mod refused;
 mod scripts;
