@@ -41,7 +41,7 @@ pub(crate) struct GapMap {
     /// The end that was asked for; when that is in the future, now, or the newest snapshot when the next is not
     /// overdue.
     to: Time,
-    /// By time. What is shorter than a two-thousandth of the range counts with its neighbour.
+    /// By time. What is shorter than a two-thousandth of the range counts with its neighbour, but for what was dropped.
     segments: Vec<Segment>,
     totals: Totals,
 }

@@ -87,7 +87,8 @@ impl MixedOutcome {
         for agent in &self.agents {
             let counts = &agent.counts;
             let dropped: u64 = counts.dropped.values().sum();
-            if dropped > agent.gap_map.frames || (dropped > 0 && agent.gap_map.dropped.is_empty()) {
+            let shown = dropped.saturating_sub(agent.gap_map.future_frames);
+            if shown > agent.gap_map.frames || (shown > 0 && agent.gap_map.dropped.is_empty()) {
                 problems.push(format!(
                     "{}: {dropped} frames were dropped, the gap map names {} in {} ranges",
                     agent.name,

@@ -105,11 +105,12 @@ impl World {
         tls::client_config(Trust::Authority(self.authority.certificate().clone()), Some(identity)).unwrap()
     }
 
-    /// Starts an agent's link to servers in order of preference.
-    fn link(&self, queue: &Arc<Queue>, servers: &[SocketAddr]) {
+    /// Starts an agent's link to servers in order of preference; what it shows them goes into the answer.
+    fn link(&self, queue: &Arc<Queue>, servers: &[SocketAddr]) -> watch::Sender<Arc<ClientConfig>> {
+        let (shown, tls) = watch::channel(Arc::new(self.client()));
         let link = Link {
             servers: servers.iter().map(SocketAddr::to_string).collect(),
-            tls: watch::channel(Arc::new(self.client())).1,
+            tls,
             queue: Arc::clone(queue),
             facts: watch::channel(Arc::new(HostFacts::default())).1,
             start: [7; 16],
@@ -124,6 +125,7 @@ impl World {
             machine: Vec::new(),
         };
         tokio::spawn(link.run(self.stop.clone()));
+        shown
     }
 
     /// A queue that writes two frames to disk at once, and keeps `disk_bytes` there.
@@ -249,7 +251,7 @@ async fn a_server_that_stops_is_left_for_the_next_one_and_gets_nothing_new() {
     let world = World::new();
     let (mut first, mut second) = (world.serve().await, world.serve().await);
     let queue = world.queue(1 << 20);
-    world.link(&queue, &[first.address, second.address]);
+    let _shown = world.link(&queue, &[first.address, second.address]);
     let (mut visit, _) = first.visit().await;
     visit.welcome(1 << 20).await;
     push(&queue, 1);
@@ -279,11 +281,13 @@ async fn an_agent_goes_back_to_the_server_it_prefers_once_that_one_is_well() {
     let [address, _] = free_addresses().unwrap();
     let mut other = world.serve().await;
     let queue = world.queue(1 << 20);
-    world.link(&queue, &[address, other.address]);
+    let _shown = world.link(&queue, &[address, other.address]);
     let (mut visit, _) = other.visit().await;
     visit.welcome(1 << 20).await;
-    push(&queue, 2);
-    assert_eq!((visit.frame().await.sequence, visit.frame().await.sequence), (1, 2));
+    for sequence in 1..=2 {
+        push(&queue, 1);
+        assert_eq!(visit.frame().await.sequence, sequence);
+    }
     visit.acknowledge(1, 1).await;
     visit.until_pong().await;
     let mut preferred = world.serve_at(address).await;
@@ -296,12 +300,33 @@ async fn an_agent_goes_back_to_the_server_it_prefers_once_that_one_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_is_shown_by_one_new_connection() {
+    let world = World::new();
+    let mut server = world.serve().await;
+    let queue = world.queue(1 << 20);
+    let shown = world.link(&queue, &[server.address]);
+    for sequence in 1..=3 {
+        let (mut visit, _) = server.visit().await;
+        visit.welcome(1 << 20).await;
+        push(&queue, 1);
+        assert_eq!(visit.frame().await.sequence, sequence);
+        visit.acknowledge(sequence, sequence).await;
+        for _ in 0..20 {
+            visit.until_pong().await;
+        }
+        assert!(server.visits.try_recv().is_err(), "it stays");
+        shown.send_replace(Arc::new(world.client()));
+        while visit.next().await.is_some() {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_comes_at_the_pace_of_the_server_behind_what_is_live() {
     let world = World::new();
     let mut server = world.serve().await;
     let queue = world.queue(1 << 20);
     push(&queue, 7);
-    world.link(&queue, &[server.address]);
+    let _shown = world.link(&queue, &[server.address]);
     let (mut visit, hello) = server.visit().await;
     assert_eq!(hello.backlog[0].frames, 7);
     visit.welcome(0).await;
@@ -332,7 +357,7 @@ async fn what_was_dropped_is_told_until_the_server_has_taken_note_and_the_backlo
     push(&queue, 21);
     let [dropped] = queue.gaps()[..] else { panic!("{:?}", queue.gaps()) };
     assert_eq!((dropped.first_sequence, dropped.last_sequence < 21), (1, true));
-    world.link(&queue, &[server.address]);
+    let _shown = world.link(&queue, &[server.address]);
     let left = 21 - dropped.last_sequence;
     for _ in 0..2 {
         let (mut visit, hello) = server.visit().await;

@@ -19,7 +19,7 @@ fn recorded(name: &str) -> from_server::Message {
 }
 
 /// The message has the bytes that were recorded. `BLESS=1` records those that are not there yet, and rewrites none.
-fn check<M: prost::Message + Default + PartialEq>(name: &str, message: &M) {
+fn check<M: prost::Message + Default + PartialEq + std::fmt::Debug>(name: &str, message: &M) {
     let path = directory("v0_2").join(name);
     if std::env::var_os("BLESS").is_some() && !path.exists() {
         std::fs::write(&path, message.encode_to_vec()).unwrap();
