@@ -138,7 +138,8 @@ impl Recorder {
     /// Tells those who ask on this machine what waits.
     fn tell_state(&self, sample: &Sample) {
         let queue = &self.queue;
-        let state = waiting::describe(self.time_ms(sample), &queue.state(), &queue.gaps(), queue.is_delivering());
+        let state =
+            waiting::describe(self.time_ms(sample), &queue.state(), &queue.gaps(), queue.is_delivering());
         // A directory that can not be written to is the spool's complaint already.
         drop(waiting::write(&self.runtime_dir, &state));
     }

@@ -193,7 +193,10 @@ mod tests {
         // Made by a server whose clock is right, while this one is far ahead.
         let wrong = Particulars { not_before_ms: 0, not_after_ms: lifetime_ms, ..particulars };
         let schedule = Schedule::after_renewal(&wrong, 0.5);
-        assert!(!schedule.is_due(wall_ms, boot + 400_000) && schedule.is_due(wall_ms, boot + lifetime_ms / 2 + 1_000));
+        assert!(
+            !schedule.is_due(wall_ms, boot + 400_000)
+                && schedule.is_due(wall_ms, boot + lifetime_ms / 2 + 1_000)
+        );
         let mut schedule = Schedule::new(None, 0.0);
         assert!(schedule.is_due(clock::wall_ms(), boot_ms()));
         schedule.again(wall_ms, boot);

@@ -94,7 +94,10 @@ mod tests {
         assert_eq!(read_back, written);
         assert_eq!((&read_back["frames"], &read_back["gap_count"]), (&7.into(), &200.into()));
         assert_eq!(read_back["gaps"].as_array().unwrap().len(), GAPS);
-        assert_eq!((&read_back["gaps"][0]["frames"], &read_back["gaps"][0]["reason"]), (&5.into(), &"age".into()));
+        assert_eq!(
+            (&read_back["gaps"][0]["frames"], &read_back["gaps"][0]["reason"]),
+            (&5.into(), &"age".into())
+        );
         for wrong in ["", "[]", "{", "\u{0}"] {
             std::fs::write(directory.path().join(FILE), wrong).unwrap();
             assert!(read(directory.path()).unwrap_err().contains("not what"), "{wrong}");

@@ -113,7 +113,9 @@ fn json_has_its_keys_for_everything() {
 #[test]
 fn without_a_topic_it_says_what_there_is() {
     let text = text(&[]);
-    for topic in ["cpu", "memory", "disk", "system", "users", "processes", "network", "sensors", "spool", "all"] {
+    for topic in
+        ["cpu", "memory", "disk", "system", "users", "processes", "network", "sensors", "spool", "all"]
+    {
         assert!(text.contains(&format!("\n  {topic} ")), "{topic}: {text}");
     }
     assert!(json(&["--json"])["missing"].is_array());

@@ -56,7 +56,8 @@ impl Machine {
             ..SamplerConfig::default()
         })?;
         let runtime_dir = config.spool.runtime_dir.clone();
-        let mut machine = Self { sampler, runtime_dir, identities: HashMap::new(), sample: Sample::default() };
+        let mut machine =
+            Self { sampler, runtime_dir, identities: HashMap::new(), sample: Sample::default() };
         machine.read();
         Ok(machine)
     }

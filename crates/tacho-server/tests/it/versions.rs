@@ -165,7 +165,10 @@ async fn an_agent_of_version_0_2_is_served() {
         }
     }
     let rows = server.state.history.recorded(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
-    assert_eq!(rows.iter().map(|row| (row.time_ms, row.late_ms.is_some())).collect::<Vec<_>>(), [(START_MS + 5_000, true)]);
+    assert_eq!(
+        rows.iter().map(|row| (row.time_ms, row.late_ms.is_some())).collect::<Vec<_>>(),
+        [(START_MS + 5_000, true)]
+    );
     let gaps = server.state.catalog.gaps(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
     assert_eq!((gaps.len(), gaps[0].frames, gaps[0].reason.as_str()), (1, 3, "damage"));
 }

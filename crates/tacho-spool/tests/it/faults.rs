@@ -137,7 +137,10 @@ fn a_kill_between_a_drop_and_its_deletion_loses_no_gap_and_brings_nothing_back()
         push(&spool, sequence, 1000);
         spool.maintain(false, 0);
     });
-    let before: Vec<_> = files(&config.cold_dir).into_iter().map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect();
+    let before: Vec<_> = files(&config.cold_dir)
+        .into_iter()
+        .map(|path| (path.clone(), std::fs::read(&path).unwrap()))
+        .collect();
     for sequence in 71..=120 {
         push(&spool, sequence, 1000);
         spool.maintain(false, 0);

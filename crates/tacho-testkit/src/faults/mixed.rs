@@ -49,6 +49,8 @@ pub struct AgentOutcome {
     pub slow_stops: u32,
     /// New certificates.
     pub renewals: u64,
+    /// How often a server welcomed it.
+    pub connections: u64,
     pub peak: Peak,
     pub panics: Vec<String>,
     /// What the API's map says.
@@ -58,6 +60,8 @@ pub struct AgentOutcome {
 /// What came of a run.
 #[derive(Debug, Clone)]
 pub struct MixedOutcome {
+    /// In which faults came and went.
+    pub duration: Duration,
     pub faults: BTreeMap<&'static str, u32>,
     /// Kinds that were asked for and can not be done here, with the reason.
     pub left_out: Vec<(Kind, &'static str)>,
@@ -107,6 +111,10 @@ impl MixedOutcome {
             }
             if agent.peak.disk_bytes > SPOOL_CAP {
                 problems.push(format!("{}: {} bytes in its spool", agent.name, agent.peak.disk_bytes));
+            }
+            // Each attempt waits 1.5 s in the mean.
+            if agent.connections > self.duration.as_secs() {
+                problems.push(format!("{}: connected {} times", agent.name, agent.connections));
             }
             if counts.produced == 0 {
                 problems.push(format!("{}: recorded nothing", agent.name));
@@ -171,6 +179,7 @@ pub fn run(options: &MixedOptions, say: Say<'_>) -> anyhow::Result<MixedOutcome>
     let mut counted: BTreeMap<&'static str, u32> = BTreeMap::new();
     faults.iter().for_each(|fault| *counted.entry(fault.kind.name()).or_default() += 1);
     Ok(MixedOutcome {
+        duration: options.terms.duration,
         faults: counted,
         left_out,
         agents,
@@ -306,6 +315,7 @@ impl Run<'_> {
                 own_ends: agent.node.own_ends.clone(),
                 slow_stops: agent.node.slow_stops,
                 renewals: self.truths.get(number).map_or(0, |truth| truth.renewals),
+                connections: self.truths.get(number).map_or(0, |truth| truth.connections),
                 peak: self.peaks.get(number).copied().unwrap_or_default(),
                 gap_map: maps.get(number).cloned().unwrap_or_default(),
                 panics: self.truths.get(number).map(|truth| truth.panics.clone()).unwrap_or_default(),

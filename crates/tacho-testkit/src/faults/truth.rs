@@ -11,6 +11,8 @@ use serde_json::Value;
 const FRAME: &str = r#""message":"frame""#;
 /// Of the line that an agent writes when it has a new certificate.
 const RENEWED: &str = "renewed this agent's certificate";
+/// Of the line about a connection.
+const CONNECTED: &str = r#""message":"connected""#;
 
 /// A frame is (agent, stream, sequence); the agent is known from whose log it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +44,8 @@ pub struct Truth {
     pub panics: Vec<String>,
     /// New certificates of the agent.
     pub renewals: u64,
+    /// How often a server welcomed it.
+    pub connections: u64,
 }
 
 impl Truth {
@@ -70,6 +74,8 @@ impl Truth {
                 self.frames.insert(key, produced);
             } else if text.contains(RENEWED) {
                 self.renewals += 1;
+            } else if text.contains(CONNECTED) {
+                self.connections += 1;
             } else if text.contains("panicked at") {
                 self.panics.push(text.trim().to_owned());
             }

@@ -59,7 +59,8 @@ impl Receivers {
     fn wait_for(&self, kind: &str, count: usize) -> Vec<Value> {
         wait_until(&format!("{count} messages came by {kind}"), || {
             let heard = self.heard.lock().unwrap();
-            let of_kind: Vec<Value> = heard.iter().filter(|message| message["kind"] == kind).cloned().collect();
+            let of_kind: Vec<Value> =
+                heard.iter().filter(|message| message["kind"] == kind).cloned().collect();
             Ok((of_kind.len() >= count).then_some(of_kind))
         })
         .unwrap()

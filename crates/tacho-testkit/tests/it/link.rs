@@ -82,10 +82,8 @@ impl World {
         let certificate = ChangingCertificate::new(identity).unwrap();
         let tls = tls::server_config(certificate, self.authority.certificate().clone()).unwrap();
         let (sender, visits) = mpsc::channel(VISITS);
-        let router = axum::Router::new().route_service(
-            "/tacho.v1.AgentService/{*call}",
-            AgentServiceServer::new(Reception(sender)),
-        );
+        let router = axum::Router::new()
+            .route_service("/tacho.v1.AgentService/{*call}", AgentServiceServer::new(Reception(sender)));
         let socket = TcpListener::bind(address).await.unwrap();
         let address = socket.local_addr().unwrap();
         let listener = Listener { socket, tls: Some(Arc::new(tls)), router, metrics: Metrics::default() };
@@ -96,8 +94,7 @@ impl World {
     fn client(&self) -> ClientConfig {
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::default().serialize_request(&key).unwrap();
-        let issued =
-            self.authority.issue_agent(request.der(), "agent", LIFETIME, clock::wall_ms()).unwrap();
+        let issued = self.authority.issue_agent(request.der(), "agent", LIFETIME, clock::wall_ms()).unwrap();
         let identity = Identity {
             chain: vec![CertificateDer::from(issued.certificate.to_vec())],
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
@@ -337,7 +334,10 @@ async fn a_backlog_comes_at_the_pace_of_the_server_behind_what_is_live() {
     // A message of a newer server is passed over.
     visit.sender.send(Ok(FromServer { message: None })).await.unwrap();
     let meanwhile = visit.until_pong().await;
-    assert!(!meanwhile.iter().any(|message| matches!(message, from_agent::Message::Frame(_))), "{meanwhile:?}");
+    assert!(
+        !meanwhile.iter().any(|message| matches!(message, from_agent::Message::Frame(_))),
+        "{meanwhile:?}"
+    );
     visit.say(from_server::Message::Pace(Pace { backfill_bytes_per_second: 1 << 20 })).await;
     for sequence in 1..=6 {
         let frame = visit.frame().await;

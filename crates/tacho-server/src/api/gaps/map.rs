@@ -102,7 +102,9 @@ fn covered<'a>(
     let is_told = move |from_ms: i64, to_ms: i64| {
         // No snapshot fits in what is shorter.
         to_ms - from_ms >= interval_ms / 2
-            && gaps.iter().any(|gap| gap.first_time_ms.saturating_sub(interval_ms) < to_ms && gap.last_time_ms > from_ms)
+            && gaps.iter().any(|gap| {
+                gap.first_time_ms.saturating_sub(interval_ms) < to_ms && gap.last_time_ms > from_ms
+            })
     };
     let mut before_ms = i64::MIN;
     recorded.iter().map(move |row| {
