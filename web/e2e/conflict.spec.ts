@@ -10,7 +10,10 @@ const CONFLICT = {
   last: '2026-11-21T10:05:00.000Z',
 };
 
-test('names both machines that share an identity, until it is settled', async ({ watched: page, recorded }) => {
+test('names both machines that share an identity, until it is settled', async ({
+  watched: page,
+  recorded,
+}) => {
   let conflict: typeof CONFLICT | null = CONFLICT;
   await page.route(`**/api/v1/hosts/${recorded.host}`, async (route) => {
     const response = await route.fetch();
