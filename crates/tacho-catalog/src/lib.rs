@@ -25,7 +25,7 @@ use sqlx::sqlite::{
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
 pub use error::CatalogError;
-pub use files::{FileRecord, FileState, FlushOutcome};
+pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};

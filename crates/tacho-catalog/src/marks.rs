@@ -133,6 +133,17 @@ pub(crate) async fn swap(
     Ok(done.rows_affected() == 1)
 }
 
+/// Forgets what is stored of a stream.
+pub(crate) async fn forget(transaction: &mut WriteTransaction, key: &StreamKey) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM delivery_marks WHERE agent_id = ? AND stream = ?")
+        .bind(&*key.agent_id)
+        .bind(stream_text(key.stream))
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(CatalogError::query("forget a delivery mark"))
+}
+
 fn mark_of(row: &sqlx::sqlite::SqliteRow) -> Result<Mark, CatalogError> {
     let read = CatalogError::query("read a delivery mark");
     let text: String = row.try_get("stored").map_err(&read)?;

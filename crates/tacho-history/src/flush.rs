@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tacho_catalog::{FileRecord, FlushOutcome, GapRecord, MarkUpdate};
-use tacho_model::tables;
+use tacho_model::{SequenceSet, tables};
 
 use crate::columns::{Layout, layout};
 use crate::directory::{Directory, Step};
 use crate::head::{Frame, Head};
 use crate::inner::Inner;
+use crate::notes::Notes;
 use crate::rows::{RowRef, batch, rows_of};
 use crate::time::{HOUR_MS, hour};
 use crate::writer::{FileWriter, Target, discard};
@@ -155,17 +156,17 @@ fn write_files(directory: &Directory, frozen: &Head, now_ms: i64) -> Result<Vec<
     let mut files = Vec::new();
     let mut write_all = || {
         for (hour, frames) in &hours {
-            for table in tables::ALL {
-                let target = Target {
-                    layout: layout(table),
-                    time_ms: hour.saturating_mul(HOUR_MS),
-                    level: 0,
-                    now_ms,
-                    written_ms: now_ms,
-                    directory,
-                };
-                files.extend(write_file(&target, frames)?);
-            }
+            let target = Target {
+                layout: layout(&tables::host::TABLE),
+                time_ms: hour.saturating_mul(HOUR_MS),
+                level: 0,
+                rolled: false,
+                notes: Arc::default(),
+                now_ms,
+                written_ms: now_ms,
+                directory,
+            };
+            write_hour(&target, frames, &mut files)?;
         }
         directory.sync(files.iter().map(|file| file.path.as_path()))
     };
@@ -176,8 +177,44 @@ fn write_files(directory: &Directory, frozen: &Head, now_ms: i64) -> Result<Vec<
     result.map(|()| files)
 }
 
+/// Writes all tables of one hour. The file of table `host` is completed last and names the others and the frames, so
+/// that the files alone tell what is stored.
+fn write_hour(
+    target: &Target<'_>,
+    frames: &[&Arc<Frame>],
+    files: &mut Vec<FileRecord>,
+) -> Result<(), HistoryError> {
+    let mut host = write_table(target, frames)?;
+    let group = host.as_ref().map(|host| host.id().to_owned());
+    let notes = Arc::new(Notes { group, ..Notes::default() });
+    let first = files.len();
+    for table in tables::ALL.iter().filter(|table| table.id != tables::host::TABLE.id) {
+        let target = Target { layout: layout(table), notes: Arc::clone(&notes), ..target.clone() };
+        let written = write_table(&target, frames)?.map(FileWriter::finish).transpose()?;
+        files.extend(written);
+    }
+    if let Some(mut host) = host.take() {
+        let with = files.iter().skip(first).map(|file| file.id.clone()).collect();
+        let mut notes = Notes { with, ..Notes::default() };
+        for of_stream in frames.chunk_by(|a, b| a.stream == b.stream) {
+            let Some(frame) = of_stream.first() else { continue };
+            let mut stored = SequenceSet::new();
+            of_stream.iter().for_each(|frame| {
+                stored.insert(frame.sequence);
+            });
+            notes.add_marks(&[(frame.stream.clone(), stored)]);
+        }
+        host.set_notes(notes);
+        files.push(host.finish()?);
+    }
+    Ok(())
+}
+
 /// Writes one table of one hour; `None` when no frame has rows of it. Frames come by host.
-fn write_file(target: &Target<'_>, frames: &[&Arc<Frame>]) -> Result<Option<FileRecord>, HistoryError> {
+fn write_table<'a>(
+    target: &Target<'a>,
+    frames: &[&Arc<Frame>],
+) -> Result<Option<FileWriter<'a>>, HistoryError> {
     let mut writer = None;
     let mut rows: Vec<RowRef<'_>> = Vec::new();
     for of_host in frames.chunk_by(|a, b| a.host.id == b.host.id) {
@@ -191,7 +228,7 @@ fn write_file(target: &Target<'_>, frames: &[&Arc<Frame>]) -> Result<Option<File
         rows.drain(..whole);
     }
     write_rows(&mut writer, target, &rows)?;
-    writer.map(FileWriter::finish).transpose()
+    Ok(writer)
 }
 
 fn write_rows<'a>(

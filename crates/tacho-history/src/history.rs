@@ -314,6 +314,8 @@ impl History {
             compactions_total: counters.compactions.get(),
             compaction_failures_total: counters.compaction_failures.get(),
             files_expired_total: counters.files_expired.get(),
+            files_over_limit_total: counters.files_over_limit.get(),
+            files_scrubbed_total: counters.files_scrubbed.get(),
             files_damaged_total: counters.files_damaged.get(),
             files_read_total: counters.files_read.get(),
             row_groups_read_total: counters.row_groups_read.get(),

@@ -11,7 +11,7 @@ pub use processes_at::{HostRow, ProcessRow, ProcessesAt};
 pub use processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery};
 pub use recorded::Recorded;
 pub use rows::{ByteStream, RowsQuery};
-pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, bucket_ms};
+pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, buckets_of};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use tacho_catalog::{FileRecord, GapRecord, Mark, MarkUpdate, StreamKey};
+use tacho_catalog::{FileChange, FileRecord, GapRecord, Mark, MarkUpdate, StreamKey};
 use tacho_model::{SequenceSet, Table};
 
 use crate::Commit;
@@ -312,7 +312,12 @@ impl State {
         let known: HashMap<_, _> =
             self.files.iter().map(|file| (file.record.id.clone(), Arc::clone(file))).collect();
         let entry = |record: FileRecord| match known.get(&record.id) {
-            Some(file) => Arc::clone(file),
+            Some(file) => {
+                if record.rolled {
+                    file.set_rolled();
+                }
+                Arc::clone(file)
+            }
             None => FileEntry::new(record),
         };
         let files = FileSet::new(records.into_iter().map(entry));
@@ -321,11 +326,17 @@ impl State {
         self.files = files;
     }
 
-    /// Replaces files, in one step for readers.
-    pub(crate) fn replace_files(&mut self, removed: &[String], added: &[FileRecord], now_ms: i64) {
-        let removed = self.files.remove(removed);
+    /// Changes which files there are, in one step for readers.
+    pub(crate) fn change_files(&mut self, change: &FileChange, now_ms: i64) {
+        let removed = self.files.remove(&change.removed);
         self.removed.extend(removed.into_iter().map(|file| (file, now_ms)));
-        self.files.add(added.iter().cloned().map(FileEntry::new));
+        self.files.add(change.added.iter().cloned().map(FileEntry::new));
+        if !change.rolled.is_empty() {
+            self.files
+                .iter()
+                .filter(|file| change.rolled.contains(&file.record.id))
+                .for_each(|file| file.set_rolled());
+        }
     }
 
     /// What a query has to look at.

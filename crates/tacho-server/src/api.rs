@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::page;
 
 mod agents;
+mod debug;
 mod error;
 mod gaps;
 mod guard;
@@ -36,6 +37,7 @@ mod rows;
 mod series;
 mod session;
 mod status;
+mod storage;
 mod tables;
 mod time;
 mod tokens;
@@ -104,6 +106,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(rows::export_rows))
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
+        .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))

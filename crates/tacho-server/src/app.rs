@@ -161,13 +161,17 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn history_config(config: &Config) -> HistoryConfig {
+pub fn history_config(config: &Config) -> HistoryConfig {
     HistoryConfig {
         directory: config.data_dir.join("history"),
         flush_interval: config.flush_interval,
         flush_bytes: config.flush_bytes,
         head_limit_bytes: config.head_limit_bytes,
         retention: config.retention,
+        retention_1m: config.retention_1m,
+        retention_1h: config.retention_1h,
+        retention_of: config.retention_tables.clone(),
+        limit_bytes: config.history_limit_bytes,
     }
 }
 

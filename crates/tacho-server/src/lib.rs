@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod live;
 pub mod metrics;
 pub mod page;
+mod rebuild;
 pub mod sentinels;
 pub mod serve;
 pub mod tokens;

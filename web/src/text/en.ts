@@ -14,6 +14,7 @@ export const en = {
   header: {
     nav: 'Pages',
     fleet: 'Fleet',
+    storage: 'Storage',
     live: 'Live',
     liveHint: 'Snapshots arrive as they are taken',
     connecting: 'Connecting',
@@ -52,6 +53,32 @@ export const en = {
       reload: 'Reload',
     },
     unknownPage: { title: 'There is nothing at this address', back: 'Go to the fleet' },
+  },
+
+  storage: {
+    title: 'Storage',
+    empty: {
+      title: 'Nothing is stored yet',
+      detail: 'The first snapshots are written a minute after a host has joined.',
+    },
+    summary: (bytes: string, files: string) => `${bytes} in ${files} files.`,
+    projected: (bytes: string) => `About ${bytes} when everything is as old as it may become.`,
+    limit: (bytes: string) => `At most ${bytes}, then the oldest rows go.`,
+    ofLimit: 'Share of the limit in use',
+    tables: 'By table',
+    days: 'By day (UTC)',
+    levels: { raw: 'Rows', '1m': 'Minutes', '1h': 'Hours' },
+    columns: {
+      table: 'Table',
+      level: 'Level',
+      day: 'Day',
+      size: 'Size',
+      rows: 'Rows',
+      since: 'Since',
+      kept: 'Kept for',
+      perDay: 'Per day',
+      projected: 'Will be',
+    },
   },
 
   state: { up: 'up', silent: 'silent', down: 'down' },

@@ -25,6 +25,7 @@ fn file(id: &str) -> FileRecord {
         bytes: 4,
         checksum: u32::MAX,
         written_ms: 5,
+        rolled: false,
     }
 }
 
@@ -70,13 +71,22 @@ async fn a_file_id_that_is_taken_takes_the_marks_back() {
     assert_eq!(catalog.mark(&mark("a", 0, 0).key).await.unwrap().version, 0);
 }
 
+fn change(removed: &[&str], added: &[&str], rolled: &[&str]) -> FileChange {
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    FileChange {
+        removed: ids(removed),
+        added: added.iter().map(|id| file(id)).collect(),
+        rolled: ids(rolled),
+    }
+}
+
 #[tokio::test]
 async fn files_are_replaced_once() {
     let (_directory, catalog) = catalog().await;
     catalog.commit_flush(&[file("1"), file("2")], &[], &[], 0).await.unwrap();
-    assert!(catalog.replace_files(&["1".into(), "2".into()], &[file("3")]).await.unwrap());
+    assert!(catalog.change_files(&change(&["1", "2"], &["3"], &[])).await.unwrap());
     assert_eq!(ids(&catalog).await, ["3"]);
-    assert!(!catalog.replace_files(&["3".into(), "2".into()], &[file("4")]).await.unwrap(), "2 is not live");
+    assert!(!catalog.change_files(&change(&["3", "2"], &["4"], &[])).await.unwrap(), "2 is not live");
     assert_eq!(ids(&catalog).await, ["3"]);
 
     let removed: Vec<_> =
@@ -86,6 +96,19 @@ async fn files_are_replaced_once() {
     assert_eq!(catalog.removed_files().await.unwrap(), []);
     assert_eq!(ids(&catalog).await, ["3"], "a live file is not forgotten");
     assert!(catalog.knows_file("3").await.unwrap() && !catalog.knows_file("1").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_file_is_rolled_up_once_and_only_while_it_is_live() {
+    let (_directory, catalog) = catalog().await;
+    catalog.commit_flush(&[file("1"), file("2")], &[], &[], 0).await.unwrap();
+    assert!(catalog.change_files(&change(&[], &["3"], &["1"])).await.unwrap());
+    let rolled: Vec<_> = catalog.live_files().await.unwrap().into_iter().map(|file| file.rolled).collect();
+    assert_eq!(rolled, [true, false, false]);
+    assert!(!catalog.change_files(&change(&[], &["4"], &["1"])).await.unwrap(), "its rows would count twice");
+    assert!(catalog.change_files(&change(&["2"], &[], &[])).await.unwrap());
+    assert!(!catalog.change_files(&change(&[], &["4"], &["2"])).await.unwrap(), "it is not live");
+    assert_eq!(ids(&catalog).await, ["1", "3"]);
 }
 
 #[tokio::test]

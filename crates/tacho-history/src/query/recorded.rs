@@ -1,5 +1,6 @@
 //! Which snapshots of a host there are: what a map of gaps is drawn from.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _};
@@ -8,7 +9,7 @@ use tacho_model::tables::host;
 
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::scan::{Scan, read_each};
+use crate::scan::{Reading, Scan, read_each};
 use crate::{History, HistoryError};
 
 /// One snapshot of a host.
@@ -29,21 +30,22 @@ impl History {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<Recorded>, HistoryError> {
-        let (inner, host_id) = (Arc::clone(&self.inner), host_id.to_owned());
-        self.inner.blocking(move || recorded(&inner, &host_id, from_ms, to_ms)).await
+        let host_id = host_id.to_owned();
+        self.inner.reading(move |inner, reading| recorded(inner, reading, &host_id, from_ms..to_ms)).await
     }
 }
 
 fn recorded(
     inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
     host_id: &str,
-    from_ms: i64,
-    to_ms: i64,
+    range: Range<i64>,
 ) -> Result<Vec<Recorded>, HistoryError> {
     let late = FIRST + usize::from(host::ARRIVED_LATE_MS.0);
-    let scan = Scan::new(&host::TABLE, host_id, vec![TIME, INTERVAL, late], from_ms..to_ms);
+    let scan = Scan::new(&host::TABLE, host_id, vec![TIME, INTERVAL, late], range, reading);
+    let view = scan.view(inner);
     let mut found = Vec::new();
-    read_each(inner, scan, |batch| {
+    read_each(inner, scan, &view.files, &view.frames, |batch| {
         let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
         let intervals = batch.column(1).as_primitive::<Int64Type>();
         let late = batch.column(2).as_primitive::<Int64Type>();

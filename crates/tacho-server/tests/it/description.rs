@@ -28,6 +28,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/live",
     "get /api/v1/openapi.json",
     "get /api/v1/session",
+    "get /api/v1/storage",
     "get /api/v1/tables",
     "get /api/v1/tokens",
     "get /api/v1/users",
