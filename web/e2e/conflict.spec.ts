@@ -22,7 +22,9 @@ test('names both machines that share an identity, until it is settled', async ({
   });
   await page.goto(`/hosts/${recorded.host}?range=5m`);
   const banner = page.getByRole('alert').filter({ hasText: 'Two machines share this identity.' });
-  await expect(banner).toContainText('web (10.0.0.5) is connected, copy (10.0.0.7) tries to be.');
+  await expect(banner).toContainText('web (10.0.0.5) is connected, copy (10.0.0.7) tries to be.', {
+    timeout: 30_000,
+  });
   await expect(banner).toContainText('join it with a token of its own');
 
   conflict = null;
@@ -41,5 +43,6 @@ test('names the one machine that is not the one that joined', async ({ watched: 
   await page.goto(`/hosts/${recorded.host}?range=5m`);
   await expect(page.getByRole('alert').filter({ hasText: 'Two machines' })).toContainText(
     'copy (10.0.0.7) is not the machine that joined.',
+    { timeout: 30_000 },
   );
 });
