@@ -6,7 +6,6 @@ import { type Session, fetchSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
 import { HelpDialog } from './components/HelpDialog';
-import { Palette } from './components/Palette';
 import { useAppCommands } from './components/useAppCommands';
 import { usePaletteKey } from './components/usePaletteKey';
 import { Notice, PageLoading } from './components/Notice';
@@ -16,8 +15,9 @@ import type { AboutPage as AboutPageType } from './pages/about/AboutPage';
 import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
 import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
-import { SignInPage } from './pages/signin/SignInPage';
-import { StoragePage } from './pages/storage/StoragePage';
+import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
+import type { Palette as PaletteType } from './components/Palette';
+import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
 import type { ProcessPage as ProcessPageType } from './pages/process/ProcessPage';
 import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
@@ -34,6 +34,15 @@ const ProcessPage = lazy((): Promise<{ default: typeof ProcessPageType }> =>
 const AlertsPage = lazy((): Promise<{ default: typeof AlertsPageType }> =>
   import('./pages/alerts/AlertsPage').then((module) => ({ default: module.AlertsPage })),
 );
+const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
+  import('./pages/signin/SignInPage').then((module) => ({ default: module.SignInPage })),
+);
+const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
+  import('./pages/storage/StoragePage').then((module) => ({ default: module.StoragePage })),
+);
+const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
+  import('./components/Palette').then((module) => ({ default: module.Palette }));
+const Palette = lazy(loadPalette);
 const AccessPage = lazy((): Promise<{ default: typeof AccessPageType }> =>
   import('./pages/access/AccessPage').then((module) => ({ default: module.AccessPage })),
 );
@@ -52,7 +61,13 @@ export function App(): JSX.Element {
   useSignOutOn401();
   if (session.isPending && session.failureCount === 0) return <PageLoading />;
   if (session.data === undefined) return <Notice {...text.errors.offline} busy={session.isFetching} />;
-  return session.data ? <SignedIn session={session.data} /> : <SignInPage />;
+  return session.data ? (
+    <SignedIn session={session.data} />
+  ) : (
+    <Suspense fallback={<PageLoading />}>
+      <SignInPage />
+    </Suspense>
+  );
 }
 
 /** A session that ended shows the sign-in page, at the same address, whichever call noticed it. */
@@ -95,6 +110,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
     void loadHostPage();
+    void loadPalette();
   }, []);
 
   return (
@@ -108,7 +124,6 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
       {/* Another zone writes every instant anew. */}
       <main key={zone}>
         {route.page === 'fleet' && <FleetPage />}
-        {route.page === 'storage' && <StoragePage />}
         <Suspense fallback={<PageLoading />}>
           {route.page === 'host' && <HostPage key={route.host} name={route.host} />}
           {route.page === 'process' && (
@@ -119,6 +134,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
             />
           )}
           {route.page === 'alerts' && <AlertsPage />}
+          {route.page === 'storage' && <StoragePage />}
           {route.page === 'access' && <AccessPage session={session} />}
           {route.page === 'about' && <AboutPage />}
         </Suspense>
@@ -130,7 +146,11 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
         )}
       </main>
       <HelpDialog opened={helpOpen} onClose={closeHelp} />
-      <Palette opened={paletteOpen} onClose={closePalette} />
+      {paletteOpen && (
+        <Suspense>
+          <Palette opened onClose={closePalette} />
+        </Suspense>
+      )}
     </LiveProvider>
   );
 }

@@ -1,5 +1,5 @@
 import { ActionIcon, Menu } from '@mantine/core';
-import { type JSX, useState } from 'react';
+import { type JSX, Suspense, lazy, useState } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 
 import { serverNow } from '../api/client';
@@ -8,8 +8,12 @@ import { zoneLabel } from '../lib/zone';
 import { navigate } from '../state/router';
 import { chooseContrast, chooseZone, useContrast, useZone } from '../state/settings';
 import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, isLanguage, language, text } from '../text';
-import { PasswordDialog } from './PasswordDialog';
+import type { PasswordDialog as PasswordDialogType } from './PasswordDialog';
 import { UserIcon } from './icons';
+
+const PasswordDialog = lazy((): Promise<{ default: typeof PasswordDialogType }> =>
+  import('./PasswordDialog').then((module) => ({ default: module.PasswordDialog })),
+);
 
 /** Who is signed in, and how they like the page. */
 export function AccountMenu({ session }: { readonly session: Session }): JSX.Element {
@@ -73,7 +77,11 @@ export function AccountMenu({ session }: { readonly session: Session }): JSX.Ele
           <Menu.Item onClick={() => navigate('/about')}>{text.about.title}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <PasswordDialog opened={changing} onClose={() => setChanging(false)} />
+      {changing && (
+        <Suspense>
+          <PasswordDialog opened onClose={() => setChanging(false)} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { Button, NativeSelect, SegmentedControl } from '@mantine/core';
-import { type JSX, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type JSX, Suspense, lazy, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { fetchHosts, hostsKey } from '../../api/hosts';
@@ -15,13 +15,17 @@ import { navigate, useSearch } from '../../state/router';
 import { text } from '../../text';
 import { AddHostDialog, JoinSteps } from './AddHostDialog';
 import styles from './FleetPage.module.css';
-import { FleetHeat } from './FleetHeat';
+import type { FleetHeat as FleetHeatType } from './FleetHeat';
 import { FLEET_COLUMNS, FleetTable } from './FleetTable';
 import { buildItems } from './fleetGroups';
 import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRows';
 
 /** States change without a snapshot (a host goes silent), so that the inventory is asked again. */
 const HOSTS_REFETCH_MS = 10_000;
+const FleetHeat = lazy((): Promise<{ default: typeof FleetHeatType }> =>
+  import('./FleetHeat').then((module) => ({ default: module.FleetHeat })),
+);
+
 const NONE_HIDDEN: readonly string[] = [];
 
 export function FleetPage(): JSX.Element {
@@ -128,7 +132,9 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
         </Button>
       </div>
       {view.view === 'heat' ? (
-        <FleetHeat view={view} change={change} hosts={names} />
+        <Suspense fallback={<PageLoading />}>
+          <FleetHeat view={view} change={change} hosts={names} />
+        </Suspense>
       ) : (
         <FleetTable items={items} hidden={hidden} sort={view.sort} onSort={(sort) => change({ sort })} />
       )}
