@@ -75,8 +75,8 @@ impl Drop for Receivers {
     }
 }
 
-/// An authority, and a certificate of it for `localhost`.
-fn make_certificates(directory: &Path) {
+/// An authority, and a certificate of it for `localhost`: `authority.pem`, `certificate.pem`, `key.pem`.
+pub(crate) fn make_certificates(directory: &Path) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

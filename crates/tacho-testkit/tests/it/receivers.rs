@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tacho_testkit::daemons::{Agent, Server, binary, wait_until};
+
+use super::channels::make_certificates;
 
 const KEY: &str = "a-key-that-signs";
 
@@ -125,31 +127,6 @@ const MISSING: &str = "[[rule]]\nname = \"missing\"\nwhen = { kind = \"process_w
 const BUSY: &str = "[[rule]]\nname = \"busy\"\nwhen = { kind = \"threshold\", reading = \"host.cpu_cores\", above = 0 }\nfor = \"2s\"\n\
                     text = \"{{host}} works\"\n";
 
-fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
-    let (certificate, key) = (directory.join("mail.pem"), directory.join("mail.key"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
-    (certificate, key)
-}
-
 fn notify_test(directory: &Path, name: &str, authorities: &Path) -> Output {
     Command::new(binary("tacho-server").unwrap())
         .args(["--config", &directory.join("server.toml").display().to_string(), "notify-test", name])
@@ -162,8 +139,9 @@ fn notify_test(directory: &Path, name: &str, authorities: &Path) -> Output {
 fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
     let directory = tempfile::tempdir().unwrap();
     let directory = fs::canonicalize(directory.path()).unwrap();
-    let (authority, key) = certificate(&directory);
-    let peers = Peers::start(Some((&authority, &key)), 0);
+    make_certificates(&directory);
+    let authority = directory.join("authority.pem");
+    let peers = Peers::start(Some((&directory.join("certificate.pem"), &directory.join("key.pem"))), 0);
     configure(&directory, BUSY, &receivers(&directory, &peers));
     let server = Server::start(&directory, &[]).unwrap();
     let _agent = Agent::start(&directory, &server, "troubled", &[("interval", "1s")]).unwrap();
