@@ -10,7 +10,8 @@
 //! threads: files are pruned by the catalog's host and time, row groups and pages by their
 //! statistics.
 //!
-//! Nothing of Arrow or Parquet shows outside this crate.
+//! Nothing of Arrow or Parquet shows outside this crate, but for the program that answers SQL ([`outside`],
+//! [`schema`]).
 
 mod columns;
 mod compact;
@@ -27,6 +28,7 @@ mod id;
 mod inner;
 mod maintenance;
 mod merge;
+pub mod outside;
 mod query;
 mod rows;
 mod scan;
@@ -37,12 +39,13 @@ mod testing;
 mod time;
 mod writer;
 
+pub use columns::schema;
 pub use config::{HistoryConfig, NowMs};
 pub use error::HistoryError;
 pub use history::{Appended, Commit, History};
 pub use query::{
     Aggregate, ByteStream, HostRow, ProcessGroup, ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessUsage,
-    ProcessesAt, ProcessesOver, ProcessesQuery, RowsQuery, Series, SeriesQuery, bucket_ms,
+    ProcessesAt, ProcessesOver, ProcessesQuery, RowsQuery, Series, SeriesQuery, TableView, bucket_ms,
 };
 pub use stats::HistoryStats;
 pub use tacho_catalog::StreamKey;

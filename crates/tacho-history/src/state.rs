@@ -3,6 +3,7 @@
 //! It is never held across I/O or an await.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use tacho_catalog::{FileRecord, Mark, MarkUpdate, StreamKey};
@@ -197,6 +198,28 @@ impl State {
         let frames = flushing.chain(self.head.frames_of(host_id)).filter(in_range).cloned().collect();
         let files = self.files.of(table).iter().filter(|file| file.may_have(host_id, from_ms, to_ms));
         View { frames, files: files.cloned().collect() }
+    }
+
+    /// What a reader of a whole table has to look at: files that may have rows of the host and the range, and the
+    /// frames of the range that are in none.
+    pub(crate) fn whole_view(
+        &self,
+        table: &Table,
+        host_id: Option<&str>,
+        range: Range<i64>,
+    ) -> (Vec<Arc<FileEntry>>, Vec<Arc<Frame>>) {
+        let may_have = |file: &&Arc<FileEntry>| {
+            let record = &file.record;
+            record.time_min_ms < range.end
+                && record.time_max_ms >= range.start
+                && host_id.is_none_or(|id| *record.host_min <= *id && *id <= *record.host_max)
+        };
+        let files = self.files.of(table).iter().filter(may_have).cloned().collect();
+        let flushing = self.flushing.iter().flat_map(|head| head.frames());
+        let frames = flushing.chain(self.head.frames()).filter(|frame| {
+            range.contains(&frame.snapshot.time_ms) && host_id.is_none_or(|id| *frame.host.id == *id)
+        });
+        (files, frames.cloned().collect())
     }
 
     /// Bounds the memory that streams take.

@@ -20,6 +20,7 @@ use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
+use crate::sql::SqlSockets;
 
 mod error;
 mod guard;
@@ -33,6 +34,7 @@ mod processes;
 mod rows;
 mod series;
 mod session;
+mod sql;
 mod status;
 mod tables;
 mod time;
@@ -56,6 +58,7 @@ pub struct ApiState {
     pub sign_in_limit: SignInLimit,
     /// Builds a join token's text, which carries the certificate authority's fingerprint.
     pub mint_join_token: Arc<MintJoinToken>,
+    pub sql: SqlSockets,
     /// Ends live streams, which would otherwise hold up the server's stop.
     pub stop: CancellationToken,
 }
@@ -99,6 +102,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let viewer = OpenApiRouter::new()
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
+        .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
         .routes(routes!(status::metrics))

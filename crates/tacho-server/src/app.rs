@@ -25,6 +25,7 @@ use crate::ingest::{Ingest, Sessions, Shared};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::serve::Listener;
+use crate::sql::{HistoryService, SqlSockets};
 
 /// The last flush of a large head takes seconds on a slow disk.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -46,6 +47,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let catalog = Catalog::open(&catalog_path(&config)).await?;
     let history = History::open(history_config(&config), catalog.clone(), Arc::clone(&now)).await?;
+    let sql = SqlSockets::new(&config.data_dir);
+    let history_socket = sql.listen()?;
+    let history_service = HistoryService {
+        authority: Arc::clone(&authority),
+        names: certificate_names(&config),
+        history: history.clone(),
+        catalog: catalog.clone(),
+        now: Arc::clone(&now),
+    };
     let passwords = Passwords::new(PasswordCost::default())?;
     first_start(&config, &catalog, &passwords, now()).await?;
 
@@ -62,6 +72,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         passwords,
         sign_in_limit: SignInLimit::default(),
+        sql: sql.clone(),
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
         stop: stop_serving.clone(),
     });
@@ -94,6 +105,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let http_listener = Listener { socket: http_socket, tls: None, router: api, metrics };
     tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
     tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
+    tasks.spawn("sql", history_service.run(history_socket, stop_serving.clone()));
     tasks.spawn("stop", in_order(stop, stop_serving, stop_history));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), listen = %config.listen, http_listen = %config.http_listen,

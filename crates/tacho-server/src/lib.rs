@@ -11,4 +11,5 @@ pub mod live;
 pub mod metrics;
 pub mod page;
 pub mod serve;
+pub mod sql;
 pub mod tokens;
