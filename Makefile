@@ -2,10 +2,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run stop build release test e2e check fmt audit bench bless proto bpf dev
+.PHONY: help run run-sql stop build release test e2e check fmt audit bench faults bless proto bpf dev
 
 # `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
-export DATA HTTP LISTEN PAGE
+export DATA HTTP LISTEN PAGE SQL
 
 help: ## this list
 	@echo "Tacho: make TARGET"
@@ -14,7 +14,10 @@ help: ## this list
 run: ## build and start server and agent here, until Ctrl-C; ARGS=--detach leaves them running
 	@scripts/run $(ARGS)
 
-stop: ## stop what `make run` started
+run-sql: ## build and start tacho-sql beside `make run`: SQL over HTTP and for psql, until Ctrl-C
+	@scripts/run-sql $(ARGS)
+
+stop: ## stop what `make run` and `make run-sql` started
 	@scripts/stop
 
 dev: ## the pair in the background and the page from its sources, reloading as they change
@@ -42,8 +45,11 @@ fmt: ## format Rust and page
 audit: ## licences, advisories, duplicate versions (cargo-deny)
 	@scripts/audit
 
-bench: ## measure agent, history on disk and page queries; ARGS=agent or ARGS=history picks
+bench: ## measure agent, its accuracy, history on disk and page queries; ARGS=agent or ARGS=history picks
 	@bench/run $(ARGS)
+
+faults: ## real daemons under all that goes wrong, every frame counted (root); ARGS="--help" for more
+	@cargo run --quiet -p tacho-testkit --bin tacho-faults -- $(ARGS)
 
 bless: ## rewrite the committed files that tests compare with; look at the diff
 	@BLESS=1 cargo test --workspace --quiet

@@ -40,10 +40,20 @@ pid_of() {
     printf '%s' "$pid"
 }
 
+# runtime_directory: a directory in memory that belongs to this pair, as the systemd unit has one.
+runtime_directory() {
+    if [ -d /dev/shm ] && [ -w /dev/shm ]; then
+        printf '/dev/shm/tacho-%s-%s' "$(id -u)" "$(printf '%s' "$DATA" | cksum | cut -d ' ' -f 1)"
+    else
+        printf '%s' "$DATA/run"
+    fi
+}
+
 # daemon_environment: settings of this pair for both daemons, over their files in the data directory.
 daemon_environment() {
     export TACHO_SERVER_DATA_DIR=$DATA/server TACHO_SERVER_LISTEN=$LISTEN TACHO_SERVER_HTTP_LISTEN=$HTTP
-    export TACHO_AGENT_DATA_DIR=$DATA/agent
+    export TACHO_AGENT_DATA_DIR=$DATA/agent TACHO_AGENT_RUNTIME_DIR
+    TACHO_AGENT_RUNTIME_DIR=$(runtime_directory)
     TACHO_AGENT_SERVERS=$(agent_target)
     export TACHO_AGENT_SERVERS
 }
@@ -76,9 +86,11 @@ stop_daemon() {
     return 1
 }
 
-# The agent first: what it has sent by then is stored by the server's last flush.
+# The agent before the server: what it has sent by then is stored by the server's last flush.
 stop_pair() {
     local clean=0
+    # Of `make run-sql`, which reads what the server has.
+    stop_daemon sql || clean=1
     stop_daemon agent || clean=1
     stop_daemon server || clean=1
     return $clean

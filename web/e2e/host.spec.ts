@@ -128,6 +128,15 @@ test('filter, group and sort order', async ({ watched: page, recorded }) => {
   await expect(screen.panel.getByText('No process matches the filter.')).toBeVisible();
 });
 
+test('time without snapshots is hatched and says why', async ({ watched: page, history, recorded }) => {
+  const { host } = recorded;
+  const answer = await history.get(`/api/v1/hosts/${host}`);
+  const { created } = (await answer.json()) as { created: string };
+  const joined = Date.parse(created);
+  await new HostScreen(page).open(host, joined - 600_000, joined + 60_000);
+  await expect(page.getByTitle(/^Not recorded: agent or host was not running · /).first()).toBeAttached();
+});
+
 test('a link restores everything in another browser', async ({
   watched: page,
   browser,

@@ -11,6 +11,7 @@ import { LiveProvider } from './state/live';
 import { useKeys } from './components/useKeys';
 import { FleetPage } from './pages/fleet/FleetPage';
 import { SignInPage } from './pages/signin/SignInPage';
+import { StoragePage } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
 import { navigate, parseRoute, usePathname } from './state/router';
 import { text } from './text';
@@ -74,6 +75,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
       <Header session={session} route={route} scheme={scheme} onScheme={toggleScheme} onHelp={openHelp} />
       <main>
         {route.page === 'fleet' && <FleetPage />}
+        {route.page === 'storage' && <StoragePage />}
         {route.page === 'host' && (
           <Suspense fallback={<PageLoading />}>
             <HostPage key={route.host} name={route.host} />

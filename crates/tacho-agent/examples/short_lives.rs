@@ -2,8 +2,8 @@
 //! `cargo run --release -p tacho-agent --example short_lives [PROCESSES]`.
 //!
 //! Starts so many processes (2000 unless told), two at a time, that each compute for 5 to 200 ms, write to disk,
-//! send through loopback, and end with a code of their own. Snapshots are taken every second meanwhile. What
-//! their rows say is compared with `wait4` (CPU time) and with what each process was told to do.
+//! send through loopback, and end with a code of their own. Snapshots are taken every second meanwhile: by BPF;
+//! from `/proc` with ends from taskstats; and from `/proc` with ends from parents. What their rows say is compared with `wait4` (CPU time) and with what each process was told to do.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 #![expect(unsafe_code, reason = "wait4 has no place in the standard library")]
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tacho_agent::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
+use tacho_agent::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice, SamplerConfig};
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, IntegerColumn, ProcessIdentity, Table};
 
@@ -44,8 +44,12 @@ fn main() -> anyhow::Result<()> {
         Some(text) => text.parse().context("the number of processes")?,
         None => 2000,
     };
-    for choice in [SamplerChoice::Auto, SamplerChoice::Proc] {
-        measure(choice, count)?;
+    for (sampler, exits) in [
+        (SamplerChoice::Auto, ExitsChoice::Auto),
+        (SamplerChoice::Proc, ExitsChoice::Taskstats),
+        (SamplerChoice::Proc, ExitsChoice::Parent),
+    ] {
+        measure(SamplerConfig { sampler, exits, process_rows: 10_000, ..SamplerConfig::default() }, count)?;
     }
     Ok(())
 }
@@ -74,11 +78,13 @@ fn live(arguments: &[String]) -> anyhow::Result<()> {
     std::process::exit(i32::try_from(code)?)
 }
 
-fn measure(choice: SamplerChoice, count: usize) -> anyhow::Result<()> {
-    let config = SamplerConfig { sampler: choice, process_rows: 10_000, ..SamplerConfig::default() };
+fn measure(config: SamplerConfig, count: usize) -> anyhow::Result<()> {
     let mut sampler = Sampler::new(config)?;
     let facts = sampler.facts();
     println!("\nsampler={} network={} exits={}", facts.sampler, facts.network, facts.exits);
+    // What ended before the first snapshot does not count.
+    let mut told = Told::default();
+    told.take(&mut sampler)?;
     let lives = Arc::new(Mutex::new(HashMap::new()));
     let port = sink()?;
     let (next, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -94,7 +100,6 @@ fn measure(choice: SamplerChoice, count: usize) -> anyhow::Result<()> {
         over.store(true, Ordering::Relaxed);
         ended
     });
-    let mut told = Told::default();
     let mut rounds_after = 0;
     // The kernel tells the last of it a moment after a process was waited for.
     while rounds_after < 3 {

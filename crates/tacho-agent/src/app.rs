@@ -6,21 +6,28 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tacho_model::HostFacts;
+use tacho_notify::ChannelSettings;
 use tacho_runtime::clock;
 use tacho_runtime::files::open_directory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
-use tacho_runtime::tls::{self, Trust};
+use tacho_runtime::tls;
+use tacho_spool::Spool;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::identity::{IdentityFiles, boot_time_ms};
-use crate::link::Link;
-use crate::queue::Queue;
+use crate::join;
+use crate::keeper::Keeper;
+use crate::link::{Link, Reachability, Return};
+use crate::queue::{Clocks, Queue};
 use crate::recorder::{Recorder, Stop};
+use crate::renewal::Renewal;
 use crate::sampler::{PartsConfig, Sampler, SamplerConfig, TemperatureLevels};
 use crate::scripts::{Mailbox, Scripts, Textfiles};
+use crate::sentinel::{self, DutyFile, PeerState, Watch};
 
 /// Nothing the agent does at its stop takes long.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -40,19 +47,49 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     if servers.is_empty() {
         bail!("no server is known; set servers = [\"host:9300\"] in the configuration");
     }
-    let (identity, authority) =
-        files.read().context("cannot use this agent's certificate; join again with a new token")?;
-    let tls = Arc::new(tls::client_config(Trust::Authority(authority), Some(identity))?);
+    let held = files.read().context("cannot use this agent's certificate; join again with a new token")?;
+    let (tls, tls_of) = watch::channel(Arc::new(held.client_config()?));
+    let (held, held_of) = watch::channel(Arc::new(held));
+    let (reachability, reachability_of) = watch::channel(Reachability::default());
+    let (duty, duty_of) = watch::channel(DutyFile::new(&config.data_dir).read());
+    let (state, state_of) = watch::channel(PeerState::default());
+    let channels = config.sentinel.channels.iter().map(ChannelSettings::load).collect::<Result<Vec<_>, _>>();
+    let channels = channels.context("cannot use a channel of [[sentinel.channel]]")?;
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let stop_recorder = Arc::new(Stop::default());
-    let queue = Arc::new(Queue::new(config.queue_bytes));
+    let queue = Arc::new(open_queue(&config)?);
     let mailbox = Arc::new(Mailbox::default());
     let shared =
         Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
     let (recorder, facts) = recorder(&config, shared)?;
-    let link = Link { servers, tls, queue, facts, stream: new_stream(), epoch_ms: recorder.epoch_ms };
+    let renewal = Renewal { files, servers: servers.clone(), tls, held };
+    let watch = Watch {
+        host_name: facts.borrow().host_name.clone(),
+        servers: servers.clone(),
+        channels,
+        check: config.sentinel.check,
+        delay: config.sentinel.delay,
+        data_dir: config.data_dir.clone(),
+        reachability: reachability_of,
+        duty: duty_of,
+        held: held_of.clone(),
+        state,
+    };
+    let link = Link {
+        servers,
+        tls: tls_of,
+        queue: Arc::clone(&queue),
+        facts,
+        start: new_start(),
+        backfill_bytes_per_second: config.backfill_bytes_per_second,
+        going_back: Return::default(),
+        reachability,
+        duty,
+        sentinel_address: config.sentinel.address(),
+        machine: join::machine_hash(),
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
     let thread = std::thread::Builder::new()
@@ -63,7 +100,17 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         let mut tasks = TaskGroup::new(stop.clone());
+        if let Some(address) = config.sentinel.listen {
+            let socket = TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address} for other sentinels; is the port taken?")
+            })?;
+            let listener = sentinel::Listener { socket, held: held_of, state: state_of };
+            tasks.spawn("sentinel listener", listener.run(stop.clone()));
+        }
         tasks.spawn("link", link.run(stop.clone()));
+        tasks.spawn("keeper", Keeper { queue: Arc::clone(&queue) }.run(stop.clone()));
+        tasks.spawn("renewal", renewal.run(stop.clone()));
+        tasks.spawn("watch of the server", watch.run(stop.clone()));
         spawn_scripts(&config, mailbox, &mut tasks, &stop);
         tasks.wait(STOP_GRACE).await.map_err(|error| anyhow::anyhow!("{error}"))
     });
@@ -71,6 +118,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     if thread.join().is_err() {
         bail!("the recorder's thread panicked");
     }
+    queue.settle();
     ended
 }
 
@@ -108,13 +156,15 @@ fn spawn_scripts(config: &Config, mailbox: Arc<Mailbox>, tasks: &mut TaskGroup, 
 fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
     let boot_us = clock::boot_us();
     let wall_ms = clock::wall_ms();
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: config.sampler,
+        exits: config.exits,
+        network: config.network,
         process_rows: config.process_rows,
         connection_rows: config.connection_rows,
         connection_threshold: config.connection_threshold,
-        boot_time_ms: boot_time_ms(&config.data_dir, boot_id.trim(), wall_ms, boot_us),
+        boot_time_ms: boot_time_ms(&config.data_dir, &boot_id(), wall_ms, boot_us),
+        newest_identity: shared.queue.stream().last_identity,
         parts: parts(config),
         ..SamplerConfig::default()
     })?;
@@ -122,10 +172,9 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });
     replace_facts(&mut facts, sampler.facts());
     let (sender, receiver) = watch::channel(facts);
-    let epoch_ms = wall_ms.saturating_sub(i64::try_from(boot_us / 1000).unwrap_or(0));
     let budget = Budget::new(config.budget, config.interval);
     let Shared { queue, mailbox, stop } = shared;
-    let recorder = Recorder { sampler, budget, epoch_ms, queue, mailbox, facts: sender, stop };
+    let recorder = Recorder { sampler, budget, queue, mailbox, facts: sender, stop };
     Ok((recorder, receiver))
 }
 
@@ -138,10 +187,35 @@ pub(crate) fn parts(config: &Config) -> PartsConfig {
     PartsConfig { temperature_levels, cgroups: config.cgroups, ..PartsConfig::default() }
 }
 
-fn new_stream() -> [u8; 16] {
-    let mut stream = [0; 16];
-    stream.copy_from_slice(&tls::random_secret()[..16]);
-    stream
+/// What waits from before, and the stream it goes on with.
+fn open_queue(config: &Config) -> anyhow::Result<Queue> {
+    let spool = Spool::open(&config.spool)?;
+    // Reckoned as the start times of processes: the first clock of the boot holds for all of it.
+    let boot_us = clock::boot_us();
+    let boot_time_ms = boot_time_ms(&config.data_dir, &boot_id(), clock::wall_ms(), boot_us);
+    let wall_ms = boot_time_ms.saturating_add(i64::try_from(boot_us / 1000).unwrap_or(0));
+    let queue = Queue::new(spool, &boot_id(), Clocks { boot_us, wall_ms });
+    let state = queue.state();
+    if state.records > 0 || state.damaged > 0 {
+        tracing::info!(
+            frames = state.records,
+            disk_bytes = state.disk_bytes,
+            damaged = state.damaged,
+            "frames wait from before"
+        );
+    }
+    Ok(queue)
+}
+
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+fn new_start() -> [u8; 16] {
+    let mut start = [0; 16];
+    start.copy_from_slice(&tls::random_secret()[..16]);
+    start
 }
 
 #[cfg(test)]

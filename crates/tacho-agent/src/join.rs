@@ -36,12 +36,15 @@ pub fn join_from_command_line(config: &Config, server: &str, token: &str) -> any
     let joined = runtime
         .block_on(join(&server, &token, &name, machine_hash()))
         .with_context(|| format!("cannot join {server}"))?;
-    IdentityFiles::new(&config.data_dir)
-        .write(&NewIdentity {
-            certificate_pem: &joined.certificate_pem,
-            key_pem: &joined.key_pem,
-            authority_pem: &joined.authority_pem,
-            server: &server,
+    let files = IdentityFiles::new(&config.data_dir);
+    files
+        .write_server(&server)
+        .and_then(|()| {
+            files.write(&NewIdentity {
+                certificate_pem: &joined.certificate_pem,
+                key_pem: &joined.key_pem,
+                authority_pem: &joined.authority_pem,
+            })
         })
         .with_context(|| format!("cannot write the certificate to {}", config.data_dir.display()))?;
     Ok(joined.host_name)
@@ -98,7 +101,7 @@ fn explain(error: link::LinkError) -> anyhow::Error {
     anyhow::anyhow!(text)
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line));
@@ -116,7 +119,7 @@ fn machine_name() -> anyhow::Result<String> {
 }
 
 /// Tells this machine from others; empty where there is no machine id.
-fn machine_hash() -> Vec<u8> {
+pub(crate) fn machine_hash() -> Vec<u8> {
     match std::fs::read_to_string("/etc/machine-id") {
         Ok(id) if !id.trim().is_empty() => {
             tls::fingerprint(&[MACHINE_SALT, id.trim().as_bytes()].concat()).to_vec()

@@ -1,7 +1,8 @@
 //! The agent: records this host and every process on it, and sends it to a server.
 //!
 //! One thread samples on a fixed schedule ([`recorder`], [`sampler`]) into a bounded queue ([`queue`]); one
-//! single-threaded runtime keeps the stream to the server up ([`link`]).
+//! single-threaded runtime keeps the stream to the server up ([`link`]), its certificate fresh ([`renewal`]), and
+//! raises the alarm when no server can be reached ([`sentinel`]).
 
 pub mod app;
 pub mod budget;
@@ -9,9 +10,12 @@ pub mod cli;
 pub mod config;
 pub mod identity;
 pub mod join;
+pub mod keeper;
 pub mod link;
 pub mod queue;
 pub mod recorder;
+pub mod renewal;
 pub mod sampler;
 pub mod scripts;
+pub mod sentinel;
 pub mod show;

@@ -1,6 +1,8 @@
-//! The one stream to a server: keeps it up, sends the queue's frames, takes acknowledgements.
+//! The one stream to a server: keeps it up, goes to another server when one fails, and back.
 
-use std::collections::HashSet;
+mod servers;
+mod session;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,42 +10,96 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tacho_model::HostFacts;
 use tacho_runtime::{clock, logging, tls};
+use tacho_wire::MAX_MESSAGE_BYTES;
+use tacho_wire::v1;
 use tacho_wire::v1::agent_service_client::AgentServiceClient;
-use tacho_wire::v1::{FromAgent, FromServer, Hello, Pong, Welcome, from_agent, from_server};
-use tacho_wire::{MAX_MESSAGE_BYTES, facts_to_wire, ranges_from_wire};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::queue::Queue;
+use servers::Servers;
+use session::{Session, boot_ms};
 
 /// A server that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection over which nothing comes back for so long is dead, whatever TCP believes.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Messages under way between the queue and the connection; when full, the queue waits.
-const OUTGOING_MESSAGES: usize = 4;
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// While a server stays away, say so this often.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(300);
+
+/// When an agent that is with another server looks for those it prefers.
+#[derive(Debug, Clone, Copy)]
+pub struct Return {
+    /// They are tried about so often: up to half more or less.
+    pub probe_interval: Duration,
+    /// One that has answered for so long is gone back to.
+    pub well_for: Duration,
+}
+
+impl Default for Return {
+    /// A minute, and five: a server that comes and goes does not make its agents come and go.
+    fn default() -> Self {
+        Self { probe_interval: Duration::from_secs(60), well_for: Duration::from_secs(300) }
+    }
+}
+
+/// Whether a server can be reached, and if not, since when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reachability {
+    /// A server has welcomed this agent, and the stream is up.
+    pub connected: bool,
+    /// Attempts in a row that failed, over all servers.
+    pub failures: u32,
+    /// When the stream was lost, or the first attempt failed; milliseconds since the epoch.
+    pub since_ms: i64,
+    /// Of the newest attempt.
+    pub error: String,
+}
+
+impl Reachability {
+    fn welcomed(&mut self) {
+        *self = Self { connected: true, ..Self::default() };
+    }
+
+    fn ended(&mut self, welcomed: bool, error: String, now_ms: i64) {
+        if welcomed {
+            *self = Self { error, since_ms: now_ms, ..Self::default() };
+            return;
+        }
+        if self.failures == 0 && self.since_ms == 0 {
+            self.since_ms = now_ms;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.error = error;
+    }
+}
 
 /// Keeps the stream up.
 #[derive(Debug)]
 pub struct Link {
+    /// `host:port`, in order of preference.
     pub servers: Vec<String>,
-    pub tls: Arc<ClientConfig>,
+    /// The newest; when it changes, the connection is made anew with it.
+    pub tls: watch::Receiver<Arc<ClientConfig>>,
     pub queue: Arc<Queue>,
     pub facts: watch::Receiver<Arc<HostFacts>>,
     /// This start of the agent.
-    pub stream: [u8; 16],
-    /// Wall time at boot that frame times are reckoned from.
-    pub epoch_ms: i64,
+    pub start: [u8; 16],
+    /// Most bytes of the backlog per second; the server may want fewer.
+    pub backfill_bytes_per_second: u64,
+    pub going_back: Return,
+    /// Whether a server can be reached.
+    pub reachability: watch::Sender<Reachability>,
+    /// What the server says about watching it.
+    pub duty: watch::Sender<Option<v1::Sentinel>>,
+    /// `host:port` where other sentinels are answered; empty: this agent is none.
+    pub sentinel_address: String,
+    /// Tells this machine from others; empty when unknown.
+    pub machine: Vec<u8>,
 }
 
 /// Why a session with a server ended.
@@ -57,33 +113,79 @@ pub enum LinkError {
     Closed,
     #[error("the server did not answer within {}", tacho_runtime::config::format_duration(CONNECT_TIMEOUT))]
     Silent,
+    #[error("the server is about to stop")]
+    Drained { return_after: Duration },
+    #[error("a server that is preferred is well again")]
+    Preferred,
+    #[error("this agent has a new certificate")]
+    Renewed,
 }
 
 impl Link {
     /// Connects again and again until told to stop.
     pub async fn run(self, stop: CancellationToken) -> Result<(), LinkError> {
-        let mut retry = Retry::default();
+        let mut servers = Servers::new(&self.servers);
         let mut complained: Option<tokio::time::Instant> = None;
-        for server in self.servers.iter().cycle() {
-            let session = Session { link: &self, server, welcomed: false };
-            let (welcomed, error) = tokio::select! {
-                ended = session.run() => ended,
+        loop {
+            let server = servers.current().to_owned();
+            let mut session = Session::new(&self, &server);
+            let error = tokio::select! {
+                error = session.run() => error,
+                error = self.probe(&mut servers), if server != self.servers.first().map_or("", String::as_str) => error,
+                error = self.tell_connected() => error,
                 () = stop.cancelled() => break,
             };
-            if welcomed {
-                retry = Retry::default();
+            let was_welcome = session.is_welcome;
+            self.queue.set_delivering(false);
+            if was_welcome {
+                servers.note_well();
                 complained = None;
+            }
+            let wait = match &error {
+                LinkError::Preferred | LinkError::Renewed => Duration::ZERO,
+                LinkError::Drained { return_after } => {
+                    servers.note_drain(boot_ms(), *return_after, random_share())
+                }
+                _ => servers.note_failure(boot_ms(), random_share()),
+            };
+            self.reachability
+                .send_modify(|now| now.ended(was_welcome, logging::chain(&error), clock::wall_ms()));
+            if matches!(error, LinkError::Preferred | LinkError::Renewed) {
+                continue;
             }
             if complained.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL) {
                 complained = Some(tokio::time::Instant::now());
-                tracing::warn!(server, error = %logging::chain(&error), "not connected; frames wait in memory, trying again");
+                tracing::warn!(server, error = %logging::chain(&error), "not connected; frames are kept, trying again");
             }
             tokio::select! {
-                () = tokio::time::sleep(retry.next()) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => break,
             }
         }
         Ok(())
+    }
+
+    /// Ends never.
+    async fn tell_connected(&self) -> LinkError {
+        self.queue.delivering().await;
+        self.reachability.send_modify(Reachability::welcomed);
+        std::future::pending().await
+    }
+
+    /// While another server takes the frames, tries those that are preferred; ends when one has been well for a
+    /// while.
+    async fn probe(&self, servers: &mut Servers) -> LinkError {
+        loop {
+            tokio::time::sleep(self.going_back.probe_interval.mul_f64(0.5 + random_share())).await;
+            for server in servers.preferred(boot_ms()) {
+                let tls = Arc::clone(&self.tls.borrow());
+                let is_well = connect(&server, tls).await.is_ok();
+                if servers.note_probe(&server, is_well, boot_ms(), self.going_back.well_for) {
+                    tracing::info!(server, "going back to a server that is preferred");
+                    return LinkError::Preferred;
+                }
+            }
+        }
     }
 }
 
@@ -120,166 +222,8 @@ async fn connect_tls(
     Ok(TokioIo::new(stream))
 }
 
-/// One connection, from hello to its end.
-struct Session<'a> {
-    link: &'a Link,
-    server: &'a str,
-    welcomed: bool,
-}
-
-impl Session<'_> {
-    /// Whether the server had welcomed us, and why it ended.
-    async fn run(mut self) -> (bool, LinkError) {
-        let error = match self.open().await {
-            Ok((sender, receiver)) => self.exchange(sender, receiver).await,
-            Err(error) => error,
-        };
-        (self.welcomed, error)
-    }
-
-    async fn open(&mut self) -> Result<(mpsc::Sender<FromAgent>, Streaming<FromServer>), LinkError> {
-        let channel = connect(self.server, Arc::clone(&self.link.tls)).await?;
-        let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
-        sender.send(self.hello()).await.map_err(|_| LinkError::Closed)?;
-        let opened = tokio::time::timeout(CONNECT_TIMEOUT, async {
-            let mut client = client(channel);
-            let mut incoming = client.connect(ReceiverStream::new(receiver)).await?.into_inner();
-            let first = incoming.message().await?;
-            Ok((first, incoming))
-        });
-        let (first, incoming) = opened.await.map_err(|_| LinkError::Silent)?.map_err(LinkError::Refused)?;
-        match first.and_then(|first| first.message) {
-            Some(from_server::Message::Welcome(welcome)) => self.welcome(&welcome),
-            _ => return Err(LinkError::Closed),
-        }
-        Ok((sender, incoming))
-    }
-
-    fn hello(&self) -> FromAgent {
-        let (boot_clock_us, wall_clock_ms) = self.clocks();
-        let facts = self.link.facts.borrow();
-        message(from_agent::Message::Hello(Hello {
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            stream: self.link.stream.to_vec(),
-            boot_id: facts.boot_id.clone(),
-            boot_clock_us,
-            wall_clock_ms,
-            facts: Some(facts_to_wire(&facts)),
-            start: self.link.stream.to_vec(),
-            ..Hello::default()
-        }))
-    }
-
-    /// Boot clock, and the wall clock that frames go by, so that the server's correction fits them.
-    fn clocks(&self) -> (u64, i64) {
-        let boot_clock_us = clock::boot_us();
-        let since_boot_ms = i64::try_from(boot_clock_us / 1000).unwrap_or(i64::MAX);
-        (boot_clock_us, self.link.epoch_ms.saturating_add(since_boot_ms))
-    }
-
-    fn welcome(&mut self, welcome: &Welcome) {
-        self.welcomed = true;
-        self.link.queue.acknowledge(&ranges_from_wire(&welcome.stored));
-        tracing::info!(
-            server = self.server,
-            host = welcome.host_name,
-            version = welcome.server_version,
-            "connected"
-        );
-    }
-
-    async fn exchange(
-        &self,
-        sender: mpsc::Sender<FromAgent>,
-        mut incoming: Streaming<FromServer>,
-    ) -> LinkError {
-        let mut facts = self.link.facts.clone();
-        let mut sent_through = 0;
-        let mut known = HashSet::new();
-        let mut drained = false;
-        loop {
-            let outgoing = tokio::select! {
-                received = incoming.message() => match received {
-                    Ok(Some(received)) => self.receive(received),
-                    Ok(None) => return LinkError::Closed,
-                    Err(status) => return LinkError::Refused(status),
-                },
-                Ok(()) = facts.changed() => {
-                    let facts = facts.borrow_and_update();
-                    Some(from_agent::Message::Facts(facts_to_wire(&facts)))
-                },
-                () = self.link.queue.changed(), if drained => {
-                    drained = false;
-                    None
-                },
-                permit = sender.reserve(), if !drained => {
-                    let Ok(permit) = permit else { return LinkError::Closed };
-                    match self.link.queue.next_after(sent_through, &mut known) {
-                        Some(frame) => {
-                            sent_through = frame.sequence;
-                            permit.send(message(from_agent::Message::Frame(frame)));
-                        }
-                        None => drained = true,
-                    }
-                    None
-                },
-            };
-            if let Some(outgoing) = outgoing
-                && sender.send(message(outgoing)).await.is_err()
-            {
-                return LinkError::Closed;
-            }
-        }
-    }
-
-    /// Acts on a message of the server; some want an answer.
-    fn receive(&self, received: FromServer) -> Option<from_agent::Message> {
-        match received.message {
-            Some(from_server::Message::Acknowledge(acknowledge)) => {
-                self.link.queue.acknowledge(&ranges_from_wire(&acknowledge.stored));
-                None
-            }
-            Some(from_server::Message::Ping(ping)) => {
-                let (boot_clock_us, wall_clock_ms) = self.clocks();
-                Some(from_agent::Message::Pong(Pong { number: ping.number, boot_clock_us, wall_clock_ms }))
-            }
-            // A second welcome, or a message of a newer version.
-            _ => None,
-        }
-    }
-}
-
-fn message(message: from_agent::Message) -> FromAgent {
-    FromAgent { message: Some(message) }
-}
-
-/// Time until the next attempt: doubled each time, and spread so that agents that lost their server
-/// together do not come back together.
-#[derive(Debug, Default)]
-struct Retry {
-    failures: u32,
-}
-
-impl Retry {
-    fn next(&mut self) -> Duration {
-        let longest = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LONGEST_RETRY);
-        self.failures += 1;
-        let [random, ..] = tls::random_secret();
-        longest.mul_f64(0.5 + f64::from(random) / 512.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_grow_to_a_limit_and_are_spread() {
-        let mut retry = Retry::default();
-        let waits: Vec<Duration> = (0..40).map(|_| retry.next()).collect();
-        assert!(waits[0] >= FIRST_RETRY / 2 && waits[0] <= FIRST_RETRY);
-        assert!(waits.iter().all(|wait| *wait <= LONGEST_RETRY));
-        assert!(waits[20..].iter().all(|wait| *wait >= LONGEST_RETRY / 2));
-        assert!(waits[20..].iter().any(|wait| *wait != waits[20]));
-    }
+/// 0 to 1, anywhere between.
+fn random_share() -> f64 {
+    let [a, b, ..] = tls::random_secret();
+    f64::from(u16::from_le_bytes([a, b])) / f64::from(u16::MAX)
 }

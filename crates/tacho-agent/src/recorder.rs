@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tacho_model::tables::{event, host, metric, script};
 use tacho_model::{Block, CollectorStatus, HostFacts, Table};
 use tacho_runtime::clock;
+use tacho_spool::RecordHead;
 use tacho_wire::encode_blocks;
 use tokio::sync::watch;
 
@@ -18,14 +19,15 @@ use crate::scripts::Mailbox;
 /// Facts change rarely; looking costs a few file reads.
 const FACTS_INTERVAL_US: u64 = 60_000_000;
 
+/// The first snapshot does not wait longer, however long the interval is.
+const LONGEST_START_US: u64 = 10_000_000;
+
 /// Takes snapshots until told to stop.
 #[derive(Debug)]
 pub struct Recorder {
     pub sampler: Sampler,
     /// Decides the interval between snapshots.
     pub budget: Budget,
-    /// Wall time at boot by the clock at the agent's start: what snapshot times are reckoned from.
-    pub epoch_ms: i64,
     pub queue: Arc<Queue>,
     /// What scripts and text files gave since the last snapshot.
     pub mailbox: Arc<Mailbox>,
@@ -49,7 +51,10 @@ struct Schedule {
 
 impl Recorder {
     pub fn run(mut self) {
-        let mut schedule = Schedule { interval_us: micros(self.budget.interval()), due_us: clock::boot_us() };
+        let mut schedule = Schedule::begin(micros(self.budget.interval()), clock::boot_us());
+        if self.stop.wait(schedule.wait(clock::boot_us())) {
+            return;
+        }
         let mut sample = Sample::default();
         let mut facts_due_us = 0;
         let mut dropped_before = 0;
@@ -57,13 +62,15 @@ impl Recorder {
         loop {
             let now_us = clock::boot_us();
             let late_ticks = schedule.start(now_us);
-            let counters = self.queue.counters();
+            let state = self.queue.state();
             self.sampler.set_agent_counters(AgentCounters {
                 late_ticks,
-                queued_frames: counters.queued_frames,
-                dropped_frames: counters.dropped_frames.saturating_sub(dropped_before),
+                queued_frames: state.records,
+                queued_bytes: state.hot_bytes,
+                spool_bytes: state.disk_bytes,
+                dropped_frames: state.dropped.saturating_sub(dropped_before),
             });
-            dropped_before = counters.dropped_frames;
+            dropped_before = state.dropped;
             self.sampler.sample(now_us, &mut sample);
             self.fetch_scripts(&mut sample);
             if let Some(change) = self.keep_budget(&mut sample) {
@@ -120,8 +127,7 @@ impl Recorder {
     }
 
     fn time_ms(&self, sample: &Sample) -> i64 {
-        let since_boot_ms = i64::try_from(sample.boot_clock_us / 1000).unwrap_or(i64::MAX);
-        self.epoch_ms.saturating_add(since_boot_ms)
+        self.queue.stream().time_ms(sample.boot_clock_us)
     }
 
     fn enqueue(&self, sample: &mut Sample) {
@@ -129,14 +135,14 @@ impl Recorder {
             Ok(blocks) => Bytes::from(blocks),
             Err(error) => return tracing::error!(%error, "packing a snapshot failed; it is lost"),
         };
-        self.queue.push(NewFrame {
+        let head = self.queue.push(NewFrame {
             boot_clock_us: sample.boot_clock_us,
-            time_ms: self.time_ms(sample),
             blocks,
             processes: sample.processes.clone(),
             identities: std::mem::take(&mut sample.new_identities),
             retired: std::mem::take(&mut sample.retired),
         });
+        note_frame(head, sample);
     }
 }
 
@@ -158,6 +164,23 @@ impl Start {
     }
 }
 
+/// Tells the log of a frame, with readings by which its row can be found again in a history, whatever became
+/// of its time on the way. The fault harness counts by these lines.
+fn note_frame(head: RecordHead, sample: &Sample) {
+    let read = |column| {
+        let block = sample.blocks.iter().find(|block| block.table().id == host::TABLE.id)?;
+        block.integer(column, 0)
+    };
+    tracing::debug!(
+        stream = format_args!("{:032x}", u128::from_be_bytes(head.stream)),
+        sequence = head.sequence,
+        boot_clock_us = sample.boot_clock_us,
+        agent_cpu_us = read(host::AGENT_CPU_US),
+        memory_available_bytes = read(host::MEMORY_AVAILABLE_BYTES),
+        "frame"
+    );
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -167,6 +190,14 @@ fn slowed_down(complaint: String) -> CollectorStatus {
 }
 
 impl Schedule {
+    /// The first snapshot comes at a random moment soon, so that agents that start together do not stay together.
+    fn begin(interval_us: u64, now_us: u64) -> Self {
+        let [a, b, ..] = tacho_runtime::tls::random_secret();
+        let share = u64::from(u16::from_le_bytes([a, b]));
+        let spread_us = interval_us.min(LONGEST_START_US).saturating_mul(share) >> 16;
+        Self { interval_us, due_us: now_us.saturating_add(spread_us) }
+    }
+
     /// Notes that a snapshot starts now; answers how many were missed since the last.
     fn start(&mut self, now_us: u64) -> u64 {
         let missed = now_us.saturating_sub(self.due_us) / self.interval_us.max(1);
@@ -215,6 +246,14 @@ mod tests {
         assert_eq!(schedule.start(1555), 3, "stood still for three ticks");
         assert_eq!(schedule.due_us, 1600);
         assert_eq!(schedule.wait(1700), Duration::ZERO);
+    }
+
+    #[test]
+    fn agents_that_start_together_do_not_tick_together() {
+        let begin = |interval_us| Schedule::begin(interval_us, 1000).due_us - 1000;
+        let starts: std::collections::BTreeSet<u64> = (0..50).map(|_| begin(5_000_000)).collect();
+        assert!(starts.len() > 10 && starts.iter().all(|start| *start < 5_000_000), "{starts:?}");
+        assert!((0..50).all(|_| begin(600_000_000) < LONGEST_START_US));
     }
 
     #[test]

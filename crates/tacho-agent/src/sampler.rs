@@ -63,7 +63,7 @@ pub use kernel::ReadClock;
 pub use own::AgentCounters;
 pub use parts::PartsConfig;
 pub use sensors::TemperatureLevels;
-pub use ways::SamplerChoice;
+pub use ways::{ExitsChoice, NetworkChoice, SamplerChoice};
 
 /// Soft limit of open files that is asked for: two for each process whose files are kept, and room for the
 /// rest of the agent.
@@ -80,6 +80,10 @@ pub struct SamplerConfig {
     pub etc_root: PathBuf,
     /// How processes are read.
     pub sampler: SamplerChoice,
+    /// Where it comes from what processes used that ended between two snapshots.
+    pub exits: ExitsChoice,
+    /// Where bytes on the network of each process come from.
+    pub network: NetworkChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
     /// How often a process that does nothing gets a row.
@@ -94,6 +98,8 @@ pub struct SamplerConfig {
     pub filesystem_interval: Duration,
     /// When the host booted, in milliseconds since the epoch: start times of processes are reckoned from it.
     pub boot_time_ms: i64,
+    /// Identities are numbered from the one after this.
+    pub newest_identity: u32,
     /// What the parts beside CPU, memory, disks, network and processes read.
     pub parts: PartsConfig,
 }
@@ -113,6 +119,8 @@ impl SamplerConfig {
             sys_root: root.join("sys"),
             etc_root: root.join("etc"),
             sampler: SamplerChoice::default(),
+            exits: ExitsChoice::default(),
+            network: NetworkChoice::default(),
             process_rows: 500,
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,
@@ -120,6 +128,7 @@ impl SamplerConfig {
             listener_interval: Duration::from_secs(3600),
             filesystem_interval: Duration::from_secs(60),
             boot_time_ms: 0,
+            newest_identity: 0,
             parts: PartsConfig::below(root),
         }
     }

@@ -6,6 +6,7 @@
 
 mod account;
 mod child;
+mod descendants;
 mod keyvalue;
 mod mailbox;
 mod nagios;
@@ -102,15 +103,26 @@ fn prepare(config: &ScriptConfig, etc_root: &Path) -> Result<Option<account::Acc
     let account = config.user.as_deref().map(|name| account::account(etc_root, name)).transpose()?;
     let other = account.filter(|account| account.user_id != own);
     if let (Some(_), Some(name)) = (&other, &config.user)
-        && own != 0
+        && !may_become_others()
     {
-        return Err(format!("only root may run a script as another user ({name}); the agent is not root"));
+        return Err(format!(
+            "to run a script as another user ({name}) takes root, or CAP_SETUID and CAP_SETGID; the agent has neither"
+        ));
     }
     let mut trusted = vec![own];
     trusted.extend(other.as_ref().map(|account| account.user_id));
     let program = config.command.first().map(Path::new).ok_or("there is no command")?;
     trust::check_program(program, &trusted)?;
     Ok(other)
+}
+
+/// Root, and whoever has the capabilities to set users and groups.
+fn may_become_others() -> bool {
+    const SET_GROUP_AND_USER: u64 = 1 << 6 | 1 << 7;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|effective| effective & SET_GROUP_AND_USER == SET_GROUP_AND_USER)
 }
 
 fn explain(config: &ScriptConfig, error: &std::io::Error) -> String {

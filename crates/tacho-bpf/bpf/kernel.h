@@ -18,14 +18,25 @@ typedef long long s64;
 #define MAP_UINT(name, value) int(*name)[value]
 #define MAP_TYPE(name, value) typeof(value) *name
 
-enum { MAP_ARRAY = 2, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_SK_STORAGE = 24, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
 enum { MAP_NO_PREALLOC = 1 };
 enum { STORAGE_GET_CREATE = 1 };
+enum { UPDATE_NO_EXIST = 1 };
 enum { RINGBUF_NO_WAKEUP = 1 };
 
 /* Questions to the running kernel's types. */
 enum { FIELD_EXISTS = 2, TYPE_EXISTS = 0 };
 #define FIELD_THERE(field) __builtin_preserve_field_info(field, FIELD_EXISTS)
+
+/* A packet, and its socket, as programs of control groups are given them: a promise of the kernel, the same
+ * everywhere. */
+struct bpf_sock;
+
+struct __sk_buff {
+    u32 len;
+    u32 unused[41];
+    struct bpf_sock *sk;
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -137,10 +148,16 @@ struct sock {
     struct sock_common __sk_common;
 };
 
+struct socket {
+    struct sock *sk;
+};
+
+struct file;
 struct seq_file;
 
 struct bpf_iter_meta {
     struct seq_file *seq;
+    u64 session_id;
 };
 
 struct bpf_iter__task {
@@ -148,8 +165,22 @@ struct bpf_iter__task {
     struct task_struct *task;
 };
 
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    u32 fd;
+    struct file *file;
+};
+
 #pragma clang attribute pop
 
+static void *(*const map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*const map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*const map_delete_elem)(void *map, const void *key) = (void *)3;
+static u64 (*const get_current_pid_tgid)(void) = (void *)14;
+static long (*const skb_load_bytes)(const void *packet, u32 offset, void *to, u32 size) = (void *)26;
+static struct bpf_sock *(*const sk_fullsock)(struct bpf_sock *socket) = (void *)95;
+static void *(*const sk_storage_get)(void *map, void *socket, void *value, u64 flags) = (void *)107;
 static long (*const probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static u64 (*const ktime_get_boot_ns)(void) = (void *)125;
 static long (*const seq_write)(struct seq_file *seq, const void *data, u32 size) = (void *)127;
@@ -157,4 +188,4 @@ static void *(*const ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *
 static void (*const ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static void *(*const task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const get_current_task_btf)(void) = (void *)158;
-static void *(*const map_lookup_elem)(void *map, const void *key) = (void *)1;
+static struct socket *(*const sock_from_file)(struct file *file) = (void *)162;

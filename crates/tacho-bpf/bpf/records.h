@@ -90,4 +90,7 @@ struct total_record {
     u64 user_ns;
     u64 system_ns;
     u64 major_faults;
+    /* Sockets that it still had at its end are closed by it: what those carried last is in here. */
+    u64 sent_bytes;
+    u64 received_bytes;
 };

@@ -3,6 +3,7 @@
  * Each program is useful without the others, and is loaded by itself: a kernel that has no use for one refuses
  * that one only. None of them changes anything, and none waits. */
 #include "records.h"
+#include "sockets.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -12,13 +13,6 @@ enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
 enum { FILE_PAGES = 0, ANONYMOUS_PAGES = 1, SHARED_PAGES = 3 };
 
 enum { RING_BYTES = 1 << 20 };
-
-struct {
-    MAP_UINT(type, MAP_TASK_STORAGE);
-    MAP_UINT(map_flags, MAP_NO_PREALLOC);
-    MAP_TYPE(key, s32);
-    MAP_TYPE(value, struct kept);
-} kept_of_process SEC(".maps");
 
 struct {
     MAP_UINT(type, MAP_RINGBUF);
@@ -248,6 +242,9 @@ int thread_ends(u64 *context)
     struct task_struct *leader = task->group_leader;
     struct kept *kept = task_storage_get(&kept_of_process, leader, 0, STORAGE_GET_CREATE);
 
+    /* Of two threads that end at once and both make it, one is refused, and finds it when it asks again. */
+    if (!kept)
+        kept = task_storage_get(&kept_of_process, leader, 0, STORAGE_GET_CREATE);
     if (kept) {
         __sync_fetch_and_add(&kept->read_bytes, task->ioac.read_bytes);
         __sync_fetch_and_add(&kept->write_bytes, task->ioac.write_bytes);
@@ -265,9 +262,13 @@ int process_is_freed(u64 *context)
     struct task_struct *task = CONTEXT_ARGUMENT(context, 0, struct task_struct *);
     struct signal_struct *signal = task->signal;
     struct total_record *record;
+    struct kept *kept;
 
     if (task->pid != task->tgid)
         return 0;
+    kept = task_storage_get(&kept_of_process, task, 0, 0);
+    take_in_closed(task->tgid, kept);
+    forget_closed(task->tgid);
     record = ringbuf_reserve(&exits, sizeof(*record), 0);
     if (!record)
         return 0;
@@ -278,6 +279,8 @@ int process_is_freed(u64 *context)
     record->user_ns = signal->utime;
     record->system_ns = signal->stime;
     record->major_faults = signal->maj_flt;
+    record->sent_bytes = kept ? kept->sent_bytes : 0;
+    record->received_bytes = kept ? kept->received_bytes : 0;
     ringbuf_submit(record, RINGBUF_NO_WAKEUP);
     return 0;
 }

@@ -1,6 +1,7 @@
 //! Why there can be no BPF.
 
 use std::io;
+use std::path::PathBuf;
 
 /// What was attempted and did not work.
 #[derive(Debug, thiserror::Error)]
@@ -17,4 +18,12 @@ pub enum BpfError {
     Map { name: &'static str, source: Box<aya::maps::MapError> },
     #[error("tasks can not be listed")]
     Iterator(#[source] io::Error),
+    #[error("open sockets can not be listed")]
+    Sockets(#[source] io::Error),
+    #[error("control groups of version 2 are not mounted")]
+    NoControlGroups,
+    #[error("{} can not be opened", path.display())]
+    ControlGroups { path: PathBuf, source: io::Error },
+    #[error("it takes ends of processes, which are not told")]
+    NoEnds,
 }

@@ -1,4 +1,4 @@
-//! Runs the program of a task iterator.
+//! Runs programs that the kernel calls for each thing of a kind: each task, each open file.
 
 #![expect(unsafe_code, reason = "the loader gives no descriptor of an iterator's link to open it anew")]
 
@@ -22,9 +22,21 @@ const PATIENCE: u32 = 64;
 
 /// An attached iterator; each pass opens it anew.
 #[derive(Debug)]
-pub(crate) struct TaskIterator {
+pub(crate) struct Iterator {
     link: OwnedFd,
+}
+
+/// One that tells of tasks.
+#[derive(Debug)]
+pub(crate) struct TaskIterator {
+    iterator: Iterator,
     buffer: Vec<u8>,
+}
+
+/// A pass that goes on.
+struct Reading {
+    file: File,
+    patience: u32,
 }
 
 /// The part of `union bpf_attr` for the two calls; the kernel takes what follows as zeros.
@@ -42,29 +54,41 @@ struct IterAttributes {
     flags: u32,
 }
 
-impl TaskIterator {
+impl Iterator {
     pub(crate) fn attach(program: BorrowedFd<'_>) -> io::Result<Self> {
         let program = u32::try_from(program.as_raw_fd()).map_err(io::Error::other)?;
         let attributes = LinkAttributes { program, target: 0, attach_type: ATTACH_TRACE_ITER, flags: 0 };
-        Ok(Self { link: call(LINK_CREATE, &attributes)?, buffer: vec![0; BUFFER_BYTES] })
+        Ok(Self { link: call(LINK_CREATE, &attributes)? })
+    }
+
+    /// Makes a pass with a program that tells nothing.
+    pub(crate) fn run(&self) -> io::Result<()> {
+        let mut reading = self.open()?;
+        while reading.read(&mut [0; 64])? > 0 {}
+        Ok(())
+    }
+
+    fn open(&self) -> io::Result<Reading> {
+        let link = u32::try_from(self.link.as_raw_fd()).map_err(io::Error::other)?;
+        let file = File::from(call(ITER_CREATE, &IterAttributes { link, flags: 0 })?);
+        Ok(Reading { file, patience: PATIENCE })
+    }
+}
+
+impl TaskIterator {
+    pub(crate) fn new(iterator: Iterator) -> Self {
+        Self { iterator, buffer: vec![0; BUFFER_BYTES] }
     }
 
     /// Makes a pass over all tasks.
     pub(crate) fn read(&mut self, pass: &mut Pass) -> io::Result<()> {
-        let link = u32::try_from(self.link.as_raw_fd()).map_err(io::Error::other)?;
-        let mut file = File::from(call(ITER_CREATE, &IterAttributes { link, flags: 0 })?);
-        let (mut kept, mut patience) = (0, PATIENCE);
+        let mut reading = self.iterator.open()?;
+        let mut kept = 0;
         loop {
-            let room = self.buffer.get_mut(kept..).unwrap_or_default();
-            let read = match file.read(room) {
-                Ok(0) => return Ok(()),
-                Ok(read) => read,
-                Err(error) if may_try_again(&error) && patience > 0 => {
-                    patience -= 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let read = reading.read(self.buffer.get_mut(kept..).unwrap_or_default())?;
+            if read == 0 {
+                return Ok(());
+            }
             let filled = kept + read;
             let mut rest = self.buffer.get(..filled).unwrap_or_default();
             while let Some(record) = next_task(&mut rest) {
@@ -73,6 +97,18 @@ impl TaskIterator {
             // No record is longer than the buffer, so there is always room for more.
             kept = rest.len();
             self.buffer.copy_within(filled - kept..filled, 0);
+        }
+    }
+}
+
+impl Reading {
+    /// 0 at the end.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read(room) {
+                Err(error) if may_try_again(&error) && self.patience > 0 => self.patience -= 1,
+                read => return read,
+            }
         }
     }
 }

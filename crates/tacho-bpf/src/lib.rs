@@ -11,16 +11,19 @@
 //! more than before, which is the ring of ends. libbpf would peak at 5 MB and needs libelf and zlib at build.
 //!
 //! It takes CAP_BPF and CAP_PERFMON, and a kernel from 5.12 that describes its types
-//! (`/sys/kernel/btf/vmlinux`); network bytes take 6.3. What the kernel writes is read with checked lengths.
+//! (`/sys/kernel/btf/vmlinux`); network bytes take 6.3, or CAP_NET_ADMIN and control groups of version 2. What the kernel writes is read with checked lengths.
 
 mod error;
 mod iterator;
 mod load;
 mod memory;
+mod network;
 mod pass;
+mod programs;
 mod records;
 mod task;
 
 pub use error::BpfError;
-pub use load::Bpf;
+pub use load::{Bpf, Refusal};
+pub use network::{NetworkWay, NetworkWays};
 pub use task::{Bytes, Cpu, Ending, Exit, ExitStatus, Task, Total};

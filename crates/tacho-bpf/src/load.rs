@@ -1,17 +1,17 @@
 //! Loads the programs, and reads what they tell.
 
 use std::fmt;
-use std::os::fd::AsFd as _;
 
-use aya::maps::{Array, Map, MapData, RingBuf};
+use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLink;
-use aya::programs::{BtfTracePoint, Iter, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::iterator::TaskIterator;
 use crate::memory::give_memory_back;
+use crate::network::{Network, NetworkWay, NetworkWays};
 use crate::pass::Pass;
+use crate::programs::{iterate, take_map, trace};
 use crate::records::parse_ending;
 use crate::task::{Ending, Task};
 
@@ -29,8 +29,16 @@ const MAX_RECORDS: usize = 32_768;
 pub struct Bpf {
     tasks: TaskIterator,
     pass: Pass,
+    network: Option<Network>,
     exits: Option<Exits>,
-    network: Option<[BtfTracePointLink; 2]>,
+    refusals: Vec<Refusal>,
+}
+
+/// What this kernel does not take, or this process may not do.
+#[derive(Debug)]
+pub struct Refusal {
+    pub what: &'static str,
+    pub error: BpfError,
 }
 
 /// Ends of processes.
@@ -41,32 +49,56 @@ struct Exits {
 }
 
 impl Bpf {
-    /// Loads what this kernel takes and this process may: the pass over tasks or nothing; network and ends each
-    /// if it can be. For a moment it takes some twenty megabytes.
-    pub fn load() -> Result<Self, BpfError> {
-        let loaded = Self::load_groups();
+    /// Loads what this kernel takes and this process may: the pass over tasks or nothing; ends, and network in the
+    /// first of the ways, each if it can be. For a moment it takes some twenty megabytes.
+    pub fn load(network: NetworkWays) -> Result<Self, BpfError> {
+        let loaded = Self::load_groups(network);
         give_memory_back();
         loaded
     }
 
-    fn load_groups() -> Result<Self, BpfError> {
+    fn load_groups(ways: NetworkWays) -> Result<Self, BpfError> {
         let types = Btf::from_sys_fs().map_err(|error| BpfError::Types(Box::new(error)))?;
         let mut object = EbpfLoader::new()
             .btf(Some(&types))
-            // Storage of tasks is used by the programs only.
+            // Storage of tasks and sockets is used by the programs only.
             .allow_unsupported_maps()
             .load(&OBJECT.0)
             .map_err(|error| BpfError::Object(Box::new(error)))?;
-        let tasks = load_tasks(&mut object, &types)?;
-        let exits = Exits::load(&mut object, &types).ok();
-        let network = load_network(&mut object, &types).ok();
+        let tasks = TaskIterator::new(iterate(&mut object, &types, "tasks", "task")?);
+        let mut refusals = Vec::new();
+        let mut note = |what, error| refusals.push(Refusal { what, error });
+        let exits = Exits::load(&mut object, &types).map_err(|error| note("exits", error)).ok();
+        let mut network = None;
+        if ways.tracepoints {
+            let loaded = Network::by_tracepoints(&mut object, &types);
+            network = loaded.map_err(|error| note("network by tracepoints", error)).ok();
+        }
+        if ways.control_groups && network.is_none() {
+            let loaded = match &exits {
+                Some(_) => Network::by_control_groups(&mut object, &types),
+                None => Err(BpfError::NoEnds),
+            };
+            network = loaded.map_err(|error| note("network by control groups", error)).ok();
+        }
         let pass = Pass::new(exits.is_some());
-        Ok(Self { tasks, pass, exits, network })
+        Ok(Self { tasks, pass, network, exits, refusals })
     }
 
-    /// Bytes on the network are counted.
-    pub fn tells_network(&self) -> bool {
-        self.network.is_some()
+    /// Ends the programs that tell of ends.
+    pub fn without_exits(mut self) -> Self {
+        (self.exits, self.pass) = (None, Pass::new(false));
+        self
+    }
+
+    /// How bytes on the network are counted; `None`: they are not.
+    pub fn network(&self) -> Option<NetworkWay> {
+        self.network.as_ref().map(Network::way)
+    }
+
+    /// What was tried in vain.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
     }
 
     /// Ends are told.
@@ -76,9 +108,16 @@ impl Bpf {
 
     /// Makes a pass over all tasks: every process the kernel lists, by pid.
     pub fn read_tasks(&mut self) -> Result<&[Task], BpfError> {
+        if let Some(network) = &self.network {
+            network.charge()?;
+        }
         self.pass.begin();
         self.tasks.read(&mut self.pass).map_err(BpfError::Iterator)?;
-        Ok(self.pass.end())
+        let tasks = self.pass.end();
+        if let Some(network) = &mut self.network {
+            network.forget_ended(tasks);
+        }
+        Ok(tasks)
     }
 
     /// The tasks of the newest pass.
@@ -123,48 +162,9 @@ impl Exits {
             ring: ring.map_err(|error| BpfError::Map { name: "exits", source: Box::new(error) })?,
             lost: lost.map_err(|error| BpfError::Map { name: "lost_exits", source: Box::new(error) })?,
             _links: [
-                attach(object, types, "thread_ends", "sched_process_exit")?,
-                attach(object, types, "process_is_freed", "sched_process_free")?,
+                trace(object, types, "thread_ends", "sched_process_exit")?,
+                trace(object, types, "process_is_freed", "sched_process_free")?,
             ],
         })
     }
-}
-
-fn take_map(object: &mut Ebpf, name: &'static str) -> Result<Map, BpfError> {
-    object.take_map(name).ok_or(BpfError::Missing { name })
-}
-
-fn load_tasks(object: &mut Ebpf, types: &Btf) -> Result<TaskIterator, BpfError> {
-    const NAME: &str = "tasks";
-    let refused = |error: ProgramError| BpfError::Program { program: NAME, source: Box::new(error) };
-    let program: &mut Iter = program(object, NAME)?;
-    program.load("task", types).map_err(refused)?;
-    TaskIterator::attach(program.fd().map_err(refused)?.as_fd()).map_err(BpfError::Iterator)
-}
-
-fn load_network(object: &mut Ebpf, types: &Btf) -> Result<[BtfTracePointLink; 2], BpfError> {
-    let sent = attach(object, types, "bytes_sent", "sock_send_length")?;
-    Ok([sent, attach(object, types, "bytes_received", "sock_recv_length")?])
-}
-
-/// Loads a program, attaches it, and answers the link that keeps it there.
-fn attach(
-    object: &mut Ebpf,
-    types: &Btf,
-    name: &'static str,
-    point: &str,
-) -> Result<BtfTracePointLink, BpfError> {
-    let refused = |error: ProgramError| BpfError::Program { program: name, source: Box::new(error) };
-    let program: &mut BtfTracePoint = program(object, name)?;
-    program.load(point, types).map_err(refused)?;
-    let link = program.attach().map_err(refused)?;
-    program.take_link(link).map_err(refused)
-}
-
-fn program<'o, P>(object: &'o mut Ebpf, name: &'static str) -> Result<&'o mut P, BpfError>
-where
-    &'o mut P: TryFrom<&'o mut Program, Error = ProgramError>,
-{
-    let program = object.program_mut(name).ok_or(BpfError::Missing { name })?;
-    program.try_into().map_err(|error| BpfError::Program { program: name, source: Box::new(error) })
 }

@@ -12,7 +12,7 @@ const COMMAND_BYTES: usize = 128;
 const THREAD_BYTES: usize = 16 + 56;
 const PROCESS_BYTES: usize = 16 + 56 + 32 + 8 * 8 + 4 * 4 + 16;
 const EXIT_BYTES: usize = 2 * 4 + 6 * 8 + 32 + 2 * 8 + 4 * 4 + 16 + COMMAND_BYTES;
-const TOTAL_BYTES: usize = 2 * 4 + 5 * 8;
+const TOTAL_BYTES: usize = 2 * 4 + 7 * 8;
 
 /// Counters of one thread.
 #[derive(Debug, Clone, Copy, Default)]
@@ -123,8 +123,12 @@ impl<'b> Fields<'b> {
     }
 
     fn kept(&mut self) -> Option<Kept> {
+        Some(Kept { network: self.network()?, disk: self.bytes()? })
+    }
+
+    fn network(&mut self) -> Option<Bytes> {
         let (written, read) = (self.u64()?, self.u64()?);
-        Some(Kept { network: Bytes { read, written }, disk: self.bytes()? })
+        Some(Bytes { read, written })
     }
 
     fn thread(&mut self) -> Option<ThreadRecord> {
@@ -163,6 +167,7 @@ impl<'b> Fields<'b> {
             start_boot_ns: self.u64()?,
             cpu: Cpu::parted(self.u64()?, self.u64()?, self.u64()?),
             major_faults: self.u64()?,
+            network: self.network()?,
         })
     }
 

@@ -44,8 +44,8 @@ pub struct Task {
     pub disk: Bytes,
     /// Goes back when a thread took over the process by exec, and what ended threads caused was forgotten.
     pub disk_mark: u64,
-    /// Sent and received on sockets of the internet protocols since the programs' start; all 0 where
-    /// the network is not told. Goes back as `disk_mark` does.
+    /// Sent and received on sockets of the internet protocols since the programs' start, as
+    /// [`NetworkWay`](crate::NetworkWay) says; all 0 where the network is not told. Goes back as `disk_mark` does.
     pub network: Bytes,
     pub comm: [u8; 16],
 }
@@ -78,13 +78,15 @@ pub struct Exit<'r> {
     pub arguments: &'r [u8],
 }
 
-/// The last word on a process that ended: CPU time with what its end took.
+/// The last word on a process that ended: CPU time with what its end took, and the bytes of sockets that were
+/// closed by its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
     pub pid: u32,
     pub start_boot_ns: u64,
     pub cpu: Cpu,
     pub major_faults: u64,
+    pub network: Bytes,
 }
 
 /// What the kernel tells when a process ends.
@@ -99,7 +101,7 @@ pub enum Ending<'r> {
 
 impl ExitStatus {
     /// As a parent that waits is told: a signal in the low seven bits, else a code in the second byte.
-    pub(crate) fn of(status: u32) -> Self {
+    pub fn of(status: u32) -> Self {
         let [low, code, ..] = status.to_le_bytes();
         match low & 0x7f {
             0 => Self::Code(code),
@@ -111,7 +113,7 @@ impl ExitStatus {
 impl Cpu {
     /// The exact `runtime_ns`, parted as the time that ticks counted in user mode and in the kernel: the rule by
     /// which the kernel fills `/proc/PID/stat`.
-    pub(crate) fn parted(runtime_ns: u64, user_ns: u64, system_ns: u64) -> Self {
+    pub fn parted(runtime_ns: u64, user_ns: u64, system_ns: u64) -> Self {
         if system_ns == 0 {
             return Self { user_ns: runtime_ns, system_ns: 0 };
         }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::marks::swap;
-use crate::{Catalog, CatalogError, MarkUpdate, StreamKey, WriteTransaction};
+use crate::gaps;
+use crate::marks::{forget, swap};
+use crate::{Catalog, CatalogError, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
 /// One Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct FileRecord {
     pub table: String,
     /// Relative to the history directory.
     pub path: PathBuf,
-    /// 0 as flushed, 1 when merged to an hour.
+    /// 0 as flushed, 1 when merged to an hour, 2 to a day.
     pub level: i64,
     /// Least and greatest host id in it.
     pub host_min: String,
@@ -30,6 +31,18 @@ pub struct FileRecord {
     pub checksum: u32,
     /// When its newest row was first written, by the server's clock.
     pub written_ms: i64,
+    /// Its rows are in rollup files too, or its table has none.
+    pub rolled: bool,
+}
+
+/// A change of which files are live: all of it or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileChange {
+    /// Ids of live files that readers no longer see.
+    pub removed: Vec<String>,
+    pub added: Vec<FileRecord>,
+    /// Ids of live files that are rolled up with this change and were not before.
+    pub rolled: Vec<String>,
 }
 
 /// Whether readers see a file.
@@ -52,7 +65,7 @@ pub enum FlushOutcome {
 }
 
 const COLUMNS: &str = "id, table_name, path, level, host_min, host_max, time_min_ms, time_max_ms, row_count, byte_count, \
-                       checksum, written_ms";
+                       checksum, written_ms, rolled";
 
 impl Catalog {
     /// Every file that readers see, by table and time.
@@ -88,11 +101,13 @@ impl Catalog {
         Ok(found > 0)
     }
 
-    /// Makes the files of one flush live and writes the marks of the frames in them: all or nothing.
+    /// Makes the files of one flush live, writes the marks of the frames in them, and the gaps whose sequences
+    /// the marks have: all or nothing.
     pub async fn commit_flush(
         &self,
         files: &[FileRecord],
         marks: &[MarkUpdate],
+        gaps: &[GapRecord],
         now_ms: i64,
     ) -> Result<FlushOutcome, CatalogError> {
         let mut transaction = self.begin_write("start the transaction of a flush").await?;
@@ -109,20 +124,17 @@ impl Catalog {
         }
         let commit = next_commit(&mut transaction).await?;
         insert(&mut transaction, files, commit).await?;
+        gaps::insert(&mut transaction, gaps, now_ms).await?;
         transaction.commit().await.map_err(CatalogError::query("commit a flush"))?;
         Ok(FlushOutcome::Committed)
     }
 
-    /// Replaces live files by others with the same rows (or, at retention, by none): all or nothing.
-    /// `false`, and nothing changed, when one of them is not live any more.
-    pub async fn replace_files(
-        &self,
-        removed: &[String],
-        added: &[FileRecord],
-    ) -> Result<bool, CatalogError> {
+    /// Replaces live files by others with the same rows (or, at retention, by none), and adds rollups.
+    /// `false`, and nothing changed, when one of the files is not live any more or rolled up already.
+    pub async fn change_files(&self, change: &FileChange) -> Result<bool, CatalogError> {
         let mut transaction = self.begin_write("start the transaction of a compaction").await?;
         let commit = next_commit(&mut transaction).await?;
-        for id in removed {
+        for id in &change.removed {
             let done = sqlx::query(
                 "UPDATE history_files SET removed_commit = ? WHERE id = ? AND removed_commit IS NULL",
             )
@@ -136,9 +148,41 @@ impl Catalog {
                 return Ok(false);
             }
         }
-        insert(&mut transaction, added, commit).await?;
+        for id in &change.rolled {
+            let done = sqlx::query(
+                "UPDATE history_files SET rolled = 1 WHERE id = ? AND rolled = 0 AND removed_commit IS NULL",
+            )
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(CatalogError::query("mark a file as rolled up"))?;
+            if done.rows_affected() != 1 {
+                transaction.rollback().await.map_err(CatalogError::query("take back a compaction"))?;
+                return Ok(false);
+            }
+        }
+        insert(&mut transaction, &change.added, commit).await?;
         transaction.commit().await.map_err(CatalogError::query("commit a compaction"))?;
         Ok(true)
+    }
+
+    /// Replaces the list of files by another and takes these marks in place of what is known of their streams.
+    pub async fn rebuild_files(
+        &self,
+        files: &[FileRecord],
+        marks: &[MarkUpdate],
+        now_ms: i64,
+    ) -> Result<(), CatalogError> {
+        let mut transaction = self.begin_write("start a transaction").await?;
+        let failed = CatalogError::query("rebuild the list of files");
+        sqlx::query("DELETE FROM history_files").execute(&mut *transaction).await.map_err(&failed)?;
+        for mark in marks {
+            forget(&mut transaction, &mark.key).await?;
+            swap(&mut transaction, mark, now_ms).await?;
+        }
+        let commit = next_commit(&mut transaction).await?;
+        insert(&mut transaction, files, commit).await?;
+        transaction.commit().await.map_err(failed)
     }
 
     /// Takes a file that cannot be read away from readers and remembers where it was put.
@@ -189,8 +233,9 @@ async fn insert(
     commit: i64,
 ) -> Result<(), CatalogError> {
     for file in files {
-        let sql =
-            format!("INSERT INTO history_files ({COLUMNS}, added_commit) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        let sql = format!(
+            "INSERT INTO history_files ({COLUMNS}, added_commit) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        );
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(&file.id)
             .bind(&file.table)
@@ -204,6 +249,7 @@ async fn insert(
             .bind(file.bytes)
             .bind(i64::from(file.checksum))
             .bind(file.written_ms)
+            .bind(i64::from(file.rolled))
             .bind(commit)
             .execute(&mut **transaction)
             .await
@@ -234,6 +280,7 @@ fn record_of(row: &SqliteRow) -> Result<(FileRecord, FileState), CatalogError> {
             bytes: row.try_get("byte_count")?,
             checksum: u32::try_from(row.try_get::<i64, _>("checksum")?).unwrap_or_default(),
             written_ms: row.try_get("written_ms")?,
+            rolled: row.try_get::<i64, _>("rolled")? != 0,
         };
         Ok((record, state))
     };

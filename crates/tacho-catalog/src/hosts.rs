@@ -6,9 +6,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tacho_model::{HostFacts, HostKey};
 
+use crate::agents::count_change;
 use crate::{Catalog, CatalogError, hex};
 
+mod names;
 mod stored_facts;
+
+pub use names::Renamed;
 
 /// A host of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +35,61 @@ impl Catalog {
         new_host_id: &str,
         now_ms: i64,
     ) -> Result<HostKey, CatalogError> {
-        self.join_host(host_name, machine, new_host_id, now_ms)
+        self.host_for_join_beside(&[], host_name, machine, new_host_id, now_ms).await
+    }
+
+    /// The same, but never a host of `busy` (ids): their agents are connected, so who joins is a copy of them.
+    pub async fn host_for_join_beside(
+        &self,
+        busy: &[Arc<str>],
+        host_name: &str,
+        machine: &[u8],
+        new_host_id: &str,
+        now_ms: i64,
+    ) -> Result<HostKey, CatalogError> {
+        self.join_host(busy, host_name, machine, new_host_id, now_ms)
             .await
             .map_err(CatalogError::query("find the host that joins"))
     }
 
+    /// Hosts that a machine joined as under this name, the oldest first.
+    pub async fn hosts_of_machine(
+        &self,
+        host_name: &str,
+        machine: &[u8],
+    ) -> Result<Vec<HostKey>, CatalogError> {
+        let doing = CatalogError::query("look up a machine");
+        let mut connection = self.pool.acquire().await.map_err(&doing)?;
+        known_hosts(&mut connection, host_name, machine).await.map_err(doing)
+    }
+
+    /// Gives the place of a known host to who joins: from now on it is this machine. Absent: there is no such
+    /// host.
+    pub async fn take_host(
+        &self,
+        host_id: &str,
+        host_name: &str,
+        machine: &[u8],
+    ) -> Result<Option<HostKey>, CatalogError> {
+        let doing = CatalogError::query("join again as a known host");
+        sqlx::query("UPDATE hosts SET join_name = ?, machine = ? WHERE id = ?")
+            .bind(host_name)
+            .bind(hex(machine))
+            .bind(host_id)
+            .execute(&self.pool)
+            .await
+            .map_err(&doing)?;
+        let row = sqlx::query("SELECT id, name FROM hosts WHERE id = ?")
+            .bind(host_id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(&doing)?;
+        row.as_ref().map(host_key).transpose().map_err(doing)
+    }
+
     async fn join_host(
         &self,
+        busy: &[Arc<str>],
         host_name: &str,
         machine: &[u8],
         new_host_id: &str,
@@ -45,8 +97,9 @@ impl Catalog {
     ) -> Result<HostKey, sqlx::Error> {
         // Takes the write lock at once: otherwise two that join together could be given one name.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some(known) = known_host(&mut transaction, host_name, machine).await? {
-            return Ok(known);
+        let known = known_hosts(&mut transaction, host_name, machine).await?;
+        if let Some(free) = known.into_iter().find(|host| !busy.contains(&host.id)) {
+            return Ok(free);
         }
         let name = free_name(&mut transaction, host_name).await?;
         sqlx::query("INSERT INTO hosts (id, name, join_name, machine, created_ms) VALUES (?, ?, ?, ?, ?)")
@@ -90,8 +143,19 @@ impl Catalog {
             .map_err(CatalogError::query("list hosts"))
     }
 
-    /// The host with this name or id; where one host's name is another's id, the name counts.
+    /// The host with this name or id, or the one that had the name before it was renamed; where one host's name
+    /// is another's id, the name counts.
     pub async fn host(&self, name_or_id: &str) -> Result<Option<HostRecord>, CatalogError> {
+        if let Some(host) = self.host_now(name_or_id).await? {
+            return Ok(Some(host));
+        }
+        match self.host_of_former_name(name_or_id).await? {
+            Some(id) => self.host_now(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn host_now(&self, name_or_id: &str) -> Result<Option<HostRecord>, CatalogError> {
         sqlx::query(
             "SELECT id, name, facts, created_ms, last_seen_ms FROM hosts WHERE name = ? OR id = ? \
              ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END LIMIT 1",
@@ -116,32 +180,41 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes a host and its agents out of the inventory: their certificates are unknown from now on. Its
-    /// history stays until retention drops it. `false` when there is no such host.
+    /// Takes a host and its agents out of the inventory: their certificates are unknown from now on, their
+    /// marks, clocks and gaps are gone. Its history stays until retention drops it. `false` when there is no
+    /// such host.
     pub async fn remove_host(&self, host_id: &str) -> Result<bool, CatalogError> {
+        let doing = CatalogError::query("remove a host");
+        let mut transaction = self.begin_write("remove a host").await?;
+        for sql in [
+            "DELETE FROM delivery_marks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
+            "DELETE FROM delivery_clocks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
+            "DELETE FROM delivery_gaps WHERE host_id = ?",
+        ] {
+            sqlx::query(sql).bind(host_id).execute(&mut *transaction).await.map_err(&doing)?;
+        }
         let done = sqlx::query("DELETE FROM hosts WHERE id = ?")
             .bind(host_id)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await
-            .map_err(CatalogError::query("remove a host"))?;
+            .map_err(&doing)?;
+        count_change(&mut transaction).await.map_err(&doing)?;
+        transaction.commit().await.map_err(doing)?;
         Ok(done.rows_affected() > 0)
     }
 }
 
-async fn known_host(
+async fn known_hosts(
     connection: &mut SqliteConnection,
     host_name: &str,
     machine: &[u8],
-) -> Result<Option<HostKey>, sqlx::Error> {
+) -> Result<Vec<HostKey>, sqlx::Error> {
     if machine.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let row = sqlx::query("SELECT id, name FROM hosts WHERE machine = ? AND join_name = ?")
-        .bind(hex(machine))
-        .bind(host_name)
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref().map(host_key).transpose()
+    let query = "SELECT id, name FROM hosts WHERE machine = ? AND join_name = ? ORDER BY created_ms, id";
+    let rows = sqlx::query(query).bind(hex(machine)).bind(host_name).fetch_all(connection).await?;
+    rows.iter().map(host_key).collect()
 }
 
 async fn free_name(connection: &mut SqliteConnection, wanted: &str) -> Result<String, sqlx::Error> {
@@ -200,6 +273,23 @@ mod tests {
         assert_eq!(join("db", b"m1", "h6").await, pair("h6", "db"), "one machine, two containers");
         assert_eq!(join("web", b"", "h7").await, pair("h7", "web-4"));
         assert_eq!(join("web", b"", "h8").await, pair("h8", "web-5"), "unknown machines are never the same");
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_a_connected_machine_is_another_host_and_a_named_place_can_be_taken() {
+        let (_dir, catalog) = catalog().await;
+        let busy: [Arc<str>; 1] = [Arc::from("h1")];
+        catalog.host_for_join("web", b"m1", "h1", 5).await.unwrap();
+        let copy = catalog.host_for_join_beside(&busy, "web", b"m1", "h2", 5).await.unwrap();
+        assert_eq!((&*copy.id, &*copy.name), ("h2", "web-2"));
+        // While the first is connected, it is the second that joins again.
+        assert_eq!(catalog.host_for_join_beside(&busy, "web", b"m1", "h3", 5).await.unwrap(), copy);
+        assert_eq!(catalog.hosts_of_machine("web", b"m1").await.unwrap().len(), 2);
+        // New machine, new name of its own, same host.
+        let taken = catalog.take_host("h1", "www", b"m9").await.unwrap().unwrap();
+        assert_eq!((&*taken.id, &*taken.name), ("h1", "web"));
+        assert_eq!(catalog.host_for_join("www", b"m9", "h4", 6).await.unwrap(), taken);
+        assert_eq!(catalog.take_host("h9", "www", b"m9").await.unwrap(), None);
     }
 
     #[tokio::test]

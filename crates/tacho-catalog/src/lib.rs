@@ -1,12 +1,14 @@
-//! Every SQL statement of Tacho: inventory, tokens, users, files, delivery marks.
+//! Every SQL statement of Tacho: inventory, tokens, users, files, delivery marks and gaps.
 //!
 //! One SQLite database now; the SQL keeps to what PostgreSQL and MySQL understand too, so that several
 //! servers can share a catalog later. Nothing outside this crate names a table or a column of it. Times
 //! are milliseconds since the epoch and always come from the caller.
 
 mod agents;
+mod clocks;
 mod error;
 mod files;
+mod gaps;
 mod hosts;
 mod marks;
 mod schema;
@@ -21,10 +23,11 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-pub use agents::{AgentRecord, NewAgent};
+pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
 pub use error::CatalogError;
-pub use files::{FileRecord, FileState, FlushOutcome};
-pub use hosts::HostRecord;
+pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
+pub use gaps::GapRecord;
+pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};

@@ -7,11 +7,11 @@ use tacho_model::SequenceSet;
 
 use crate::{Catalog, CatalogError, WriteTransaction};
 
-/// A stream of frames: one start of one agent.
+/// A stream of frames: of one agent, and of one boot of its host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamKey {
     pub agent_id: Arc<str>,
-    /// Chosen at random by the agent when it starts.
+    /// Chosen at random by the agent.
     pub stream: [u8; 16],
 }
 
@@ -45,15 +45,43 @@ impl Catalog {
         row.map_or_else(|| Ok(Mark::default()), |row| mark_of(&row))
     }
 
-    /// Forgets marks that were not written since `before_ms`. Call it with a time so far back that no
-    /// frame of those streams can arrive again and still be kept. Returns how many there were.
+    /// Forgets marks that were not written since `before_ms`, and the clocks of such streams. Call it with a
+    /// time so far back that no frame of those streams can arrive again and still be kept. Returns how many
+    /// marks there were.
     pub async fn forget_marks(&self, before_ms: i64) -> Result<u64, CatalogError> {
-        sqlx::query("DELETE FROM delivery_marks WHERE updated_ms < ?")
+        let forget = CatalogError::query("forget old delivery marks");
+        let marks = sqlx::query("DELETE FROM delivery_marks WHERE updated_ms < ?")
             .bind(before_ms)
             .execute(&self.pool)
             .await
-            .map(|done| done.rows_affected())
-            .map_err(CatalogError::query("forget old delivery marks"))
+            .map_err(&forget)?;
+        sqlx::query(
+            "DELETE FROM delivery_clocks WHERE updated_ms < ? AND NOT EXISTS (SELECT 1 FROM delivery_marks m \
+             WHERE m.agent_id = delivery_clocks.agent_id AND m.stream = delivery_clocks.stream)",
+        )
+        .bind(before_ms)
+        .execute(&self.pool)
+        .await
+        .map_err(forget)?;
+        Ok(marks.rows_affected())
+    }
+
+    /// Forgets marks and clocks of agents that are not in the inventory: a flush that was under way when their
+    /// host was removed may have written them. Returns how many there were. To be called while no agent is
+    /// connected.
+    pub async fn forget_orphans(&self) -> Result<u64, CatalogError> {
+        let mut forgotten = 0;
+        for sql in [
+            "DELETE FROM delivery_marks WHERE agent_id NOT IN (SELECT id FROM agents)",
+            "DELETE FROM delivery_clocks WHERE agent_id NOT IN (SELECT id FROM agents)",
+        ] {
+            let done = sqlx::query(sql)
+                .execute(&self.pool)
+                .await
+                .map_err(CatalogError::query("forget marks of removed hosts"))?;
+            forgotten += done.rows_affected();
+        }
+        Ok(forgotten)
     }
 }
 
@@ -83,6 +111,17 @@ pub(crate) async fn swap(
     Ok(done.rows_affected() == 1)
 }
 
+/// Forgets what is stored of a stream.
+pub(crate) async fn forget(transaction: &mut WriteTransaction, key: &StreamKey) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM delivery_marks WHERE agent_id = ? AND stream = ?")
+        .bind(&*key.agent_id)
+        .bind(stream_text(key.stream))
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(CatalogError::query("forget a delivery mark"))
+}
+
 fn mark_of(row: &sqlx::sqlite::SqliteRow) -> Result<Mark, CatalogError> {
     let read = CatalogError::query("read a delivery mark");
     let text: String = row.try_get("stored").map_err(&read)?;
@@ -90,7 +129,7 @@ fn mark_of(row: &sqlx::sqlite::SqliteRow) -> Result<Mark, CatalogError> {
     Ok(Mark { version: row.try_get("version").map_err(&read)?, stored })
 }
 
-fn stream_text(stream: [u8; 16]) -> String {
+pub(crate) fn stream_text(stream: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(stream))
 }
 

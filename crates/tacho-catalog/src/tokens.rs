@@ -43,6 +43,8 @@ pub struct NewToken {
     pub expires_ms: Option<i64>,
     /// How many agents may join with it; absent: any number. Ignored for API tokens.
     pub uses_left: Option<i64>,
+    /// Id of the host that joins again with it, whatever it is called now; absent: any host.
+    pub host_id: Option<String>,
 }
 
 /// A stored token, as lists show it.
@@ -69,6 +71,8 @@ pub struct ApiToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinToken {
     pub id: String,
+    /// The host that joins again with it; absent: any.
+    pub host_id: Option<String>,
 }
 
 /// Why a join token does not let anybody in.
@@ -121,8 +125,8 @@ impl Catalog {
     /// Stores a token.
     pub async fn create_token(&self, token: &NewToken) -> Result<(), CatalogError> {
         sqlx::query(
-            "INSERT INTO tokens (id, kind, role, hash, note, created_ms, expires_ms, uses_left) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tokens (id, kind, role, hash, note, created_ms, expires_ms, uses_left, host_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&token.id)
         .bind(token.kind.name())
@@ -132,6 +136,7 @@ impl Catalog {
         .bind(token.created_ms)
         .bind(token.expires_ms)
         .bind(token.uses_left)
+        .bind(&token.host_id)
         .execute(&self.pool)
         .await
         .map_err(CatalogError::query("store a token"))?;
@@ -208,14 +213,15 @@ impl Catalog {
         now_ms: i64,
         used: bool,
     ) -> Result<Result<JoinToken, JoinTokenProblem>, sqlx::Error> {
-        let row =
-            sqlx::query("SELECT id, expires_ms, revoked_ms FROM tokens WHERE hash = ? AND kind = 'join'")
-                .bind(hex(hash))
-                .fetch_optional(&self.pool)
-                .await?;
+        let row = sqlx::query(
+            "SELECT id, expires_ms, revoked_ms, host_id FROM tokens WHERE hash = ? AND kind = 'join'",
+        )
+        .bind(hex(hash))
+        .fetch_optional(&self.pool)
+        .await?;
         let Some(row) = row else { return Ok(Err(JoinTokenProblem::Unknown)) };
         if used {
-            return Ok(Ok(JoinToken { id: row.try_get("id")? }));
+            return Ok(Ok(JoinToken { id: row.try_get("id")?, host_id: row.try_get("host_id")? }));
         }
         if row.try_get::<Option<i64>, _>("revoked_ms")?.is_some() {
             return Ok(Err(JoinTokenProblem::Revoked));
@@ -268,6 +274,7 @@ mod tests {
             created_ms: i64::from(hash),
             expires_ms,
             uses_left,
+            host_id: None,
         }
     }
 
@@ -281,13 +288,19 @@ mod tests {
         catalog.create_token(&join(1, Some(1_000), Some(2))).await.unwrap();
         for _ in 0..2 {
             let used = catalog.use_join_token(&[1; 32], 999).await.unwrap();
-            assert_eq!(used, Ok(JoinToken { id: "t1".to_owned() }));
+            assert_eq!(used, Ok(JoinToken { id: "t1".to_owned(), host_id: None }));
         }
         assert_eq!(catalog.use_join_token(&[1; 32], 999).await.unwrap(), Err(JoinTokenProblem::UsedUp));
         assert_eq!(catalog.use_join_token(&[1; 32], 1_000).await.unwrap(), Err(JoinTokenProblem::Expired));
         assert_eq!(catalog.use_join_token(&[2; 32], 0).await.unwrap(), Err(JoinTokenProblem::Unknown));
         catalog.create_token(&join(3, None, None)).await.unwrap();
         assert!(catalog.use_join_token(&[3; 32], i64::MAX).await.unwrap().is_ok());
+        catalog
+            .create_token(&NewToken { host_id: Some("h1".to_owned()), ..join(4, None, None) })
+            .await
+            .unwrap();
+        let used = catalog.use_join_token(&[4; 32], 0).await.unwrap().unwrap();
+        assert_eq!(used.host_id.as_deref(), Some("h1"));
         assert!(catalog.revoke_token("t3", 5).await.unwrap());
         assert!(!catalog.revoke_token("t3", 6).await.unwrap(), "revoked before");
         assert_eq!(catalog.use_join_token(&[3; 32], 6).await.unwrap(), Err(JoinTokenProblem::Revoked));

@@ -11,7 +11,10 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
-use tacho_model::{Column, ColumnType, Meaning, Table, Unit, tables};
+use tacho_model::{Column, ColumnType, Meaning, Table, Unit};
+
+use crate::rollup::{Level, stored_table, stored_tables};
+use crate::time::HOUR_MS;
 
 /// Stored columns that every table has.
 pub(crate) const TIME: usize = 0;
@@ -41,22 +44,24 @@ const ZSTD_LEVEL: i32 = 3;
 pub(crate) struct Layout {
     pub(crate) table: &'static Table,
     pub(crate) schema: SchemaRef,
-    pub(crate) properties: WriterProperties,
-    /// Stored columns that rows are sorted by.
+    properties: WriterProperties,
+    properties_over_periods: WriterProperties,
+    /// Stored columns that rows of one period are sorted by.
     pub(crate) sort: Vec<usize>,
+    /// Rows of a host are sorted by period first, so that an hour is found in a file of a day without its entities'
+    /// other hours: which is all there is to decode for the processes of a moment. A file with several periods
+    /// does not say that it is sorted.
+    pub(crate) period_ms: i64,
     /// Stored columns of the entity.
     pub(crate) entity: Vec<usize>,
 }
 
-static LAYOUTS: LazyLock<Vec<Layout>> =
-    LazyLock::new(|| tables::ALL.iter().map(|table| Layout::new(table)).collect());
+static LAYOUTS: LazyLock<HashMap<&'static str, Layout>> =
+    LazyLock::new(|| stored_tables().map(|table| (table.name, Layout::new(table))).collect());
 
-/// The layout of a table.
+/// The layout of a table or a rollup.
 pub(crate) fn layout(table: &'static Table) -> &'static Layout {
-    LAYOUTS
-        .iter()
-        .find(|layout| layout.table.id == table.id)
-        .expect("every table in `tables::ALL` has a layout")
+    LAYOUTS.get(table.name).expect("every stored table has a layout")
 }
 
 /// Columns of the stored rows of a table, for a reader that reads the files itself. Text is dictionary encoded.
@@ -83,8 +88,16 @@ impl Layout {
                 .map(|column| field(column.name, data_type(column), true, i32::from(column.id))),
         );
         let schema = Arc::new(Schema::new(fields));
-        let properties = properties(&schema, table, &sort);
-        Self { table, schema, properties, sort, entity }
+        let build = |sorted| properties(&schema, table, &sort, sorted);
+        let (properties, properties_over_periods) = (build(true), build(false));
+        let hourly = stored_table(table.name).is_some_and(|(_, _, level)| level == Level::Hour);
+        let period_ms = if hourly { 24 * HOUR_MS } else { HOUR_MS };
+        Self { table, schema, properties, properties_over_periods, sort, period_ms, entity }
+    }
+
+    /// How a file is written.
+    pub(crate) fn properties(&self, level: i64) -> &WriterProperties {
+        if level < 2 { &self.properties } else { &self.properties_over_periods }
     }
 
     /// The stored column called `name`.
@@ -112,7 +125,7 @@ pub(crate) fn text_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-fn time_type() -> DataType {
+pub(crate) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
@@ -139,7 +152,7 @@ fn field(name: &str, data_type: DataType, nullable: bool, id: i32) -> Field {
         .with_metadata(HashMap::from([(FIELD_ID.to_owned(), id.to_string())]))
 }
 
-fn properties(schema: &Schema, table: &Table, sort: &[usize]) -> WriterProperties {
+fn properties(schema: &Schema, table: &Table, sort: &[usize], sorted: bool) -> WriterProperties {
     let compression = Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default());
     let sorting = sort.iter().map(|column| SortingColumn {
         column_idx: i32::try_from(*column).unwrap_or_default(),
@@ -153,7 +166,7 @@ fn properties(schema: &Schema, table: &Table, sort: &[usize]) -> WriterPropertie
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(PAGE_ROWS)
-        .set_sorting_columns(Some(sorting.collect()))
+        .set_sorting_columns(sorted.then(|| sorting.collect()))
         .set_dictionary_enabled(false)
         // Statistics of a hundred columns nobody prunes by would be a third of a small file.
         .set_statistics_enabled(EnabledStatistics::None);

@@ -1,39 +1,46 @@
-//! Merges the small files that flushes write into one per table and hour.
+//! Merges the small files that flushes write into one per table and hour, completes an hour with its rollups, and
+//! merges hours into days.
+//!
+//! A file is never merged while files that it replaced are still on disk: so each file's list of what it
+//! replaces is all that is needed to tell, without a catalog, which files are superseded.
 
-use std::collections::BTreeMap;
+mod due;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tacho_catalog::FileRecord;
-use tacho_model::tables;
+use tacho_catalog::{FileChange, FileRecord};
 
 use crate::columns::layout;
 use crate::directory::Directory;
 use crate::files::FileEntry;
+use crate::id::ulid;
 use crate::inner::Inner;
 use crate::maintenance::chain;
-use crate::merge::merge;
-use crate::time::HOUR_MS;
+use crate::merge::{MergeFailure, merge, roll};
+use crate::notes::Notes;
+use crate::rollup::{Roller, spec, stored_table};
 use crate::writer::{Target, discard};
 use crate::{HistoryError, scan};
+use due::{Due, Job, due};
 
-/// As many files as flushes write in so many minutes are merged though their hour goes on.
-const MANY: usize = 10;
-
-/// An hour is taken as complete that long after its end, when nothing was written to it for as long.
-const QUIET_MS: i64 = 2 * 60 * 1000;
-
-/// Most files merged at once: each is open and has a page of every column in memory.
-const MOST: usize = 100;
-
-/// Merges whatever is due. A failure is logged and costs only its own table and hour.
+/// Does whatever is due, one job after the other. A failure is logged and costs only its own job.
 pub(crate) async fn compact(inner: &Arc<Inner>) {
-    let files: Vec<_> = inner.state().files.iter().cloned().collect();
-    for group in due(files, (inner.now)()) {
+    // A job that fails or is given up comes up again in the next round.
+    let mut tried = Vec::new();
+    loop {
+        let jobs = {
+            let state = inner.state();
+            let files = state.files.iter().cloned().collect();
+            let removed: Vec<_> = state.removed.iter().map(|(file, _)| Arc::clone(file)).collect();
+            due(files, &removed, inner.day_bytes(), (inner.now)())
+        };
+        let Some(job) = jobs.into_iter().find(|job| !tried.contains(&job.key())) else { return };
+        tried.push(job.key());
         if inner.stopping.load(Ordering::Relaxed) {
             return;
         }
-        match compact_one(inner, group).await {
+        match run(inner, job).await {
             Ok(()) => inner.counters.compactions.add(1),
             Err(HistoryError::Stopped) => return,
             Err(error) => {
@@ -44,48 +51,28 @@ pub(crate) async fn compact(inner: &Arc<Inner>) {
     }
 }
 
-/// Groups of files to be merged, the oldest first.
-fn due(files: Vec<Arc<FileEntry>>, now_ms: i64) -> Vec<Vec<Arc<FileEntry>>> {
-    let mut groups: BTreeMap<(i64, String), Vec<Arc<FileEntry>>> = BTreeMap::new();
-    for file in files {
-        groups.entry((file.hour(), file.record.table.clone())).or_default().push(file);
-    }
-    let is_due = |hour: i64, files: &[Arc<FileEntry>]| {
-        let flushed = files.iter().filter(|file| file.record.level == 0).count();
-        let over = now_ms >= hour.saturating_add(1).saturating_mul(HOUR_MS).saturating_add(QUIET_MS);
-        let quiet = files.iter().all(|file| file.record.written_ms.saturating_add(QUIET_MS) <= now_ms);
-        files.len() > 1 && (flushed >= MANY || over && quiet)
-    };
-    let due = groups.into_iter().filter(|((hour, _), files)| is_due(*hour, files));
-    due.map(|(_, mut files)| {
-        // The smallest first, so that a big one is not copied to add a little while others wait.
-        files.sort_by_key(|file| file.record.rows);
-        files.truncate(MOST);
-        files
-    })
-    .collect()
-}
-
-async fn compact_one(inner: &Arc<Inner>, group: Vec<Arc<FileEntry>>) -> Result<(), HistoryError> {
-    let ids: Vec<_> = group.iter().map(|file| file.record.id.clone()).collect();
-    let job = Arc::clone(inner);
-    let Some(merged) = inner.blocking(move || write_merged(&job, &group)).await? else { return Ok(()) };
-    let paths = [&merged.path];
-    match inner.replace(&ids, std::slice::from_ref(&merged)).await {
-        Ok(true) => {}
+async fn run(inner: &Arc<Inner>, job: Job) -> Result<(), HistoryError> {
+    let worker = Arc::clone(inner);
+    let Some(change) = inner.background(move || write(&worker, &job)).await? else { return Ok(()) };
+    let paths = || change.added.iter().map(|file| &file.path);
+    match inner.change(&change).await {
+        Ok(true) => Ok(()),
         // One of them was set aside or expired in the meantime; the next round sees to the others.
-        Ok(false) => discard(&inner.directory, paths),
+        Ok(false) => {
+            discard(&inner.directory, paths());
+            Ok(())
+        }
         Err(error) => {
-            // The commit may have happened: only when it surely did not is the file nobody's.
-            if inner.catalog.knows_file(&merged.id).await.is_ok_and(|known| !known) {
-                discard(&inner.directory, paths);
+            // The commit may have happened: only when it surely did not are the files nobody's.
+            let first = change.added.first().map(|file| file.id.clone()).unwrap_or_default();
+            if inner.catalog.knows_file(&first).await.is_ok_and(|known| !known) {
+                discard(&inner.directory, paths());
             } else {
                 inner.reload_files().await?;
             }
-            return Err(error);
+            Err(error)
         }
     }
-    Ok(())
 }
 
 impl Inner {
@@ -98,114 +85,105 @@ impl Inner {
     }
 }
 
-/// Writes one file with the rows of all; `None` when they cannot be merged now.
-fn write_merged(inner: &Arc<Inner>, group: &[Arc<FileEntry>]) -> Result<Option<FileRecord>, HistoryError> {
-    let Some(first) = group.first() else { return Ok(None) };
-    let Some(table) = tables::by_name(&first.record.table) else { return Ok(None) };
+/// Writes the files of a job and makes them durable; `None` when it cannot be done now. On failure none is left.
+fn write(inner: &Arc<Inner>, job: &Job) -> Result<Option<FileChange>, HistoryError> {
+    let Some(first) = job.files.first() else { return Ok(None) };
+    let Some((table, raw, _)) = stored_table(&first.record.table) else { return Ok(None) };
+    let completes = job.due == Due::Hour;
+    let spec = if completes { spec(raw) } else { None };
+    if completes && spec.is_none() && job.files.len() == 1 {
+        return Ok(Some(FileChange { rolled: job.ids(), ..FileChange::default() }));
+    }
     let mut inputs = Vec::new();
-    for file in group {
+    let mut notes = Notes { replaces: job.ids(), ..Notes::default() };
+    for file in &job.files {
         match scan::FileRows::open_whole(inner, layout(table), file) {
             // Merging would lose the columns that only a newer version knows.
             Ok(None) => return Ok(None),
-            Ok(Some(rows)) => inputs.push(rows),
+            Ok(Some(rows)) => {
+                let stated = rows.stated();
+                notes.add_marks(&stated.notes.marks);
+                notes.sources.extend(stated.notes.sources);
+                inputs.push(rows);
+            }
             Err(failure) => {
                 inner.handle(file, failure)?;
                 return Ok(None);
             }
         }
     }
+    notes.sources.sort();
+    notes.sources.dedup();
+    let now_ms = (inner.now)();
+    let merges = job.files.len() > 1;
+    notes.job = (completes && merges).then(|| ulid(now_ms));
+    let source = notes.job.clone().unwrap_or_else(|| first.record.id.clone());
+    let rollup_notes = Notes { sources: vec![source], ..Notes::default() };
     let target = Target {
         layout: layout(table),
         time_ms: first.record.time_min_ms,
-        level: 1,
-        now_ms: (inner.now)(),
-        written_ms: group.iter().map(|file| file.record.written_ms).max().unwrap_or_default(),
+        level: job.level(),
+        rolled: first.is_rolled() || completes,
+        notes: Arc::new(notes),
+        now_ms,
+        written_ms: job.files.iter().map(|file| file.record.written_ms).max().unwrap_or_default(),
         directory: &inner.directory,
     };
-    let rows: i64 = group.iter().map(|file| file.record.rows).sum();
-    let merged = match merge(&target, inputs, &inner.stopping) {
-        Ok(merged) => merged,
-        Err((input, failure)) => {
-            let Some(file) = input.and_then(|input| group.get(input)) else {
-                return failure.into_result().map(|()| None);
-            };
-            inner.handle(file, failure)?;
-            return Ok(None);
-        }
+    let rollups = Target { notes: Arc::new(rollup_notes), ..target.clone() };
+    let mut roller = spec.map(|spec| Roller::new(spec, &rollups)).transpose()?;
+    let written = match (merges, &mut roller) {
+        (true, roller) => merge(&target, inputs, roller.as_mut(), &inner.stopping),
+        (false, Some(roller)) => roll(inputs, roller, &inner.stopping).map(|()| Vec::new()),
+        (false, None) => return Ok(None),
     };
-    finish(&inner.directory, merged, rows).map(Some)
+    let mut added = match written {
+        Ok(written) => written,
+        Err(failure) => return failed(inner, job, failure),
+    };
+    if let Some(roller) = roller {
+        match roller.finish() {
+            Ok(rollups) => added.extend(rollups),
+            Err(error) => {
+                discard(&inner.directory, added.iter().map(|file| &file.path));
+                return Err(error);
+            }
+        }
+    }
+    synced(&inner.directory, &added)?;
+    let (removed, rolled) = if merges { (job.ids(), Vec::new()) } else { (Vec::new(), job.ids()) };
+    Ok(Some(FileChange { removed, added, rolled }))
 }
 
-/// A merge that lost or doubled a row must never replace anything.
-fn finish(directory: &Directory, merged: FileRecord, rows: i64) -> Result<FileRecord, HistoryError> {
-    if merged.rows != rows {
-        discard(directory, [&merged.path]);
-        return Err(HistoryError::RowsDiffer { merged: merged.rows, inputs: rows });
+fn failed(
+    inner: &Inner,
+    job: &Job,
+    (input, failure): MergeFailure,
+) -> Result<Option<FileChange>, HistoryError> {
+    match input.and_then(|input| job.files.get(input)) {
+        Some(file) => inner.handle(file, failure).map(|()| None),
+        None => failure.into_result().map(|()| None),
     }
-    let synced = directory.sync([merged.path.as_path()].into_iter());
+}
+
+fn synced(directory: &Directory, files: &[FileRecord]) -> Result<(), HistoryError> {
+    let synced = directory.sync(files.iter().map(|file| file.path.as_path()));
     if synced.is_err() {
-        discard(directory, [&merged.path]);
+        discard(directory, files.iter().map(|file| &file.path));
     }
-    synced.map(|()| merged)
+    synced
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: i64 = 494_000;
-    const START: i64 = HOUR * HOUR_MS;
-
-    fn file(minute: i64, level: i64, rows: i64) -> Arc<FileEntry> {
-        let time = START + minute * 60_000;
-        FileEntry::new(FileRecord {
-            id: format!("{minute}"),
-            table: "host".into(),
-            path: "x".into(),
-            level,
-            host_min: "a".into(),
-            host_max: "a".into(),
-            time_min_ms: time,
-            time_max_ms: time + 55_000,
-            rows,
-            bytes: 1,
-            checksum: 0,
-            written_ms: time + 60_000,
-        })
+impl Job {
+    fn ids(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.record.id.clone()).collect()
     }
 
-    fn check(files: &[Arc<FileEntry>], now_ms: i64, expected: &[usize]) {
-        let groups = due(files.to_vec(), now_ms);
-        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), expected);
+    /// Tells it from other jobs of one round.
+    fn key(&self) -> (Due, String) {
+        (self.due, self.files.iter().map(|file: &Arc<FileEntry>| file.record.id.as_str()).collect())
     }
 
-    #[test]
-    fn files_are_merged_when_there_are_many_or_their_hour_is_over() {
-        let files: Vec<_> = (0..60).map(|minute| file(minute, 0, 12)).collect();
-        check(&files[..9], START + 10 * 60_000, &[]);
-        check(&files[..10], START + 11 * 60_000, &[10]);
-        check(&files[50..], START + HOUR_MS + QUIET_MS - 1, &[10]);
-        check(&files[55..], START + HOUR_MS + QUIET_MS - 1, &[]);
-        check(&files[55..], START + HOUR_MS + QUIET_MS, &[5]);
-        check(&files[..1], START + 2 * HOUR_MS, &[]);
-    }
-
-    #[test]
-    fn an_hour_that_is_still_written_to_is_not_complete() {
-        let late = Arc::new(FileEntry::clone_with(&file(5, 0, 12), START + 3 * HOUR_MS));
-        check(&[file(1, 1, 700), late.clone()], START + 3 * HOUR_MS + QUIET_MS - 1, &[]);
-        check(&[file(1, 1, 700), late], START + 3 * HOUR_MS + QUIET_MS, &[2]);
-    }
-
-    #[test]
-    fn tables_and_hours_are_merged_each_on_its_own() {
-        let mut files: Vec<_> = (50..70).map(|minute| file(minute, 0, 12)).collect();
-        check(&files, START + 3 * HOUR_MS, &[10, 10]);
-        files.extend((50..52).map(|minute| {
-            let mut record = file(minute, 0, 1).record.clone();
-            record.table = "disk".into();
-            FileEntry::new(record)
-        }));
-        check(&files, START + 3 * HOUR_MS, &[2, 10, 10]);
+    fn level(&self) -> i64 {
+        if self.due == Due::Day { 2 } else { 1 }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) struct Counter(AtomicU64);
 pub(crate) struct Counters {
     pub(crate) frames_stored: Counter,
     pub(crate) frames_duplicate: Counter,
+    pub(crate) frames_dropped: Counter,
     pub(crate) rows: Counter,
     pub(crate) flushes: Counter,
     pub(crate) flush_failures: Counter,
@@ -17,6 +18,8 @@ pub(crate) struct Counters {
     pub(crate) compactions: Counter,
     pub(crate) compaction_failures: Counter,
     pub(crate) files_expired: Counter,
+    pub(crate) files_over_limit: Counter,
+    pub(crate) files_scrubbed: Counter,
     pub(crate) files_damaged: Counter,
     pub(crate) files_read: Counter,
     pub(crate) row_groups_read: Counter,

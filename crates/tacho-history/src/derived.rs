@@ -107,7 +107,28 @@ pub fn value(block: &Block, row: usize, name: &str) -> Option<f64> {
     }
 }
 
+/// A column divided by its interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rate {
+    /// Position of the column.
+    pub(crate) of: usize,
+    /// Of its amount per second.
+    pub(crate) factor: f64,
+}
+
 impl Derived {
+    /// Set when that is all it is.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        match &self.formula {
+            Formula::PerSecond { of, factor } => Some(Rate { of: *of, factor: *factor }),
+            Formula::OfInterval(parts) => match parts.as_slice() {
+                [of] => Some(Rate { of: *of, factor: 1e-6 }),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Positions of the stored columns that it is computed from.
     pub fn inputs(&self) -> Vec<usize> {
         match &self.formula {

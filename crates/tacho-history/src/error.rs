@@ -43,12 +43,20 @@ pub enum HistoryError {
     #[error("gave up storing a flush after {attempts} conflicts with other writers")]
     Contended { attempts: usize },
 
-    #[error("files with {inputs} rows were merged into {merged} rows; they stay as they are")]
+    /// An agent's doing: it left out every other frame, thousands of times.
+    #[error("the stream has so many holes that no more are taken")]
+    TooManyHoles,
+
+    #[error("files of {inputs} rows were merged into files of {merged} rows; they stay as they are")]
     RowsDiffer { merged: i64, inputs: i64 },
 
     /// A merge was given up because the server stops.
     #[error("the server is stopping")]
     Stopped,
+
+    /// Whoever asked does not wait any more.
+    #[error("nobody waits for the answer any more")]
+    Cancelled,
 
     #[error("a background job of the history died: {0}")]
     Job(String),

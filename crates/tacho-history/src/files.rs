@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tacho_catalog::FileRecord;
 use tacho_model::Table;
 
-use crate::time::hour;
+use crate::time::{DAY_MS, hour};
 
 /// A file and what is known of it since the server started.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(crate) struct FileEntry {
     pub(crate) record: FileRecord,
     /// Its bytes were found to be what was written.
     pub(crate) verified: AtomicBool,
+    rolled: AtomicBool,
     /// It could not be read: whoever met it is setting it aside.
     damaged: AtomicBool,
 }
@@ -28,14 +29,25 @@ pub(crate) struct FileSet {
 
 impl FileEntry {
     pub(crate) fn new(record: FileRecord) -> Arc<Self> {
-        Arc::new(Self { record, verified: AtomicBool::new(false), damaged: AtomicBool::new(false) })
+        let rolled = AtomicBool::new(record.rolled);
+        Arc::new(Self { record, verified: AtomicBool::new(false), rolled, damaged: AtomicBool::new(false) })
+    }
+
+    /// Its rows are in rollups too, or its table has none. Changes under the state's lock.
+    pub(crate) fn is_rolled(&self) -> bool {
+        self.rolled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_rolled(&self) {
+        self.rolled.store(true, Ordering::Relaxed);
     }
 
     /// The same as if it had been written at another time.
     #[cfg(test)]
     pub(crate) fn clone_with(&self, written_ms: i64) -> Self {
         let record = FileRecord { written_ms, ..self.record.clone() };
-        Self { record, verified: AtomicBool::new(false), damaged: AtomicBool::new(false) }
+        let rolled = AtomicBool::new(record.rolled);
+        Self { record, verified: AtomicBool::new(false), rolled, damaged: AtomicBool::new(false) }
     }
 
     /// Notes that it cannot be read; `true` for the first who does.
@@ -43,9 +55,14 @@ impl FileEntry {
         !self.damaged.swap(true, Ordering::Relaxed)
     }
 
-    /// The hour that all its rows are of.
+    /// The hour that its first rows are of, and unless it is a file of a day all of them.
     pub(crate) fn hour(&self) -> i64 {
         hour(self.record.time_min_ms)
+    }
+
+    /// The day that all its rows are of.
+    pub(crate) fn day(&self) -> i64 {
+        self.record.time_min_ms.div_euclid(DAY_MS)
     }
 
     /// Could it have rows of this host in this range?

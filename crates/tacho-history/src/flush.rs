@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tacho_catalog::{FileRecord, FlushOutcome, MarkUpdate};
-use tacho_model::tables;
+use tacho_catalog::{FileRecord, FlushOutcome, GapRecord, MarkUpdate};
+use tacho_model::{SequenceSet, tables};
 
 use crate::columns::{Layout, layout};
 use crate::directory::{Directory, Step};
 use crate::head::{Frame, Head};
 use crate::inner::Inner;
+use crate::notes::Notes;
 use crate::rows::{RowRef, batch, rows_of};
 use crate::time::{HOUR_MS, hour};
 use crate::writer::{FileWriter, Target, discard};
@@ -32,16 +33,19 @@ impl Inner {
         if result.is_err() {
             self.state().unfreeze();
         }
-        self.room.notify_waiters();
+        self.room.send_replace(());
         result
     }
 
     async fn store(self: &Arc<Self>, mut frozen: Arc<Head>) -> Result<(), HistoryError> {
         for _ in 0..ATTEMPTS {
             let files = self.write(&frozen).await?;
-            let marks = self.state().mark_updates(&frozen);
+            let (marks, gaps) = {
+                let state = self.state();
+                (state.mark_updates(&frozen), state.gap_records(&frozen))
+            };
             let _order = self.order.lock().await;
-            match self.commit(&files, &marks).await? {
+            match self.commit(&files, &marks, &gaps).await? {
                 FlushOutcome::Committed => {
                     self.published(&files, marks);
                     return Ok(());
@@ -60,13 +64,18 @@ impl Inner {
     }
 
     /// Commits; when it did not happen, the files are gone again.
-    async fn commit(&self, files: &[FileRecord], marks: &[MarkUpdate]) -> Result<FlushOutcome, HistoryError> {
+    async fn commit(
+        &self,
+        files: &[FileRecord],
+        marks: &[MarkUpdate],
+        gaps: &[GapRecord],
+    ) -> Result<FlushOutcome, HistoryError> {
         let paths = || files.iter().map(|file| &file.path);
         if let Err(error) = self.directory.step(Step::Commit) {
             discard(&self.directory, paths());
             return Err(HistoryError::io("commit to", &self.config.directory)(error));
         }
-        match self.catalog.commit_flush(files, marks, (self.now)()).await {
+        match self.catalog.commit_flush(files, marks, gaps, (self.now)()).await {
             Ok(FlushOutcome::Committed) => Ok(FlushOutcome::Committed),
             Ok(conflict) => {
                 discard(&self.directory, paths());
@@ -122,12 +131,12 @@ impl Inner {
         if self.directory.step(Step::Committed).is_err() {
             return;
         }
-        let commit = self.state().publish(files, marks);
-        let frames: u64 = commit.stored.values().map(tacho_model::SequenceSet::len).sum();
+        let published = self.state().publish(files, marks);
         let rows: i64 = files.iter().map(|file| file.rows).sum();
-        self.counters.frames_stored.add(frames);
+        self.counters.frames_stored.add(published.frames);
+        self.counters.frames_dropped.add(published.dropped);
         self.counters.rows.add(u64::try_from(rows).unwrap_or_default());
-        self.announce(commit);
+        self.announce(published.commit);
     }
 
     fn announce(&self, commit: Commit) {
@@ -147,17 +156,17 @@ fn write_files(directory: &Directory, frozen: &Head, now_ms: i64) -> Result<Vec<
     let mut files = Vec::new();
     let mut write_all = || {
         for (hour, frames) in &hours {
-            for table in tables::ALL {
-                let target = Target {
-                    layout: layout(table),
-                    time_ms: hour.saturating_mul(HOUR_MS),
-                    level: 0,
-                    now_ms,
-                    written_ms: now_ms,
-                    directory,
-                };
-                files.extend(write_file(&target, frames)?);
-            }
+            let target = Target {
+                layout: layout(&tables::host::TABLE),
+                time_ms: hour.saturating_mul(HOUR_MS),
+                level: 0,
+                rolled: false,
+                notes: Arc::default(),
+                now_ms,
+                written_ms: now_ms,
+                directory,
+            };
+            write_hour(&target, frames, &mut files)?;
         }
         directory.sync(files.iter().map(|file| file.path.as_path()))
     };
@@ -168,8 +177,44 @@ fn write_files(directory: &Directory, frozen: &Head, now_ms: i64) -> Result<Vec<
     result.map(|()| files)
 }
 
+/// Writes all tables of one hour. The file of table `host` is completed last and names the others and the frames, so
+/// that the files alone tell what is stored.
+fn write_hour(
+    target: &Target<'_>,
+    frames: &[&Arc<Frame>],
+    files: &mut Vec<FileRecord>,
+) -> Result<(), HistoryError> {
+    let mut host = write_table(target, frames)?;
+    let group = host.as_ref().map(|host| host.id().to_owned());
+    let notes = Arc::new(Notes { group, ..Notes::default() });
+    let first = files.len();
+    for table in tables::ALL.iter().filter(|table| table.id != tables::host::TABLE.id) {
+        let target = Target { layout: layout(table), notes: Arc::clone(&notes), ..target.clone() };
+        let written = write_table(&target, frames)?.map(FileWriter::finish).transpose()?;
+        files.extend(written);
+    }
+    if let Some(mut host) = host.take() {
+        let with = files.iter().skip(first).map(|file| file.id.clone()).collect();
+        let mut notes = Notes { with, ..Notes::default() };
+        for of_stream in frames.chunk_by(|a, b| a.stream == b.stream) {
+            let Some(frame) = of_stream.first() else { continue };
+            let mut stored = SequenceSet::new();
+            of_stream.iter().for_each(|frame| {
+                stored.insert(frame.sequence);
+            });
+            notes.add_marks(&[(frame.stream.clone(), stored)]);
+        }
+        host.set_notes(notes);
+        files.push(host.finish()?);
+    }
+    Ok(())
+}
+
 /// Writes one table of one hour; `None` when no frame has rows of it. Frames come by host.
-fn write_file(target: &Target<'_>, frames: &[&Arc<Frame>]) -> Result<Option<FileRecord>, HistoryError> {
+fn write_table<'a>(
+    target: &Target<'a>,
+    frames: &[&Arc<Frame>],
+) -> Result<Option<FileWriter<'a>>, HistoryError> {
     let mut writer = None;
     let mut rows: Vec<RowRef<'_>> = Vec::new();
     for of_host in frames.chunk_by(|a, b| a.host.id == b.host.id) {
@@ -183,7 +228,7 @@ fn write_file(target: &Target<'_>, frames: &[&Arc<Frame>]) -> Result<Option<File
         rows.drain(..whole);
     }
     write_rows(&mut writer, target, &rows)?;
-    writer.map(FileWriter::finish).transpose()
+    Ok(writer)
 }
 
 fn write_rows<'a>(

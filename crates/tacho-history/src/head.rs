@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tacho_catalog::StreamKey;
-use tacho_model::{Block, ColumnValues, HostKey, ProcessIdentity, Snapshot};
+use tacho_model::{Block, ColumnValues, GapReason, HostKey, ProcessIdentity, SequenceSet, Snapshot};
 
 /// A frame that is not durable yet.
 #[derive(Debug, Clone)]
@@ -18,10 +18,22 @@ pub(crate) struct Frame {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-/// Frames by host.
+/// Frames that an agent dropped, and that the catalog does not know of yet.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingGap {
+    pub(crate) host_id: Arc<str>,
+    pub(crate) stream: StreamKey,
+    pub(crate) sequences: SequenceSet,
+    pub(crate) first_time_ms: i64,
+    pub(crate) last_time_ms: i64,
+    pub(crate) reason: GapReason,
+}
+
+/// Frames by host, and gaps.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
     hosts: BTreeMap<Arc<str>, HostHead>,
+    gaps: Vec<PendingGap>,
     /// Estimate of the memory that the frames hold.
     pub(crate) bytes: usize,
     pub(crate) frames: usize,
@@ -37,7 +49,16 @@ struct HostHead {
 
 impl Head {
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames == 0
+        self.frames == 0 && self.gaps.is_empty()
+    }
+
+    pub(crate) fn push_gap(&mut self, gap: PendingGap) {
+        self.bytes += size_of::<PendingGap>() + gap.sequences.range_count() * size_of::<(u64, u64)>();
+        self.gaps.push(gap);
+    }
+
+    pub(crate) fn gaps(&self) -> &[PendingGap] {
+        &self.gaps
     }
 
     pub(crate) fn push(&mut self, frame: Arc<Frame>) {
@@ -52,6 +73,9 @@ impl Head {
         let newer = std::mem::take(self);
         for frame in older.frames().chain(newer.frames()) {
             self.push(Arc::clone(frame));
+        }
+        for gap in older.gaps.iter().chain(&newer.gaps) {
+            self.push_gap(gap.clone());
         }
     }
 

@@ -1,17 +1,18 @@
 //! The handle that the rest of the server holds.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tacho_catalog::{Catalog, FileState, StreamKey};
-use tacho_model::{HostKey, SequenceSet, Snapshot};
-use tokio::sync::broadcast;
+use tacho_model::{GapReason, HostKey, SequenceSet, Snapshot};
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::{Directory, Fault};
 use crate::files::{FileEntry, FileSet};
-use crate::head::Frame;
+use crate::head::{Frame, PendingGap};
 use crate::inner::Inner;
 use crate::state::{Known, State};
 use crate::{HistoryConfig, HistoryError, HistoryStats, NowMs, maintenance};
@@ -26,7 +27,41 @@ pub enum Appended {
     Duplicate,
 }
 
-/// What one flush made durable: of each stream the frames that were not stored before.
+/// How a frame comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// As it was taken.
+    Live,
+    /// From the backlog. The last tenth of the head is not for it, so that live frames pass it when the head
+    /// is filling up.
+    Backfill,
+}
+
+/// What became of a frame or gap that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// It is in the head; the [`Commit`] that names it says when it is durable.
+    Taken,
+    /// As [`Appended::Duplicate`].
+    Duplicate,
+    /// There is no room for it in the head; see [`History::room`].
+    Full,
+    /// The stream has too many holes; it is not taken.
+    TooManyHoles,
+}
+
+/// Frames that an agent had to drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    pub sequences: RangeInclusive<u64>,
+    /// Of the first and the last of them, in milliseconds since the epoch.
+    pub first_time_ms: i64,
+    pub last_time_ms: i64,
+    pub reason: GapReason,
+}
+
+/// What one flush made durable: of each stream the frames that were not stored before, and the sequences of
+/// gaps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commit {
     pub stored: HashMap<StreamKey, SequenceSet>,
@@ -96,42 +131,111 @@ impl History {
         sequence: u64,
         snapshot: Arc<Snapshot>,
     ) -> Result<Appended, HistoryError> {
-        let frame = Frame { host: host.clone(), stream: stream.clone(), sequence, snapshot };
+        let mut room = self.room();
         let mut waiting = None;
         loop {
-            // Registered before the look at the head, so that room made in between is noticed.
-            let room = self.inner.room.notified();
-            match self.try_append(&frame) {
-                Tried::Done(appended) => return Ok(appended),
-                Tried::StreamUnknown => self.load_mark(stream).await?,
-                Tried::Full => {
+            let offered = self.offer(host, stream, sequence, &snapshot, Lane::Live).await?;
+            match offered {
+                Offered::Taken => return Ok(Appended::Stored),
+                Offered::Duplicate => return Ok(Appended::Duplicate),
+                Offered::TooManyHoles => return Err(HistoryError::TooManyHoles),
+                Offered::Full => {
                     waiting.get_or_insert_with(|| Waiting::new(&self.inner));
-                    self.inner.flush_wanted.notify_one();
-                    room.await;
+                    // The sender lives as long as the history.
+                    room.changed().await.ok();
                 }
             }
         }
     }
 
-    fn try_append(&self, frame: &Frame) -> Tried {
+    /// Takes a frame into the head when there is room, and never waits for it.
+    pub async fn offer(
+        &self,
+        host: &HostKey,
+        stream: &StreamKey,
+        sequence: u64,
+        snapshot: &Arc<Snapshot>,
+        lane: Lane,
+    ) -> Result<Offered, HistoryError> {
+        let frame =
+            Frame { host: host.clone(), stream: stream.clone(), sequence, snapshot: Arc::clone(snapshot) };
+        loop {
+            match self.try_append(&frame, lane) {
+                Tried::Done(offered) => return Ok(offered),
+                Tried::StreamUnknown => self.load_mark(stream).await?,
+            }
+        }
+    }
+
+    /// Takes what an agent had to drop: its sequences will be in the stream's mark, and so in a [`Commit`], as
+    /// if they had been stored. What of it is stored or in the head stays as it is.
+    pub async fn offer_gap(
+        &self,
+        host: &HostKey,
+        stream: &StreamKey,
+        gap: &Gap,
+    ) -> Result<Offered, HistoryError> {
+        loop {
+            match self.try_gap(host, stream, gap) {
+                Tried::Done(offered) => return Ok(offered),
+                Tried::StreamUnknown => self.load_mark(stream).await?,
+            }
+        }
+    }
+
+    fn try_append(&self, frame: &Frame, lane: Lane) -> Tried {
         let inner = &self.inner;
         let mut state = inner.state();
         match state.knows(&frame.stream, frame.sequence, (inner.now)()) {
             Known::StreamUnknown => return Tried::StreamUnknown,
             Known::Duplicate => {
                 inner.counters.frames_duplicate.add(1);
-                return Tried::Done(Appended::Duplicate);
+                return Tried::Done(Offered::Duplicate);
             }
+            Known::TooManyHoles => return Tried::Done(Offered::TooManyHoles),
             Known::New => {}
         }
-        if state.head_bytes() >= inner.config.head_limit_bytes {
-            return Tried::Full;
+        if !inner.has_room(&state, lane) {
+            return Tried::Done(Offered::Full);
         }
         state.push(frame.clone());
         if state.head.bytes >= inner.config.flush_bytes {
             inner.flush_wanted.notify_one();
         }
-        Tried::Done(Appended::Stored)
+        Tried::Done(Offered::Taken)
+    }
+
+    fn try_gap(&self, host: &HostKey, stream: &StreamKey, gap: &Gap) -> Tried {
+        let inner = &self.inner;
+        let mut state = inner.state();
+        let sequences = match state.knows_gap(stream, &gap.sequences, (inner.now)()) {
+            Ok(sequences) => sequences,
+            Err(Known::StreamUnknown) => return Tried::StreamUnknown,
+            Err(Known::TooManyHoles) => return Tried::Done(Offered::TooManyHoles),
+            Err(_) => return Tried::Done(Offered::Duplicate),
+        };
+        if !inner.has_room(&state, Lane::Live) {
+            return Tried::Done(Offered::Full);
+        }
+        state.push_gap(PendingGap {
+            host_id: Arc::clone(&host.id),
+            stream: stream.clone(),
+            sequences,
+            first_time_ms: gap.first_time_ms,
+            last_time_ms: gap.last_time_ms,
+            reason: gap.reason,
+        });
+        Tried::Done(Offered::Taken)
+    }
+
+    /// Changes when the head got smaller, so that what was refused may be offered again.
+    pub fn room(&self) -> watch::Receiver<()> {
+        self.inner.room.subscribe()
+    }
+
+    /// How full the head is: 1 and above takes nothing.
+    pub fn head_fill(&self) -> f64 {
+        self.inner.state().head_bytes() as f64 / self.inner.config.head_limit_bytes.max(1) as f64
     }
 
     async fn load_mark(&self, stream: &StreamKey) -> Result<(), HistoryError> {
@@ -140,12 +244,29 @@ impl History {
         Ok(())
     }
 
-    /// Frames of a stream that are durable; what waits in the head is not among them.
+    /// Frames of a stream that are durable, also by other servers of the catalog; what waits in the head is not
+    /// among them.
     pub async fn stored(&self, stream: &StreamKey) -> Result<SequenceSet, HistoryError> {
-        if let Some(stored) = self.inner.state().stored(stream) {
+        let known = {
+            let state = self.inner.state();
+            if state.is_idle(stream) { None } else { state.stored(stream) }
+        };
+        if let Some(stored) = known {
             return Ok(stored);
         }
-        Ok(self.inner.catalog.mark(stream).await?.stored)
+        let mark = self.inner.catalog.mark(stream).await?;
+        self.inner.state().refresh_mark(stream, mark.clone(), (self.inner.now)());
+        Ok(mark.stored)
+    }
+
+    /// Is this frame durable, as far as is known here? For one that was called a duplicate.
+    pub fn is_stored(&self, stream: &StreamKey, sequence: u64) -> bool {
+        self.inner.state().is_stored(stream, sequence)
+    }
+
+    /// Forgets what is in memory of an agent's streams, when its host was removed.
+    pub fn forget_agent(&self, agent_id: &str) {
+        self.inner.state().forget_agent(agent_id);
     }
 
     /// What each flush makes durable, from now on. A receiver that falls behind by more than
@@ -178,6 +299,7 @@ impl History {
         HistoryStats {
             frames_stored_total: counters.frames_stored.get(),
             frames_duplicate_total: counters.frames_duplicate.get(),
+            frames_dropped_total: counters.frames_dropped.get(),
             rows_total: counters.rows.get(),
             files: state.files.iter().count() as u64,
             bytes_on_disk: sum(|file| file.record.bytes),
@@ -192,6 +314,8 @@ impl History {
             compactions_total: counters.compactions.get(),
             compaction_failures_total: counters.compaction_failures.get(),
             files_expired_total: counters.files_expired.get(),
+            files_over_limit_total: counters.files_over_limit.get(),
+            files_scrubbed_total: counters.files_scrubbed.get(),
             files_damaged_total: counters.files_damaged.get(),
             files_read_total: counters.files_read.get(),
             row_groups_read_total: counters.row_groups_read.get(),
@@ -202,9 +326,24 @@ impl History {
 }
 
 enum Tried {
-    Done(Appended),
+    Done(Offered),
     StreamUnknown,
-    Full,
+}
+
+impl Inner {
+    /// Is there room in the head for one more? When there is none, a flush is asked for.
+    fn has_room(&self, state: &State, lane: Lane) -> bool {
+        let limit = self.config.head_limit_bytes;
+        let limit = match lane {
+            Lane::Live => limit,
+            Lane::Backfill => limit - limit / 10,
+        };
+        let room = state.head_bytes() < limit;
+        if !room {
+            self.flush_wanted.notify_one();
+        }
+        room
+    }
 }
 
 /// Counts an append that waits, also when it is given up.
@@ -223,5 +362,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
+#[cfg(test)]
+mod delivery_tests;
 #[cfg(test)]
 mod tests;

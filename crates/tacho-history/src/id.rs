@@ -23,6 +23,12 @@ pub(crate) fn is_ulid(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
+/// When a ULID was made, in milliseconds since the epoch.
+pub(crate) fn time_of(id: &str) -> Option<i64> {
+    let digit = |byte: u8| ALPHABET.iter().position(|known| *known == byte).map(|digit| digit as i64);
+    id.bytes().take(10).try_fold(0, |time, byte| Some((time << 5) | digit(byte)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +38,7 @@ mod tests {
         let (first, second, later) = (ulid(1_000), ulid(1_000), ulid(2_000));
         assert_ne!(first, second);
         assert!(first < later && second < later);
+        assert_eq!((time_of(&first), time_of(&later), time_of("-")), (Some(1_000), Some(2_000), None));
         assert!(is_ulid(&first) && !is_ulid("x") && !is_ulid(&first.to_lowercase()));
     }
 

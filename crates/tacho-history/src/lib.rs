@@ -26,26 +26,38 @@ mod head;
 mod history;
 mod id;
 mod inner;
+mod levels;
 mod maintenance;
 mod merge;
+mod notes;
 pub mod outside;
 mod query;
+mod rebuild;
+mod retention;
+mod rollup;
 mod rows;
 mod scan;
+mod scrub;
 mod state;
 mod stats;
+mod storage;
 #[cfg(test)]
 mod testing;
 mod time;
 mod writer;
 
 pub use columns::schema;
-pub use config::{HistoryConfig, NowMs};
+pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;
-pub use history::{Appended, Commit, History};
+pub use history::{Appended, Commit, Gap, History, Lane, Offered};
 pub use query::{
     Aggregate, ByteStream, HostRow, ProcessGroup, ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessUsage,
-    ProcessesAt, ProcessesOver, ProcessesQuery, RowsQuery, Series, SeriesQuery, TableView, bucket_ms,
+    ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, TableView,
+    buckets_of,
 };
+pub use rebuild::{RebuildReport, rebuild_catalog};
+pub use rollup::{Level, stored_table, stored_tables};
+pub use scan::ReadReport;
 pub use stats::HistoryStats;
+pub use storage::{DayStorage, StorageReport, TableStorage};
 pub use tacho_catalog::StreamKey;

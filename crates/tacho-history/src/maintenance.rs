@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use tacho_catalog::FileChange;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -23,10 +24,6 @@ const FIRST_FLUSH: Duration = Duration::from_secs(10);
 
 /// How long a file that was replaced stays on disk for readers outside this process.
 const GRACE_MS: i64 = 5 * 60 * 1000;
-
-/// How long marks outlive the rows that they stand for. An agent that was cut off that long would send only
-/// frames that retention removes again.
-const MARKS_KEPT_LONGER_MS: i64 = 24 * 3_600_000;
 
 pub(crate) async fn run(history: &History, stop: CancellationToken) -> Result<(), HistoryError> {
     let stop = &stop;
@@ -80,10 +77,12 @@ impl History {
     pub async fn maintain(&self) {
         let inner = &self.inner;
         let _one_at_a_time = inner.maintenance_lock.lock().await;
+        // First: what goes by age is in rollups then.
+        compact::compact(inner).await;
         if let Err(error) = inner.expire().await {
             tracing::warn!(error = chain(&error), "cannot remove what is too old");
         }
-        compact::compact(inner).await;
+        inner.scrub().await;
         if let Err(error) = inner.delete_removed().await {
             tracing::warn!(error = chain(&error), "cannot delete files that were replaced");
         }
@@ -92,35 +91,14 @@ impl History {
 }
 
 impl Inner {
-    /// Removes files whose rows are all too old. A row with a time in the future counts from when it was
-    /// written, or a wrong clock would keep it for ever.
-    async fn expire(&self) -> Result<(), HistoryError> {
-        let now_ms = (self.now)();
-        let retention_ms = i64::try_from(self.config.retention.as_millis()).unwrap_or(i64::MAX);
-        let before_ms = now_ms.saturating_sub(retention_ms);
-        let expired =
-            |file: &&Arc<FileEntry>| file.record.time_max_ms.min(file.record.written_ms) < before_ms;
-        let ids: Vec<_> =
-            self.state().files.iter().filter(expired).map(|file| file.record.id.clone()).collect();
-        if !ids.is_empty() && self.replace(&ids, &[]).await? {
-            self.counters.files_expired.add(ids.len() as u64);
-        }
-        self.catalog.forget_marks(before_ms.saturating_sub(MARKS_KEPT_LONGER_MS)).await?;
-        Ok(())
-    }
-
-    /// Replaces files in the catalog and for readers; `false` when one of them is not live any more.
-    pub(crate) async fn replace(
-        &self,
-        removed: &[String],
-        added: &[tacho_catalog::FileRecord],
-    ) -> Result<bool, HistoryError> {
+    /// Changes files in the catalog and for readers; `false` when one of them is not as it was any more.
+    pub(crate) async fn change(&self, change: &FileChange) -> Result<bool, HistoryError> {
         let _order = self.order.lock().await;
-        let replaced = self.catalog.replace_files(removed, added).await?;
-        if replaced {
-            self.state().replace_files(removed, added, (self.now)());
+        let changed = self.catalog.change_files(change).await?;
+        if changed {
+            self.state().change_files(change, (self.now)());
         }
-        Ok(replaced)
+        Ok(changed)
     }
 
     /// Deletes files from disk that were replaced long enough ago and that no query reads.

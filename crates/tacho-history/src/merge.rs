@@ -1,18 +1,21 @@
-//! Merges sorted files into one sorted file, batch by batch: memory is bounded by the number of files.
+//! Merges sorted files into sorted files, batch by batch: memory is bounded by the number of files.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{DataType, TimestampMillisecondType};
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 use tacho_catalog::FileRecord;
 
 use crate::HistoryError;
-use crate::columns::Layout;
+use crate::columns::{HOST_ID, Layout, TIME};
+use crate::rollup::{Combiner, Roller, spec_of_rollup};
 use crate::scan::{FileRows, ReadFailure};
-use crate::writer::{FileWriter, Target};
+use crate::writer::{Files, Target, discard};
 
 /// Rows put together at a time.
 const BATCH_ROWS: usize = 8192;
@@ -29,38 +32,70 @@ struct Cursor {
     batch: usize,
 }
 
-struct Merge<'a> {
+struct Merge<'a, 'r> {
     layout: &'static Layout,
-    writer: FileWriter<'a>,
+    files: Files<'a>,
+    roller: Option<&'r mut Roller<'a>>,
+    /// Of a rollup: rows of one bucket become one.
+    combiner: Option<Combiner>,
     converter: RowConverter,
     cursors: Vec<Option<Cursor>>,
     /// Batches that rows to be written are in.
     batches: Vec<RecordBatch>,
     /// Rows to be written next: batch and row.
     pending: Vec<(usize, usize)>,
+    /// Two of them have the same key.
+    has_equal: bool,
+    /// Rows of the table itself, read and written.
+    rows_in: i64,
+    rows_out: i64,
 }
 
-/// Writes all rows of the inputs, which have all columns in the table's order, into one file.
-pub(crate) fn merge(
-    target: &Target<'_>,
+fn output(error: impl Into<HistoryError>) -> MergeFailure {
+    (None, ReadFailure::Io(error.into()))
+}
+
+/// Adds all rows of one input, which has all columns in the table's order, to its rollups.
+pub(crate) fn roll(
     inputs: Vec<FileRows>,
+    roller: &mut Roller<'_>,
     stop: &AtomicBool,
-) -> Result<FileRecord, MergeFailure> {
-    let output = |error: HistoryError| (None, ReadFailure::Io(error));
-    let fields = target
-        .layout
-        .sort
-        .iter()
-        .map(|column| SortField::new(target.layout.schema.field(*column).data_type().clone()));
-    let converter = RowConverter::new(fields.collect()).map_err(|error| output(error.into()))?;
-    let writer = FileWriter::create(target).map_err(output)?;
+) -> Result<(), MergeFailure> {
+    for (input, rows) in inputs.into_iter().enumerate() {
+        for batch in rows {
+            if stop.load(Ordering::Relaxed) {
+                return Err(output(HistoryError::Stopped));
+            }
+            roller.add(&batch.map_err(|failure| (Some(input), failure))?).map_err(output)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes all rows of the inputs, which have all columns in the table's order, into as few files as their size
+/// wants, and adds them to the rollups.
+pub(crate) fn merge<'a>(
+    target: &Target<'a>,
+    inputs: Vec<FileRows>,
+    roller: Option<&mut Roller<'a>>,
+    stop: &AtomicBool,
+) -> Result<Vec<FileRecord>, MergeFailure> {
+    let layout = target.layout;
     let mut merge = Merge {
-        layout: target.layout,
-        writer,
-        converter,
+        layout,
+        files: Files::new(target.clone()),
+        roller,
+        combiner: spec_of_rollup(layout.table.name)
+            .map(|spec| Combiner::new(spec, layout))
+            .transpose()
+            .map_err(output)?,
+        converter: RowConverter::new(sort_fields(layout)).map_err(output)?,
         cursors: Vec::new(),
         batches: Vec::new(),
         pending: Vec::new(),
+        has_equal: false,
+        rows_in: 0,
+        rows_out: 0,
     };
     let mut heap: BinaryHeap<Reverse<(OwnedRow, usize)>> = BinaryHeap::new();
     for (input, rows) in inputs.into_iter().enumerate() {
@@ -69,22 +104,52 @@ pub(crate) fn merge(
             heap.push(Reverse((key, input)));
         }
     }
-    while let Some(Reverse((_, input))) = heap.pop() {
-        if merge.pending.len() >= BATCH_ROWS {
+    let mut last: Option<OwnedRow> = None;
+    while let Some(Reverse((key, input))) = heap.pop() {
+        let equal = last.as_ref() == Some(&key);
+        if merge.pending.len() >= BATCH_ROWS && !equal {
             if stop.load(Ordering::Relaxed) {
                 return Err(output(HistoryError::Stopped));
             }
             merge.write().map_err(output)?;
         }
+        merge.has_equal |= equal;
+        last = Some(key);
         if let Some(key) = merge.take(input)? {
             heap.push(Reverse((key, input)));
         }
     }
     merge.write().map_err(output)?;
-    merge.writer.finish().map_err(output)
+    let files = merge.files.finish().map_err(output)?;
+    // A merge that lost or doubled a row must never replace anything.
+    if merge.rows_in != merge.rows_out {
+        discard(target.directory, files.iter().map(|file| &file.path));
+        return Err(output(HistoryError::RowsDiffer { merged: merge.rows_out, inputs: merge.rows_in }));
+    }
+    Ok(files)
 }
 
-impl Merge<'_> {
+/// Host, period, entity, time.
+fn sort_fields(layout: &Layout) -> Vec<SortField> {
+    let mut fields: Vec<_> = layout
+        .sort
+        .iter()
+        .map(|column| SortField::new(layout.schema.field(*column).data_type().clone()))
+        .collect();
+    fields.insert(1, SortField::new(DataType::Int64));
+    fields
+}
+
+fn sort_columns(layout: &Layout, batch: &RecordBatch) -> Vec<ArrayRef> {
+    let mut columns: Vec<_> = layout.sort.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+    let times = batch.column(TIME).as_primitive::<TimestampMillisecondType>().values();
+    let periods = times.iter().map(|time| time.div_euclid(layout.period_ms));
+    columns.insert(1, Arc::new(Int64Array::from_iter_values(periods)));
+    debug_assert_eq!(layout.sort.first(), Some(&HOST_ID));
+    columns
+}
+
+impl Merge<'_, '_> {
     /// Takes the next row of an input and returns the key of the one after it.
     fn take(&mut self, input: usize) -> Result<Option<OwnedRow>, MergeFailure> {
         let Some(cursor) = self.cursors.get_mut(input).and_then(Option::as_mut) else { return Ok(None) };
@@ -103,11 +168,8 @@ impl Merge<'_> {
     fn advance_file(&mut self, input: usize, mut rows: FileRows) -> Result<Option<OwnedRow>, MergeFailure> {
         let Some(batch) = rows.next() else { return Ok(None) };
         let batch = batch.map_err(|failure| (Some(input), failure))?;
-        let columns: Vec<_> = self.layout.sort.iter().map(|column| batch.column(*column).clone()).collect();
-        let keys = self
-            .converter
-            .convert_columns(&columns)
-            .map_err(|error| (None, ReadFailure::Io(error.into())))?;
+        self.rows_in += self.rows_of(&batch);
+        let keys = self.converter.convert_columns(&sort_columns(self.layout, &batch)).map_err(output)?;
         let first = keys.row(0).owned();
         self.batches.push(batch);
         let cursor = Cursor { rows, keys, next: 0, batch: self.batches.len() - 1 };
@@ -117,14 +179,29 @@ impl Merge<'_> {
         Ok(Some(first))
     }
 
+    fn rows_of(&self, batch: &RecordBatch) -> i64 {
+        match &self.combiner {
+            Some(combiner) => combiner.rows(batch),
+            None => batch.num_rows() as i64,
+        }
+    }
+
     /// Writes the rows that were taken and lets go of batches that no input is in any more.
     fn write(&mut self) -> Result<(), HistoryError> {
         if self.pending.is_empty() {
             return Ok(());
         }
         let batches: Vec<_> = self.batches.iter().collect();
-        let rows = interleave_record_batch(&batches, &self.pending)?;
-        self.writer.write(&rows)?;
+        let mut rows = interleave_record_batch(&batches, &self.pending)?;
+        if let Some(combiner) = self.combiner.as_ref().filter(|_| self.has_equal) {
+            rows = combiner.combine(&rows)?;
+        }
+        self.has_equal = false;
+        self.rows_out += self.rows_of(&rows);
+        self.files.write(&rows)?;
+        if let Some(roller) = &mut self.roller {
+            roller.add(&rows)?;
+        }
         self.pending.clear();
         let mut kept = Vec::new();
         for cursor in self.cursors.iter_mut().flatten() {

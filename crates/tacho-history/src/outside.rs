@@ -20,6 +20,8 @@ pub struct TableFiles {
     /// Where paths of files begin.
     pub directory: PathBuf,
     pub files: Vec<TableFile>,
+    /// Files of the table that have no row of the host or the range.
+    pub left_out: usize,
 }
 
 /// A Parquet file of the table.
@@ -61,8 +63,8 @@ pub struct SqlQuery {
 }
 
 impl TableFiles {
-    pub fn new<'f>(directory: &Path, files: impl Iterator<Item = &'f FileRecord>) -> Self {
-        Self { directory: directory.to_owned(), files: files.map(TableFile::of).collect() }
+    pub fn new<'f>(directory: &Path, files: impl Iterator<Item = &'f FileRecord>, left_out: usize) -> Self {
+        Self { directory: directory.to_owned(), files: files.map(TableFile::of).collect(), left_out }
     }
 }
 

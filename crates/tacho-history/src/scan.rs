@@ -6,6 +6,7 @@
 mod filter;
 mod metadata;
 mod prune;
+mod reading;
 mod source;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,20 +16,25 @@ use std::sync::mpsc::sync_channel;
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
 use tacho_model::Table;
 use tokio::runtime::Handle;
 
 pub(crate) use metadata::MetadataCache;
+pub use reading::ReadReport;
+pub(crate) use reading::{CancelOnDrop, Reading};
 
 use crate::HistoryError;
 use crate::columns::{FIRST, HOST_ID, Layout, TIME, layout};
 use crate::files::FileEntry;
+use crate::head::Frame;
 use crate::inner::Inner;
+use crate::notes::{Notes, Stated};
 use crate::rows::{RowRef, batch, rows_of};
 use crate::state::View;
 use crate::time::hour;
 use filter::Filter;
-use metadata::FileMeta;
+use metadata::{FileMeta, verify_all};
 use prune::{Predicate, select};
 use source::Source;
 
@@ -47,6 +53,8 @@ pub(crate) struct Scan {
     pub(crate) to_ms: i64,
     /// Stored columns and what they must equal.
     pub(crate) entity: Vec<(usize, EntityValue)>,
+    /// The answer that it is for.
+    pub(crate) reading: Arc<Reading>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +75,7 @@ pub(crate) enum ReadFailure {
 /// Rows of one file, batch by batch.
 pub(crate) struct FileRows {
     reader: ParquetRecordBatchReader,
+    reader_metadata: Arc<ParquetMetaData>,
     source: Source,
     /// For each column asked for: which of the decoded ones it is; `None` in a file older than the column.
     output: Vec<Option<usize>>,
@@ -80,10 +89,11 @@ impl Scan {
         host_id: &str,
         columns: Vec<usize>,
         range: std::ops::Range<i64>,
+        reading: &Arc<Reading>,
     ) -> Self {
         let (from_ms, to_ms) = (range.start, range.end);
-        let layout = layout(table);
-        Self { layout, host_id: host_id.to_owned(), columns, from_ms, to_ms, entity: Vec::new() }
+        let (layout, reading) = (layout(table), Arc::clone(reading));
+        Self { layout, host_id: host_id.to_owned(), columns, from_ms, to_ms, entity: Vec::new(), reading }
     }
 
     /// What this scan would look at now.
@@ -104,8 +114,8 @@ impl Scan {
     }
 
     /// Rows of the head, one batch per hour, each sorted as in a file.
-    pub(crate) fn head_by_hour(&self, view: &View) -> Result<Vec<RecordBatch>, HistoryError> {
-        let rows = view.frames.iter().flat_map(|frame| rows_of(self.layout.table, frame));
+    pub(crate) fn head_by_hour(&self, frames: &[Arc<Frame>]) -> Result<Vec<RecordBatch>, HistoryError> {
+        let rows = frames.iter().flat_map(|frame| rows_of(self.layout.table, frame));
         let mut rows: Vec<_> = rows.filter(|row| self.is_of_entity(row)).collect();
         rows.sort_by(|a, b| {
             hour(a.time_ms()).cmp(&hour(b.time_ms())).then_with(|| a.compare(b, self.layout))
@@ -124,9 +134,14 @@ impl Scan {
 }
 
 /// Reads everything into memory: for short ranges.
-pub(crate) fn read_all(inner: &Arc<Inner>, scan: Scan) -> Result<Vec<RecordBatch>, HistoryError> {
+pub(crate) fn read_all(
+    inner: &Arc<Inner>,
+    scan: Scan,
+    files: &[Arc<FileEntry>],
+    frames: &[Arc<Frame>],
+) -> Result<Vec<RecordBatch>, HistoryError> {
     let mut batches = Vec::new();
-    read_each(inner, scan, |batch| {
+    read_each(inner, scan, files, frames, |batch| {
         batches.push(batch);
         Ok(())
     })?;
@@ -137,12 +152,13 @@ pub(crate) fn read_all(inner: &Arc<Inner>, scan: Scan) -> Result<Vec<RecordBatch
 pub(crate) fn read_each(
     inner: &Arc<Inner>,
     scan: Scan,
+    files: &[Arc<FileEntry>],
+    frames: &[Arc<Frame>],
     mut each: impl FnMut(RecordBatch) -> Result<(), HistoryError>,
 ) -> Result<(), HistoryError> {
-    let view = scan.view(inner);
     let scan = Arc::new(scan);
-    read_files(inner, &scan, &view.files, |_, batches| batches.into_iter().try_for_each(&mut each))?;
-    scan.head_by_hour(&view)?.into_iter().try_for_each(each)
+    read_files(inner, &scan, files, |_, batches| batches.into_iter().try_for_each(&mut each))?;
+    scan.head_by_hour(frames)?.into_iter().try_for_each(each)
 }
 
 /// Files decoded at the same time when there are several.
@@ -214,6 +230,12 @@ impl ReadFailure {
 }
 
 impl FileRows {
+    /// What the file says about itself; nothing when it was written before files did.
+    pub(crate) fn stated(&self) -> Stated {
+        let pairs = self.reader_metadata.file_metadata().key_value_metadata();
+        pairs.and_then(|pairs| Notes::parse(pairs)).unwrap_or_default()
+    }
+
     /// Opens a file to read all of it, all columns in the table's order; `None` when it has columns that
     /// this version does not know.
     pub(crate) fn open_whole(
@@ -221,16 +243,10 @@ impl FileRows {
         layout: &'static Layout,
         file: &FileEntry,
     ) -> Result<Option<Self>, ReadFailure> {
-        let source = Source::open(inner, file)?;
+        let reading = Arc::default();
+        let source = Source::open(inner, &reading, file)?;
         let columns: Vec<_> = (0..layout.schema.fields().len()).collect();
-        let scan = Arc::new(Scan {
-            layout,
-            host_id: String::new(),
-            columns,
-            from_ms: 0,
-            to_ms: 0,
-            entity: Vec::new(),
-        });
+        let scan = Arc::new(Scan::new(layout.table, "", columns, 0..0, &reading));
         let open = || {
             let meta = inner.metadata.get(file, &source)?;
             if meta.from_newer {
@@ -242,7 +258,9 @@ impl FileRows {
                     .with_batch_size(BATCH_ROWS)
                     .with_projection(ProjectionMask::leaves(meta.reader.parquet_schema(), leaves));
             let reader = builder.build().map_err(|error| error.to_string())?;
-            Ok(Some(Self { reader, source: source.clone(), output, filter: Filter::none(), scan }))
+            let reader_metadata = Arc::clone(meta.reader.metadata());
+            let (source, filter) = (source.clone(), Filter::none());
+            Ok(Some(Self { reader, reader_metadata, source, output, filter, scan }))
         };
         guarded(open).map_err(|why| source.failure(why))
     }
@@ -253,7 +271,9 @@ impl FileRows {
         scan: &Arc<Scan>,
         file: &FileEntry,
     ) -> Result<Option<Self>, ReadFailure> {
-        let source = Source::open(inner, file)?;
+        scan.reading.check().map_err(ReadFailure::Io)?;
+        scan.reading.files.add(1);
+        let source = Source::open(inner, &scan.reading, file)?;
         let opened = guarded(|| Self::select(inner, scan, file, &source));
         opened.map_err(|why| source.failure(why))
     }
@@ -266,12 +286,18 @@ impl FileRows {
     ) -> Result<Option<Self>, String> {
         let meta = inner.metadata.get(file, source)?;
         let selected = select(&meta, &scan.predicates());
+        let reading = &scan.reading;
+        reading.row_groups.add(meta.reader.metadata().num_row_groups() as u64);
+        reading.rows.add(u64::try_from(file.record.rows).unwrap_or_default());
         if selected.row_groups.is_empty() {
             return Ok(None);
         }
         inner.counters.files_read.add(1);
         inner.counters.row_groups_read.add(selected.row_groups.len() as u64);
         inner.counters.rows_read.add(selected.rows as u64);
+        reading.files_read.add(1);
+        reading.row_groups_read.add(selected.row_groups.len() as u64);
+        reading.rows_read.add(selected.rows as u64);
         let (leaves, output, filter) = project(&meta, scan);
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), meta.reader.clone())
@@ -282,7 +308,9 @@ impl FileRows {
             builder = builder.with_row_selection(selection);
         }
         let reader = builder.build().map_err(|error| error.to_string())?;
-        Ok(Some(Self { reader, source: source.clone(), output, filter, scan: Arc::clone(scan) }))
+        let reader_metadata = Arc::clone(meta.reader.metadata());
+        let (source, scan) = (source.clone(), Arc::clone(scan));
+        Ok(Some(Self { reader, reader_metadata, source, output, filter, scan }))
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, String> {
@@ -314,9 +342,19 @@ impl Iterator for FileRows {
     type Item = Result<RecordBatch, ReadFailure>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Err(error) = self.scan.reading.check() {
+            return Some(Err(ReadFailure::Io(error)));
+        }
         let next = guarded(AssertUnwindSafe(|| self.next_batch()));
         next.map_err(|why| self.source.failure(why)).transpose()
     }
+}
+
+/// Compares a file with its checksum.
+pub(crate) fn scrub(inner: &Inner, file: &Arc<FileEntry>) -> Result<(), HistoryError> {
+    let checked = Source::open(inner, &Arc::default(), file)
+        .and_then(|source| verify_all(file, &source).map_err(|why| source.failure(why)));
+    checked.or_else(|failure| inner.handle(file, failure))
 }
 
 /// Which leaves of the file to decode, which decoded column each one asked for is, and the filter.

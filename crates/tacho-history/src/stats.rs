@@ -7,6 +7,8 @@ pub struct HistoryStats {
     pub frames_stored_total: u64,
     /// Frames that were sent again though they are stored or about to be.
     pub frames_duplicate_total: u64,
+    /// Frames that agents told to have dropped.
+    pub frames_dropped_total: u64,
     /// Rows made durable.
     pub rows_total: u64,
     /// Files that readers see.
@@ -27,8 +29,11 @@ pub struct HistoryStats {
     pub last_flush_ms: u64,
     pub compactions_total: u64,
     pub compaction_failures_total: u64,
-    /// Files removed by age.
+    /// Files removed by age, and because there were too many bytes.
     pub files_expired_total: u64,
+    pub files_over_limit_total: u64,
+    /// Files whose bytes were compared with their checksum in the background.
+    pub files_scrubbed_total: u64,
     /// Files set aside because they could not be read.
     pub files_damaged_total: u64,
     /// What queries looked at and read, to see that pruning works.

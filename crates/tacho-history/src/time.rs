@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Hours since the epoch: what files are divided by.
 pub(crate) fn hour(time_ms: i64) -> i64 {

@@ -1,6 +1,7 @@
 //! Writes one Parquet file of one table.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, TimestampMillisecondType};
@@ -12,24 +13,97 @@ use tacho_catalog::FileRecord;
 use crate::HistoryError;
 use crate::columns::{HOST_ID, Layout, TIME};
 use crate::directory::{Directory, NewFile};
+use crate::notes::Notes;
 use crate::time::day;
+
+/// A file that has grown to this size ends with its host, so that a day of a thousand hosts is several files with
+/// hosts of their own.
+const SPLIT_BYTES: usize = 128 << 20;
+
+/// Files written one after the other, each with hosts of its own. Dropped unfinished, all are removed from disk.
+pub(crate) struct Files<'a> {
+    target: Target<'a>,
+    current: Option<FileWriter<'a>>,
+    done: Vec<FileRecord>,
+}
 
 /// A file being written. Dropped unfinished, it is removed from disk.
 pub(crate) struct FileWriter<'a> {
     directory: &'a Directory,
+    notes: Arc<Notes>,
     writer: Option<ArrowWriter<NewFile>>,
     record: FileRecord,
 }
 
 /// Where and how a file comes to be.
+#[derive(Clone)]
 pub(crate) struct Target<'a> {
     pub(crate) layout: &'static Layout,
-    /// A time of its hour.
+    /// A time of its day.
     pub(crate) time_ms: i64,
     pub(crate) level: i64,
+    pub(crate) rolled: bool,
+    /// What it says about itself.
+    pub(crate) notes: Arc<Notes>,
     pub(crate) now_ms: i64,
     pub(crate) written_ms: i64,
     pub(crate) directory: &'a Directory,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(target: Target<'a>) -> Self {
+        Self { target, current: None, done: Vec::new() }
+    }
+
+    pub(crate) fn directory(&self) -> &'a Directory {
+        self.target.directory
+    }
+
+    /// Adds rows as [`FileWriter::write`] does.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
+        let big = self.current.as_ref().filter(|current| current.size() >= SPLIT_BYTES);
+        let of_same = big.map_or(batch.num_rows(), |current| current.rows_of_last_host(batch));
+        if of_same < batch.num_rows() {
+            self.write_on(&batch.slice(0, of_same))?;
+            self.end(true)?;
+            return self.write_on(&batch.slice(of_same, batch.num_rows() - of_same));
+        }
+        self.write_on(batch)
+    }
+
+    fn write_on(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.current.is_none() {
+            self.current = Some(FileWriter::create(&self.target)?);
+        }
+        self.current.as_mut().map_or(Ok(()), |current| current.write(batch))
+    }
+
+    fn end(&mut self, more: bool) -> Result<(), HistoryError> {
+        if let Some(mut current) = self.current.take() {
+            if more || !self.done.is_empty() {
+                let with =
+                    if more { Vec::new() } else { self.done.iter().map(|file| file.id.clone()).collect() };
+                current.set_notes(Notes { more, with, ..(*self.target.notes).clone() });
+            }
+            self.done.push(current.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Completes the last file. Their names are not durable yet.
+    pub(crate) fn finish(&mut self) -> Result<Vec<FileRecord>, HistoryError> {
+        self.end(false)?;
+        Ok(std::mem::take(&mut self.done))
+    }
+}
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        discard(self.target.directory, self.done.iter().map(|file| &file.path));
+    }
 }
 
 impl<'a> FileWriter<'a> {
@@ -49,12 +123,14 @@ impl<'a> FileWriter<'a> {
             bytes: 0,
             checksum: 0,
             written_ms: target.written_ms,
+            rolled: target.rolled,
         };
-        let mut this = Self { directory: target.directory, writer: None, record };
+        let notes = Arc::clone(&target.notes);
+        let mut this = Self { directory: target.directory, notes, writer: None, record };
         // Arrow's own schema in the footer would be larger than the data of a small file; the reader
         // knows the types.
         let options = ArrowWriterOptions::new()
-            .with_properties(layout.properties.clone())
+            .with_properties(layout.properties(target.level).clone())
             .with_skip_arrow_metadata(true);
         match ArrowWriter::try_new_with_options(file, layout.schema.clone(), options) {
             Ok(writer) => this.writer = Some(writer),
@@ -90,9 +166,31 @@ impl<'a> FileWriter<'a> {
         self.record.rows += batch.num_rows() as i64;
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// What to write about the file into itself, instead of what the target said.
+    pub(crate) fn set_notes(&mut self, notes: Notes) {
+        self.notes = Arc::new(notes);
+    }
+
+    /// Roughly the bytes so far.
+    fn size(&self) -> usize {
+        self.writer.as_ref().map_or(0, |writer| writer.bytes_written() + writer.in_progress_size())
+    }
+
+    /// How many of the first rows are of the host that was written last.
+    fn rows_of_last_host(&self, batch: &RecordBatch) -> usize {
+        (0..batch.num_rows()).take_while(|row| host_of(batch, *row) == self.record.host_max).count()
+    }
+
     /// Completes the file and makes its content durable; its name is not yet.
     pub(crate) fn finish(mut self) -> Result<FileRecord, HistoryError> {
-        let Some(writer) = self.writer.take() else { return Ok(self.record.clone()) };
+        let Some(mut writer) = self.writer.take() else { return Ok(self.record.clone()) };
+        for pair in self.notes.to_pairs(&self.record) {
+            writer.append_key_value_metadata(pair);
+        }
         // From here a failure removes the file by hand, as drop no longer sees a writer.
         let written = writer.into_inner().and_then(|file| Ok(file.finish()?));
         match written {

@@ -28,7 +28,7 @@ pub struct HostFacts {
     pub agent_user: String,
     /// Which sampler was chosen at start: `bpf` or `proc`.
     pub sampler: String,
-    /// Where network bytes of each process come from: `tracepoint`, or `none`.
+    /// Where network bytes of each process come from: `tracepoint`, `cgroup`, `diag` or `none`.
     pub network: String,
     /// Where it comes from what processes used that ended between two snapshots: each is told (`bpf`), or from
     /// what their parents inherited (`parent`).

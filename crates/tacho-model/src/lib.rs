@@ -6,6 +6,7 @@
 
 mod block;
 mod facts;
+mod gap;
 mod identity;
 mod secrets;
 mod sequence;
@@ -15,6 +16,7 @@ pub mod tables;
 
 pub use block::{Block, Cell, ColumnValues, Row};
 pub use facts::{CollectorStatus, HostFacts};
+pub use gap::GapReason;
 pub use identity::{OTHER_NAME, ProcessIdentity, ProcessKey};
 pub use secrets::scrub_command;
 pub use sequence::SequenceSet;

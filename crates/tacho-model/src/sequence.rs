@@ -61,6 +61,37 @@ impl SequenceSet {
         }
     }
 
+    /// What is in this set and not in `other`.
+    pub fn difference(&self, other: &Self) -> Self {
+        let mut left = Self::new();
+        let mut others = other.ranges.iter().copied().peekable();
+        for (mut first, last) in self.ranges.iter().copied() {
+            // Those that end before this range do so before all that follow.
+            while others.next_if(|(_, end)| *end < first).is_some() {}
+            let mut done = false;
+            while let Some((start, end)) = others.peek().copied().filter(|(start, _)| *start <= last) {
+                if start > first {
+                    left.ranges.push((first, start - 1));
+                }
+                if end >= last {
+                    done = true;
+                    break;
+                }
+                first = end + 1;
+                others.next();
+            }
+            if !done {
+                left.ranges.push((first, last));
+            }
+        }
+        left
+    }
+
+    /// How many ranges it takes to write the set down.
+    pub fn range_count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// The ranges in ascending order.
     pub fn ranges(&self) -> impl ExactSizeIterator<Item = RangeInclusive<u64>> + '_ {
         self.ranges.iter().map(|(first, last)| *first..=*last)
@@ -110,6 +141,23 @@ mod tests {
             let again: SequenceSet = ranges.into_iter().collect();
             prop_assert_eq!(again, set);
         }
+
+        #[test]
+        fn what_is_left_of_a_set_is_in_one_and_not_in_the_other(
+            one in proptest::collection::vec((0u64..60, 0u64..8), 0..20),
+            other in proptest::collection::vec((0u64..60, 0u64..8), 0..20),
+        ) {
+            let set = |ranges: &[(u64, u64)]| -> SequenceSet {
+                ranges.iter().map(|(first, length)| *first..=first + length).collect()
+            };
+            let (one, other) = (set(&one), set(&other));
+            let left = one.difference(&other);
+            for number in 0..80 {
+                prop_assert_eq!(left.contains(number), one.contains(number) && !other.contains(number));
+            }
+            let again: SequenceSet = left.ranges().collect();
+            prop_assert_eq!(again, left);
+        }
     }
 
     #[test]
@@ -120,5 +168,8 @@ mod tests {
         assert!(set.contains(u64::MAX) && set.contains(0) && !set.contains(1));
         set.insert_range(0..=u64::MAX);
         assert_eq!(set.ranges().collect::<Vec<_>>(), [0..=u64::MAX]);
+        let ends: SequenceSet = [0..=0, u64::MAX..=u64::MAX].into_iter().collect();
+        assert_eq!(set.difference(&ends).ranges().collect::<Vec<_>>(), [1..=u64::MAX - 1]);
+        assert!(ends.difference(&set).is_empty());
     }
 }

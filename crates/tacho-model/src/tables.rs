@@ -216,7 +216,7 @@ table! {
         AGENT_LATE_TICKS: Integer Delta None = 95;
         /// Frames waiting for the server's acknowledgement.
         AGENT_QUEUED_FRAMES: Integer Gauge None = 96;
-        /// Frames dropped because the queue was full.
+        /// Frames dropped because too many waited, too long, or what was read of the disk was damaged.
         AGENT_DROPPED_FRAMES: Integer Delta None = 97;
         /// Moving average of the share of memory in use: 0.3 of the value before and 0.7 of the current one.
         MEMORY_USED_AVERAGE_RATIO: Float Gauge Ratio = 98;
@@ -246,8 +246,16 @@ table! {
         PROCESSES_NET_TX_BYTES: Integer Delta Bytes = 110;
         /// Processes that ended; absent where ends are not told one by one.
         PROCESSES_ENDED: Integer Delta None = 111;
-        /// Processes that ended too many at once to be told one by one; what they used is not in any row.
+        /// Ends of processes, or of threads where they are heard of, that were too many at once to be told one by one.
         PROCESSES_ENDED_UNSEEN: Integer Delta None = 112;
+        /// How far the clock that the agent goes by is ahead of the server's, negative when it is behind; measured and set by the server, of snapshots that arrive as they are taken.
+        CLOCK_OFFSET_MS: Integer Gauge Milliseconds = 113;
+        /// How long after it was taken the snapshot arrived; set by the server, of those that arrive late.
+        ARRIVED_LATE_MS: Integer Gauge Milliseconds = 114;
+        /// Bytes of frames that wait for the server's acknowledgement in the runtime directory or in memory.
+        AGENT_QUEUED_BYTES: Integer Gauge Bytes = 115;
+        /// Bytes of the agent's files of waiting frames on disk.
+        AGENT_SPOOL_BYTES: Integer Gauge Bytes = 116;
     }
 }
 

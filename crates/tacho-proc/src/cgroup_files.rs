@@ -36,6 +36,14 @@ pub fn parse_group_cpu(text: &[u8]) -> GroupCpu {
     cpu
 }
 
+/// How many groups of version 1 there are, summed over controllers: `/proc/cgroups`, lines such as
+/// `cpuacct 2 45 1`. `None`: none.
+pub fn parse_cgroup_count(text: &[u8]) -> Option<u64> {
+    let counts =
+        lines(text).filter(|line| !line.starts_with(b"#")).filter_map(|line| number(words(line).nth(2)?));
+    counts.reduce(u64::saturating_add)
+}
+
 /// Version 1, in clock ticks: `user 12`, `system 3`.
 pub fn parse_group_cpuacct(text: &[u8], ticks_per_second: u64) -> GroupCpu {
     let us = |ticks: u64| Some(ticks.saturating_mul(1_000_000 / ticks_per_second.clamp(1, 1_000_000)));
@@ -113,6 +121,13 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_counted_over_all_controllers() {
+        let text = b"#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t3\t1\t1\ncpu\t1\t45\t1\nbad\n";
+        assert_eq!(parse_cgroup_count(text), Some(46));
+        assert_eq!(parse_cgroup_count(b""), None);
+    }
 
     #[test]
     fn version_2() {

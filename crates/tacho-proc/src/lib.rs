@@ -32,14 +32,15 @@ mod sessions;
 mod stat;
 mod sudoers;
 mod system;
+mod taskstats;
 mod utmp;
 mod vmstat;
 
 pub use bytes::number;
 pub use cgroup::{container_of, parse_cgroup, unit_of};
 pub use cgroup_files::{
-    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cpu_max, parse_group_blkio, parse_group_cpu,
-    parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
+    GroupCpu, GroupIo, cores_of_quota, group_value, parse_cgroup_count, parse_cpu_max, parse_group_blkio,
+    parse_group_cpu, parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
 pub use code_pages::drop_code_pages;
@@ -72,8 +73,9 @@ pub use sessions::{Session, parse_session};
 pub use stat::{CpuTimes, SystemStat, parse_stat};
 pub use sudoers::{Include, Sudoers, parse_sudoers};
 pub use system::{
-    FileSystemUsage, addresses, clock_ticks_per_second, effective_user_id, is_procfs, machine_name,
-    page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
+    Clocks, FileSystemUsage, addresses, clock_ticks_per_second, clocks, effective_user_id, is_procfs,
+    machine_name, page_size, process_cpu_time_us, raise_open_files_limit, statvfs, thread_cpu_time_us,
 };
+pub use taskstats::{ExitListener, TaskstatsError, ThreadEnd, parse_thread_end};
 pub use utmp::{LoginKind, LoginLayout, LoginRecord, parse_lastlog, parse_logins};
 pub use vmstat::{Vmstat, parse_vmstat};

@@ -1,7 +1,7 @@
 //! Network of the host: interfaces, protocol counters, sockets.
 
 mod diag;
-mod netlink;
+pub(crate) mod netlink;
 mod protocols;
 mod socket;
 

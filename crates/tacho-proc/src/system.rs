@@ -21,6 +21,27 @@ pub struct FileSystemUsage {
     pub read_only: bool,
 }
 
+/// One instant by three clocks, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Clocks {
+    /// Since boot, time asleep included.
+    pub boot_us: u64,
+    /// The same without time asleep.
+    pub awake_us: u64,
+    /// Since the epoch; may jump.
+    pub wall_us: u64,
+}
+
+/// Reads the clocks.
+pub fn clocks() -> Clocks {
+    let read = |clock| read_clock_us(clock).unwrap_or(0);
+    Clocks {
+        boot_us: read(libc::CLOCK_BOOTTIME),
+        awake_us: read(libc::CLOCK_MONOTONIC),
+        wall_us: read(libc::CLOCK_REALTIME),
+    }
+}
+
 /// Clock ticks of `/proc` in a second.
 pub fn clock_ticks_per_second() -> u64 {
     // SAFETY: no pointers.
@@ -42,16 +63,16 @@ pub fn effective_user_id() -> u32 {
 
 /// CPU time that the calling thread used so far.
 pub fn thread_cpu_time_us() -> Option<u64> {
-    cpu_time_us(libc::CLOCK_THREAD_CPUTIME_ID)
+    read_clock_us(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// CPU time that all threads of this process used so far.
 pub fn process_cpu_time_us() -> Option<u64> {
-    cpu_time_us(libc::CLOCK_PROCESS_CPUTIME_ID)
+    read_clock_us(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// Reads a clock in microseconds.
-fn cpu_time_us(clock: libc::clockid_t) -> Option<u64> {
+fn read_clock_us(clock: libc::clockid_t) -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills the timespec, which lives across the call.
     let result = unsafe { libc::clock_gettime(clock, &raw mut time) };

@@ -49,6 +49,8 @@ pub struct Reader<'a> {
     prefix: &'static str,
     environment: &'a Environment,
     asked: BTreeSet<&'static str>,
+    /// Prefixes of the variables that readers of tables have looked at.
+    tables: Vec<&'static str>,
     problems: Vec<String>,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Reader<'a> {
             problems.push(format!("not TOML: {}", error.to_string().trim_end().replace('\n', "\n    ")));
             toml::Table::new()
         });
-        Self { table, prefix, environment, asked: BTreeSet::new(), problems }
+        Self { table, prefix, environment, asked: BTreeSet::new(), tables: Vec::new(), problems }
     }
 
     pub fn duration(
@@ -228,6 +230,37 @@ impl<'a> Reader<'a> {
         parsed
     }
 
+    /// A table such as `[sentinel]`, taken through `parse` with a reader of its own. `prefix` begins the names of
+    /// its variables: that of this reader, and the key.
+    pub fn table<T>(
+        &mut self,
+        key: &'static str,
+        prefix: &'static str,
+        parse: impl FnOnce(&mut Reader<'a>) -> T,
+    ) -> T {
+        self.asked.insert(key);
+        self.tables.push(prefix);
+        let table = match self.table.get(key).cloned() {
+            None => toml::Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.problem(key, format_args!("is {other}; write it as [{key}], with its keys below"));
+                toml::Table::new()
+            }
+        };
+        let (asked, tables, problems) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let mut reader = Reader { table, prefix, environment: self.environment, asked, tables, problems };
+        let parsed = parse(&mut reader);
+        if let Err(error) = reader.finish(key) {
+            let named = |problem: String| {
+                // A variable is named as it is; a key by its path.
+                if problem.starts_with(prefix) { problem } else { format!("{key}.{problem}") }
+            };
+            self.problems.extend(error.problems.into_iter().map(named));
+        }
+        parsed
+    }
+
     /// The tables of an array such as `[[script]]`, each taken through `parse` with a reader of its own. Keys of
     /// such tables are in the file only: the environment has no name for one of several.
     pub fn tables<T>(&mut self, key: &'static str, parse: impl Fn(&mut Reader<'_>) -> T) -> Vec<T> {
@@ -246,9 +279,14 @@ impl<'a> Reader<'a> {
                 self.problem(key, format_args!("is a list; write [[{key}]] and its keys below"));
                 continue;
             };
-            let (asked, problems) = (BTreeSet::new(), Vec::new());
-            let mut reader =
-                Reader { table, prefix: NO_ENVIRONMENT, environment: &environment, asked, problems };
+            let mut reader = Reader {
+                table,
+                prefix: NO_ENVIRONMENT,
+                environment: &environment,
+                asked: BTreeSet::new(),
+                tables: Vec::new(),
+                problems: Vec::new(),
+            };
             parsed.push(parse(&mut reader));
             if let Err(error) = reader.finish(key) {
                 let problems = error.problems.into_iter();
@@ -278,6 +316,13 @@ impl<'a> Reader<'a> {
         let start = format!("{}_", self.prefix);
         for name in self.environment.keys() {
             let Some(key) = name.strip_prefix(&start) else { continue };
+            if self
+                .tables
+                .iter()
+                .any(|table| name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')))
+            {
+                continue;
+            }
             let key = key.to_ascii_lowercase();
             if !self.asked.contains(key.as_str()) {
                 self.problems

@@ -4,6 +4,9 @@
 //! name, so they reach a server under any address; an agent's certificate does not carry it and is not
 //! allowed to serve, so no agent can pose as the server.
 
+mod certificate;
+mod changing;
+mod peer;
 mod token;
 mod verifier;
 
@@ -16,6 +19,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+pub use certificate::Particulars;
+pub use changing::ChangingCertificate;
+pub use peer::{peer_client_config, peer_server_config};
 pub use token::{JoinToken, TokenError};
 
 /// Name in every server certificate.
@@ -26,7 +32,7 @@ const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 /// SHA-256 of a certificate's DER, or of a secret.
 pub type Fingerprint = [u8; 32];
 
-/// A certificate with its chain, and its key.
+/// A certificate with its chain, and its key; what is printed of it has no key.
 #[derive(Debug)]
 pub struct Identity {
     pub chain: Vec<CertificateDer<'static>>,
@@ -68,7 +74,21 @@ pub fn random_secret() -> Fingerprint {
     secret
 }
 
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
 impl Identity {
+    /// A certificate chain and a key from one PEM text; `origin` names it in messages.
+    pub fn parse(pem: &[u8], origin: &str) -> Result<Self, TlsError> {
+        let error = |source| TlsError::Read { path: origin.to_owned(), source };
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(error)?;
+        let key = PrivateKeyDer::from_pem_slice(pem).map_err(error)?;
+        Ok(Self { chain, key })
+    }
+
     /// Reads a certificate chain and a key from PEM files.
     pub fn read(chain: &Path, key: &Path) -> Result<Self, TlsError> {
         let error = |path: &Path| {
@@ -88,10 +108,10 @@ pub fn read_certificate(path: &Path) -> Result<CertificateDer<'static>, TlsError
         .map_err(|source| TlsError::Read { path: path.display().to_string(), source })
 }
 
-/// The server's side: shows `identity`, asks clients for a certificate of `authority`, and lets those
+/// The server's side: shows the newest `certificate`, asks clients for a certificate of `authority`, and lets those
 /// without one in too (browsers, the API, agents that join). Who may do what is decided by call.
 pub fn server_config(
-    identity: Identity,
+    certificate: ChangingCertificate,
     authority: CertificateDer<'static>,
 ) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -101,7 +121,7 @@ pub fn server_config(
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(VERSIONS)?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain, identity.key)?;
+        .with_cert_resolver(Arc::new(certificate));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -22,7 +22,10 @@ use crate::metrics::Metrics;
 use crate::page;
 use crate::sql::SqlSockets;
 
+mod agents;
+mod debug;
 mod error;
+mod gaps;
 mod guard;
 mod hosts;
 mod latest;
@@ -36,6 +39,7 @@ mod series;
 mod session;
 mod sql;
 mod status;
+mod storage;
 mod tables;
 mod time;
 mod tokens;
@@ -97,6 +101,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(gaps::host_gaps))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
@@ -105,14 +110,17 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
         .routes(routes!(tables::list_tables))
+        .routes(routes!(storage::show_storage))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
-        .routes(routes!(hosts::remove_host))
+        .routes(routes!(hosts::remove_host, hosts::change_host))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::revoke_agent))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token))
         .routes(routes!(users::list_users, users::create_user))

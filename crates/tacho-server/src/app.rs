@@ -1,4 +1,5 @@
-//! Puts the server together, runs it, and stops it in order: no new connections, then the last flush.
+//! Puts the server together, runs it, and stops it in order: agents are sent away with all that they gave
+//! acknowledged, then connections, then the last flush.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tacho_catalog::Catalog;
 use tacho_history::{History, HistoryConfig};
+use tacho_notify::ChannelSettings;
 use tacho_runtime::clock::system_now_ms;
 use tacho_runtime::files::open_directory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
@@ -20,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, ApiState};
 use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
+use crate::certificate::ServerCertificate;
 use crate::config::Config;
-use crate::ingest::{Ingest, Sessions, Shared};
+use crate::ingest::{Draining, Ingest, InventoryWatch, Pacer, Sessions, Shared};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::sentinels::Sentinels;
 use crate::serve::Listener;
 use crate::sql::{HistoryService, SqlSockets};
 
@@ -40,18 +44,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let _lock = open_directory(&config.data_dir)?;
     let now = system_now_ms();
     let authority = Arc::new(Authority::open(&config.data_dir, now())?);
-    let identity = authority.issue_server(&certificate_names(&config), now())?;
-    let tls = tls::server_config(identity, authority.certificate().clone())?;
+    let (names, lifetime) = (certificate_names(&config), config.certificate_lifetime);
+    let certificate = ServerCertificate::new(Arc::clone(&authority), names, lifetime, Arc::clone(&now))?;
+    let tls = tls::server_config(certificate.shown(), authority.certificate().clone())?;
+    let sentinels = sentinels(&config)?;
     // Sockets before anything else that lasts: a port in use is the most likely mistake.
     let (tls_socket, http_socket) = (bind(config.listen).await?, bind(config.http_listen).await?);
 
     let catalog = Catalog::open(&catalog_path(&config)).await?;
+    // What a flush wrote for a host while it was removed. No agent is connected yet.
+    catalog.forget_orphans().await?;
     let history = History::open(history_config(&config), catalog.clone(), Arc::clone(&now)).await?;
     let sql = SqlSockets::new(&config.data_dir);
     let history_socket = sql.listen()?;
     let history_service = HistoryService {
         authority: Arc::clone(&authority),
         names: certificate_names(&config),
+        lifetime: config.certificate_lifetime,
         history: history.clone(),
         catalog: catalog.clone(),
         now: Arc::clone(&now),
@@ -76,6 +85,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
         stop: stop_serving.clone(),
     });
+    let draining = Draining::default();
+    let pacer = Pacer::new(config.backfill_bytes_per_second);
+    let sessions = Sessions::default();
+    let watch = InventoryWatch {
+        catalog: catalog.clone(),
+        sessions: sessions.clone(),
+        live: live.clone(),
+        now: Arc::clone(&now),
+    };
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -84,8 +102,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         now,
         allowed_networks: config.allowed_networks.clone(),
         metrics: metrics.clone(),
-        stop: stop_serving.clone(),
-        sessions: Sessions::default(),
+        draining: draining.clone(),
+        pacer: pacer.clone(),
+        sessions,
+        certificate_lifetime: config.certificate_lifetime,
+        sentinels: sentinels.clone(),
     });
     let agents = AgentServiceServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -95,7 +116,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     let mut tasks = TaskGroup::new(stop.clone());
-    tasks.spawn("history", history.run(stop_history.clone()));
+    tasks.spawn("certificate", certificate.run(stop.clone()));
+    tasks.spawn("inventory", watch.run(stop.clone()));
+    tasks.spawn("sentinels", sentinels.run(stop.clone()));
+    tasks.spawn("pace", pacer.run(history.clone(), metrics.clone(), stop_serving.clone()));
+    tasks.spawn("history", history.clone().run(stop_history.clone()));
     let tls_listener = Listener {
         socket: tls_socket,
         tls: Some(Arc::new(tls)),
@@ -106,7 +131,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
     tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
     tasks.spawn("sql", history_service.run(history_socket, stop_serving.clone()));
-    tasks.spawn("stop", in_order(stop, stop_serving, stop_history));
+    let parts = Parts { agents: draining, history, stop_serving, stop_history };
+    tasks.spawn("stop", parts.stop_in_order(stop));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), listen = %config.listen, http_listen = %config.http_listen,
         data_dir = %config.data_dir.display(), "started"
@@ -117,16 +143,29 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     ended
 }
 
-/// Stops what takes data in before what stores it.
-async fn in_order(
-    stop: CancellationToken,
-    serving: CancellationToken,
-    history: CancellationToken,
-) -> Result<(), std::io::Error> {
-    stop.cancelled().await;
-    serving.cancel();
-    history.cancel();
-    Ok(())
+/// What stops one after the other.
+struct Parts {
+    agents: Draining,
+    history: History,
+    stop_serving: CancellationToken,
+    stop_history: CancellationToken,
+}
+
+impl Parts {
+    /// Stops what takes data in before what stores it.
+    async fn stop_in_order(self, stop: CancellationToken) -> Result<(), std::io::Error> {
+        stop.cancelled().await;
+        self.agents.run(&self.history).await;
+        self.stop_serving.cancel();
+        self.stop_history.cancel();
+        Ok(())
+    }
+}
+
+fn sentinels(config: &Config) -> anyhow::Result<Sentinels> {
+    let channels = config.sentinel_channels.iter().map(ChannelSettings::load).collect::<Result<Vec<_>, _>>();
+    let channels = channels.context("cannot use a channel of [[sentinel.channel]]")?;
+    Ok(Sentinels::new(config.sentinel_count, config.sentinel_settle, &channels))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -135,13 +174,17 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn history_config(config: &Config) -> HistoryConfig {
+pub fn history_config(config: &Config) -> HistoryConfig {
     HistoryConfig {
         directory: config.data_dir.join("history"),
         flush_interval: config.flush_interval,
         flush_bytes: config.flush_bytes,
         head_limit_bytes: config.head_limit_bytes,
         retention: config.retention,
+        retention_1m: config.retention_1m,
+        retention_1h: config.retention_1h,
+        retention_of: config.retention_tables.clone(),
+        limit_bytes: config.history_limit_bytes,
     }
 }
 

@@ -10,21 +10,24 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 use tacho_runtime::files::write_private;
-use tacho_runtime::tls::{self, Fingerprint, Identity, JoinToken, SERVER_NAME, TlsError};
+use tacho_runtime::tls::{self, Fingerprint, Identity, JoinToken, Particulars, SERVER_NAME, TlsError};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// Agents trust it for good; to replace it means to join them all again.
 const AUTHORITY_DAYS: u32 = 20 * 365;
-/// A new one is made at each start.
-const SERVER_DAYS: u32 = 2 * 365;
-const AGENT_DAYS: u32 = 2 * 365;
 /// Clocks of hosts that join may be behind.
-const BACKDATED_DAYS: u32 = 1;
+const BACKDATED: Duration = DAY;
+/// Of the lifetime of an agent's certificate: agents reckon by it when to renew.
+const BACKDATED_PART: u32 = 8;
+/// From then on the log says how long the authority still holds.
+const ENDS_SOON_MS: i64 = 365 * 86_400_000;
 
 /// The authority with its key.
 pub struct Authority {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
+    /// Nothing that it signs holds longer.
+    not_after_ms: i64,
 }
 
 /// A certificate for an agent.
@@ -43,6 +46,8 @@ pub enum AuthorityError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot use the certificate authority")]
     Unusable(#[from] TlsError),
+    #[error("{} is not a certificate", path.display())]
+    NoCertificate { path: PathBuf },
     #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),
     #[error("{name:?} in `names` is neither a DNS name nor an address")]
@@ -60,7 +65,15 @@ impl Authority {
             .map_err(|source| AuthorityError::Read { path: key_path.clone(), source })?;
         let certificate = tls::read_certificate(&certificate_path)?;
         let issuer = Issuer::from_ca_cert_der(&certificate, KeyPair::from_pem(&key)?)?;
-        Ok(Self { certificate, issuer })
+        let read = Particulars::of(&certificate)
+            .ok_or_else(|| AuthorityError::NoCertificate { path: certificate_path.clone() })?;
+        Ok(Self { certificate, issuer, not_after_ms: read.not_after_ms })
+    }
+
+    /// How long it still holds, when that is no longer than a year.
+    pub fn ends_soon(&self, now_ms: i64) -> Option<Duration> {
+        let left_ms = self.not_after_ms.saturating_sub(now_ms);
+        (left_ms < ENDS_SOON_MS).then(|| Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
     }
 
     pub fn certificate(&self) -> &CertificateDer<'static> {
@@ -78,7 +91,12 @@ impl Authority {
 
     /// A certificate for this server under `names` and [`SERVER_NAME`], with a new key. The chain carries the
     /// authority, so that an agent that joins can compare its fingerprint.
-    pub fn issue_server(&self, names: &[String], now_ms: i64) -> Result<Identity, AuthorityError> {
+    pub fn issue_server(
+        &self,
+        names: &[String],
+        lifetime: Duration,
+        now_ms: i64,
+    ) -> Result<Identity, AuthorityError> {
         let key = KeyPair::generate()?;
         let mut all = vec![SERVER_NAME.to_owned()];
         all.extend(names.iter().cloned());
@@ -89,7 +107,7 @@ impl Authority {
                 return Err(AuthorityError::Name { name: wrong.cloned().unwrap_or_default(), source });
             }
         };
-        valid(&mut params, now_ms, SERVER_DAYS);
+        self.valid(&mut params, now_ms, BACKDATED, lifetime);
         params.distinguished_name = named(SERVER_NAME);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -104,12 +122,13 @@ impl Authority {
         &self,
         request: &[u8],
         agent_id: &str,
+        lifetime: Duration,
         now_ms: i64,
     ) -> Result<AgentCertificate, AuthorityError> {
         let mut request =
             CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
         let mut params = CertificateParams::default();
-        valid(&mut params, now_ms, AGENT_DAYS);
+        self.valid(&mut params, now_ms, BACKDATED.min(lifetime / BACKDATED_PART), lifetime);
         params.distinguished_name = named(agent_id);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -118,12 +137,17 @@ impl Authority {
         let certificate = request.signed_by(&self.issuer)?.der().clone();
         Ok(AgentCertificate { certificate, not_after_ms })
     }
+
+    fn valid(&self, params: &mut CertificateParams, now_ms: i64, backdated: Duration, lifetime: Duration) {
+        valid(params, now_ms, backdated, lifetime);
+        params.not_after = params.not_after.min(date_time_ymd(1970, 1, 1) + since_epoch(self.not_after_ms));
+    }
 }
 
 fn create(certificate_path: &Path, key_path: &Path, now_ms: i64) -> Result<(), AuthorityError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
-    valid(&mut params, now_ms, AUTHORITY_DAYS);
+    valid(&mut params, now_ms, BACKDATED, DAY * AUTHORITY_DAYS);
     params.distinguished_name = named("Tacho authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -137,11 +161,14 @@ fn create(certificate_path: &Path, key_path: &Path, now_ms: i64) -> Result<(), A
     write(certificate_path, certificate.pem())
 }
 
-fn valid(params: &mut CertificateParams, now_ms: i64, days: u32) {
-    let since_epoch = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
-    let now = date_time_ymd(1970, 1, 1) + since_epoch;
-    params.not_before = now - DAY * BACKDATED_DAYS;
-    params.not_after = now + DAY * days;
+fn valid(params: &mut CertificateParams, now_ms: i64, backdated: Duration, lifetime: Duration) {
+    let now = date_time_ymd(1970, 1, 1) + since_epoch(now_ms);
+    params.not_before = now - backdated;
+    params.not_after = now + lifetime;
+}
+
+fn since_epoch(time_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(time_ms).unwrap_or(0))
 }
 
 fn named(name: &str) -> DistinguishedName {
@@ -155,6 +182,7 @@ mod tests {
     use super::*;
 
     const NOW_MS: i64 = 1_795_000_000_000;
+    const TWO_YEARS: Duration = DAY.saturating_mul(730);
 
     #[test]
     fn an_authority_is_made_once_and_read_again() {
@@ -172,23 +200,46 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let request =
             CertificateParams::new(vec![SERVER_NAME.to_owned()]).unwrap().serialize_request(&key).unwrap();
-        let issued = authority.issue_agent(request.der(), "agent-1", NOW_MS).unwrap();
+        let issued = authority.issue_agent(request.der(), "agent-1", TWO_YEARS, NOW_MS).unwrap();
         assert_eq!(issued.not_after_ms, NOW_MS + 730 * 86_400_000);
         let text = String::from_utf8_lossy(&issued.certificate).into_owned();
         assert!(text.contains("agent-1") && !text.contains(SERVER_NAME), "names of the request are ignored");
-        assert!(authority.issue_agent(b"garbage", "agent-1", NOW_MS).is_err());
+        assert!(authority.issue_agent(b"garbage", "agent-1", TWO_YEARS, NOW_MS).is_err());
         let mut forged = request.der().to_vec();
         let last = forged.len() - 1;
         forged[last] ^= 1;
-        assert!(authority.issue_agent(&forged, "agent-1", NOW_MS).is_err());
+        assert!(authority.issue_agent(&forged, "agent-1", TWO_YEARS, NOW_MS).is_err());
+    }
+
+    #[test]
+    fn nothing_outlives_the_authority_and_agents_can_tell_when_to_renew() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::open(directory.path(), NOW_MS).unwrap();
+        let request = CertificateParams::default().serialize_request(&KeyPair::generate().unwrap()).unwrap();
+        let minutes = Duration::from_secs(180);
+        let short = authority.issue_agent(request.der(), "agent-1", minutes, NOW_MS).unwrap();
+        let read = Particulars::of(&short.certificate).unwrap();
+        assert_eq!((read.common_name.as_str(), read.not_after_ms), ("agent-1", NOW_MS + 180_000));
+        assert!(read.renew_ms() > NOW_MS && read.renew_ms() < NOW_MS + 120_000);
+        assert_eq!(authority.ends_soon(NOW_MS), None);
+        let late_ms = NOW_MS + i64::from(AUTHORITY_DAYS - 100) * 86_400_000;
+        assert_eq!(authority.ends_soon(late_ms), Some(DAY * 100));
+        let late = authority.issue_agent(request.der(), "agent-1", TWO_YEARS, late_ms).unwrap();
+        assert_eq!(late.not_after_ms, late_ms + 100 * 86_400_000);
     }
 
     #[test]
     fn a_name_that_is_none_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::open(directory.path(), NOW_MS).unwrap();
-        assert!(authority.issue_server(&["localhost".to_owned(), "10.0.0.1".to_owned()], NOW_MS).is_ok());
-        let error = authority.issue_server(&["good".to_owned(), "b\u{e4}d".to_owned()], NOW_MS).unwrap_err();
+        assert!(
+            authority
+                .issue_server(&["localhost".to_owned(), "10.0.0.1".to_owned()], TWO_YEARS, NOW_MS)
+                .is_ok()
+        );
+        let error = authority
+            .issue_server(&["good".to_owned(), "b\u{e4}d".to_owned()], TWO_YEARS, NOW_MS)
+            .unwrap_err();
         assert!(error.to_string().contains("b\u{e4}d"), "{error}");
     }
 }

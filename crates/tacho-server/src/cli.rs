@@ -10,7 +10,7 @@ use tacho_runtime::config::{ConfigError, process_environment, read_file};
 use tacho_runtime::logging;
 
 use crate::config::{self, Config};
-use crate::{app, tokens};
+use crate::{app, inventory, rebuild, tokens};
 
 /// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.
 const EXIT_CONFIG: u8 = 78;
@@ -20,7 +20,11 @@ Examples:
   tacho-server run                               serve agents, API and page
   tacho-server token create join                 print a token that lets a host join within the hour
   tacho-server token create api --role viewer    print a token for a program that reads
+  tacho-server token create join --host web-1    print a token with which web-1 joins again, on whatever machine
+  tacho-server host rename web-1 shop-1          call a host otherwise
+  tacho-server agent revoke web-1                refuse the agent of a host from now on
   tacho-server check /etc/tacho/server.toml      say what is wrong with a configuration
+  tacho-server rebuild-catalog                   after the catalog was lost: list the history's files anew
 
 Every key of the configuration can be given as an environment variable too: listen is TACHO_SERVER_LISTEN.";
 
@@ -42,10 +46,23 @@ enum Command {
         /// The file to check.
         file: Option<PathBuf>,
     },
+    /// Make the catalog's list of files anew from the files themselves, when the catalog was lost or damaged. The
+    /// server must not run. A catalog that cannot be opened is kept beside the new one.
+    RebuildCatalog,
     /// Make, list and revoke tokens; works beside a running server.
     Token {
         #[command(subcommand)]
         command: tokens::TokenCommand,
+    },
+    /// List, rename and remove hosts; works beside a running server.
+    Host {
+        #[command(subcommand)]
+        command: inventory::HostCommand,
+    },
+    /// List and revoke the identities of agents; works beside a running server.
+    Agent {
+        #[command(subcommand)]
+        command: inventory::AgentCommand,
     },
 }
 
@@ -77,9 +94,22 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             logging::start(&config.log_level, config.log_format);
             runtime()?.block_on(app::run(config))
         }
+        Command::RebuildCatalog => {
+            let config = load(cli.config.as_deref())?;
+            logging::start(&config.log_level, config.log_format);
+            runtime()?.block_on(rebuild::run(&config))
+        }
         Command::Token { command } => {
             let config = load(cli.config.as_deref())?;
             runtime()?.block_on(tokens::run(&config, command))
+        }
+        Command::Host { command } => {
+            let config = load(cli.config.as_deref())?;
+            runtime()?.block_on(inventory::run_host(&config, command))
+        }
+        Command::Agent { command } => {
+            let config = load(cli.config.as_deref())?;
+            runtime()?.block_on(inventory::run_agent(&config, command))
         }
     }
 }

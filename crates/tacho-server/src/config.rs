@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tacho_runtime::config::{ConfigError, Environment, Reader};
+use tacho_history::TableRetention;
+use tacho_notify::{ChannelSettings, read_channels};
+use tacho_runtime::config::{ConfigError, Environment, Reader, parse_duration};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
 pub const DEFAULT_FILE: &str = "/etc/tacho/server.toml";
@@ -18,7 +20,22 @@ const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Memory for what is not flushed yet. Above it the server takes no more frames until a flush went well;
 /// the agents keep them.
 const DEFAULT_HEAD_LIMIT: u64 = 256 << 20;
+/// Of all agents together. Two minutes of it are six hours of a hundred hosts.
+const DEFAULT_BACKFILL: u64 = 32 << 20;
+/// Agents that are away for a third of it at most still renew theirs in time.
+const DEFAULT_CERTIFICATE_LIFETIME: Duration = DAY.saturating_mul(730);
+/// One may be down, and another cut off.
+const DEFAULT_SENTINELS: u64 = 3;
+const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
+/// Two weeks show what is new this week; by then minutes tell as much.
 const DEFAULT_RETENTION: Duration = DAY.saturating_mul(14);
+/// A quarter, to compare months.
+const DEFAULT_RETENTION_1M: Duration = DAY.saturating_mul(90);
+/// Two years, to compare a season with the one before.
+const DEFAULT_RETENTION_1H: Duration = DAY.saturating_mul(730);
+const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
+/// Less would be a few minutes of a large fleet.
+const LEAST_HISTORY_LIMIT: u64 = 64 << 20;
 
 /// What a server is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +51,25 @@ pub struct Config {
     pub flush_interval: Duration,
     pub flush_bytes: usize,
     pub head_limit_bytes: usize,
+    /// How fast agents together may send what they kept while the server was away, compressed as it comes.
+    pub backfill_bytes_per_second: u64,
+    /// How long rows, and rollups of a minute and of an hour, are kept.
     pub retention: Duration,
+    pub retention_1m: Duration,
+    pub retention_1h: Duration,
+    pub retention_tables: Vec<TableRetention>,
+    /// Most bytes of history; absent when there is no limit.
+    pub history_limit_bytes: Option<u64>,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
+    /// How long certificates hold, of agents and the server's own.
+    pub certificate_lifetime: Duration,
+    /// How many agents raise the alarm when no server can be reached.
+    pub sentinel_count: usize,
+    /// How often is looked whether they are still there.
+    pub sentinel_settle: Duration,
+    /// Where they speak.
+    pub sentinel_channels: Vec<ChannelSettings>,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -44,6 +77,7 @@ pub struct Config {
 /// Reads the settings; `origin` names the text in messages.
 pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Config, ConfigError> {
     let mut reader = Reader::new(text, "TACHO_SERVER", environment);
+    let (sentinel_count, sentinel_settle, sentinel_channels) = read_sentinels(&mut reader);
     let config = Config {
         data_dir: reader.path("data_dir", "/var/lib/tacho-server"),
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9300))),
@@ -52,12 +86,37 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         flush_interval: reader.duration("flush_interval", DEFAULT_FLUSH_INTERVAL, SECOND..=3600 * SECOND),
         flush_bytes: reader.bytes("flush_bytes", DEFAULT_FLUSH_BYTES, 1 << 20..=16 << 30) as usize,
         head_limit_bytes: reader.bytes("head_limit", DEFAULT_HEAD_LIMIT, 1 << 20..=64 << 30) as usize,
-        retention: reader.duration("retention", DEFAULT_RETENTION, SECOND * 3600..=DAY * 36_500),
+        retention: reader.duration("retention", DEFAULT_RETENTION, SECOND * 3600..=LONGEST_RETENTION),
+        retention_1m: reader.duration(
+            "retention_1m",
+            DEFAULT_RETENTION_1M,
+            SECOND * 3600..=LONGEST_RETENTION,
+        ),
+        retention_1h: reader.duration(
+            "retention_1h",
+            DEFAULT_RETENTION_1H,
+            SECOND * 3600..=LONGEST_RETENTION,
+        ),
+        retention_tables: reader.list("retention_tables", |rule| TableRetention::parse(rule, parse_duration)),
+        history_limit_bytes: Some(reader.bytes("history_limit", 0, 0..=1 << 50)).filter(|limit| *limit > 0),
+        backfill_bytes_per_second: reader.bytes(
+            "backfill_bytes_per_second",
+            DEFAULT_BACKFILL,
+            1 << 10..=1 << 40,
+        ),
         allowed_networks: reader.list("allowed_networks", |network| {
             network.parse().map_err(|_| {
                 format!(r#"is {network:?}; write a network, such as "10.0.0.0/8" or "fd00::/8""#)
             })
         }),
+        certificate_lifetime: reader.duration(
+            "certificate_lifetime",
+            DEFAULT_CERTIFICATE_LIFETIME,
+            10 * SECOND..=DAY * 3650,
+        ),
+        sentinel_count,
+        sentinel_settle,
+        sentinel_channels,
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,
@@ -71,11 +130,22 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         );
         reader.problem("http_listen", problem);
     }
+    if config.history_limit_bytes.is_some_and(|limit| limit < LEAST_HISTORY_LIMIT) {
+        reader.problem("history_limit", "is below 64MiB; write at least that, or \"0B\" for no limit");
+    }
     if config.head_limit_bytes < config.flush_bytes {
         reader.problem("head_limit", "is below flush_bytes; it has to be at least as large");
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_sentinels(reader: &mut Reader<'_>) -> (usize, Duration, Vec<ChannelSettings>) {
+    reader.table("sentinel", "TACHO_SERVER_SENTINEL", |reader| {
+        let count = reader.integer("count", DEFAULT_SENTINELS, 0..=16) as usize;
+        let settle = reader.duration("settle", DEFAULT_SETTLE, SECOND..=3600 * SECOND);
+        (count, settle, read_channels(reader))
+    })
 }
 
 #[cfg(test)]

@@ -1,15 +1,26 @@
 //! Takes in agents: lets them join, keeps their streams, and hands their snapshots to the history and the
 //! live state.
 
+mod clock;
 mod connection;
+mod drain;
 mod identities;
+mod inventory;
+mod outgoing;
+mod pace;
+mod renewal;
 mod sessions;
+mod starts;
+mod streams;
+mod waiting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use tacho_catalog::{AgentRecord, Catalog, NewAgent};
+use tacho_catalog::{AgentRecord, Catalog, CatalogError, NewAgent};
 use tacho_history::History;
+use tacho_model::HostKey;
 use tacho_runtime::clock::NowMs;
 use tacho_runtime::logging;
 use tacho_runtime::tls::fingerprint;
@@ -17,22 +28,24 @@ use tacho_wire::v1::agent_service_server::AgentService;
 use tacho_wire::v1::{FromAgent, FromServer, JoinRequest, JoinResponse, RenewRequest, RenewResponse};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::auth::Peer;
 use crate::authority::Authority;
+use crate::inventory::check_host_name;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::sentinels::Sentinels;
 use crate::serve::ClientCertificate;
 
 use connection::Connection;
+pub use drain::Draining;
+pub use inventory::InventoryWatch;
+pub use pace::Pacer;
 pub use sessions::Sessions;
 
-/// Messages to one agent that may wait; acknowledgements of many flushes fit.
+/// Messages on the way to one agent; what follows is put together until there is room again.
 const OUTGOING_MESSAGES: usize = 16;
-/// Longer names are no host names.
-const MAX_HOST_NAME: usize = 253;
 
 /// The agents' side of the server. Clones share it.
 #[derive(Clone)]
@@ -50,8 +63,12 @@ pub struct Shared {
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
     pub metrics: Metrics,
-    pub stop: CancellationToken,
+    pub draining: Draining,
+    pub pacer: Pacer,
     pub sessions: Sessions,
+    /// Of the certificates of agents.
+    pub certificate_lifetime: Duration,
+    pub sentinels: Sentinels,
 }
 
 impl Ingest {
@@ -106,24 +123,20 @@ impl Ingest {
         let shared = &self.shared;
         let now_ms = (shared.now)();
         let host_name = request.host_name.trim();
-        if host_name.is_empty()
-            || host_name.len() > MAX_HOST_NAME
-            || host_name.contains(|c: char| c.is_control() || c == '/')
-        {
-            return Err(Status::invalid_argument(
-                "the host name is empty, too long, or has a slash or control characters",
-            ));
-        }
+        check_host_name(host_name)
+            .map_err(|problem| Status::invalid_argument(format!("the host name {problem}")))?;
         // The certificate is made before the token is used up, so that a broken request does not cost a use.
         let agent_id = ulid::Ulid::new().to_string().to_lowercase();
-        let issued = shared.authority.issue_agent(&request.certificate_request, &agent_id, now_ms).map_err(
-            |error| {
+        let lifetime = shared.certificate_lifetime;
+        let issued = shared
+            .authority
+            .issue_agent(&request.certificate_request, &agent_id, lifetime, now_ms)
+            .map_err(|error| {
                 Status::invalid_argument(format!(
                     "the certificate request is not valid: {}",
                     logging::chain(&error)
                 ))
-            },
-        )?;
+            })?;
         let used = shared.catalog.use_join_token(&fingerprint(&request.secret), now_ms).await;
         let token = used.map_err(|error| unavailable("using a join token", &error))?.map_err(|problem| {
             shared.metrics.joins_refused.increment();
@@ -132,9 +145,7 @@ impl Ingest {
                 "{problem}; make a new one with `tacho-server token create join`"
             ))
         })?;
-        let host_id = ulid::Ulid::new().to_string().to_lowercase();
-        let host = shared.catalog.host_for_join(host_name, &request.machine, &host_id, now_ms).await;
-        let host = host.map_err(|error| unavailable("adding a host", &error))?;
+        let host = self.host_of(host_name, &request.machine, token.host_id.as_deref()).await?;
         let agent = NewAgent {
             agent_id: agent_id.clone(),
             host_id: host.id.to_string(),
@@ -142,15 +153,41 @@ impl Ingest {
             not_after_ms: issued.not_after_ms,
             created_ms: now_ms,
         };
-        shared.catalog.add_agent(&agent).await.map_err(|error| unavailable("adding an agent", &error))?;
+        let added = shared.catalog.add_agent(&agent).await;
+        let retired = added.map_err(|error| unavailable("adding an agent", &error))?;
         shared.metrics.joins.increment();
-        tracing::info!(host = %host.name, agent = agent_id, token = token.id, address = %peer.address, "a host joined");
+        tracing::info!(host = %host.name, agent = agent_id, token = token.id, address = %peer.address, retired, "a host joined");
         Ok(JoinResponse {
             agent_id,
             certificate: issued.certificate.to_vec(),
             ca_certificate: shared.authority.certificate().to_vec(),
             host_name: host.name.to_string(),
         })
+    }
+
+    /// The host that joins: the one that the token names; else the one that this machine was before, unless
+    /// that one's agent is connected, so that this is a copy of it; else a new one.
+    async fn host_of(
+        &self,
+        host_name: &str,
+        machine: &[u8],
+        wanted: Option<&str>,
+    ) -> Result<HostKey, Status> {
+        let (catalog, now_ms) = (&self.shared.catalog, (self.shared.now)());
+        let failed = |error: CatalogError| unavailable("adding a host", &error);
+        if let Some(host_id) = wanted {
+            let host = catalog.take_host(host_id, host_name, machine).await.map_err(failed)?;
+            return host.ok_or_else(|| {
+                Status::permission_denied(
+                    "the host that the join token is for was removed; make a new one with \
+                     `tacho-server token create join`",
+                )
+            });
+        }
+        let known = catalog.hosts_of_machine(host_name, machine).await.map_err(failed)?;
+        let busy = self.shared.sessions.busy(&known).await;
+        let new_id = ulid::Ulid::new().to_string().to_lowercase();
+        catalog.host_for_join_beside(&busy, host_name, machine, &new_id, now_ms).await.map_err(failed)
     }
 }
 
@@ -164,8 +201,13 @@ impl AgentService for Ingest {
         self.admit(peer, request.into_inner()).await.map(Response::new)
     }
 
-    async fn renew(&self, _request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
-        Err(Status::unimplemented("this server does not renew certificates"))
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
+        let peer = peer(&request)?;
+        self.check_network(peer)?;
+        let certificate = request.extensions().get().copied().unwrap_or(ClientCertificate(None));
+        let agent = self.agent(peer, certificate).await?;
+        let shown = certificate.0.unwrap_or_default();
+        renewal::renew(&self.shared, &agent, shown, request.into_inner()).await.map(Response::new)
     }
 
     async fn connect(
@@ -176,9 +218,12 @@ impl AgentService for Ingest {
         self.check_network(peer)?;
         let certificate = request.extensions().get().copied().unwrap_or(ClientCertificate(None));
         let agent = self.agent(peer, certificate).await?;
+        if self.shared.draining.asked.is_cancelled() {
+            return Err(Status::unavailable("the server is stopping"));
+        }
         let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
         let connection = Connection::new(Arc::clone(&self.shared), agent, peer.address, sender);
-        tokio::spawn(connection.run(request.into_inner()));
+        self.shared.draining.streams.spawn(connection.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

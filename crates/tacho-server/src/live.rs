@@ -10,9 +10,11 @@ use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+mod conflict;
 mod host;
 
-pub use host::{HostState, LiveHost, LiveProcess};
+pub use conflict::{Conflict, Conflicts, Machine};
+pub use host::{Buffered, HostState, LiveHost, LiveProcess};
 
 /// Events a slow subscriber may be behind before it misses some. It loses nothing that counts: an event only
 /// says that there is something newer to look at.
@@ -27,6 +29,7 @@ pub struct Live {
 struct Inner {
     now: NowMs,
     hosts: RwLock<Hosts>,
+    conflicts: Conflicts,
     events: broadcast::Sender<Arc<LiveEvent>>,
 }
 
@@ -49,6 +52,8 @@ pub enum LiveEventKind {
     Disconnected,
     /// Taken out of the inventory.
     Removed,
+    /// Called otherwise than before.
+    Renamed,
     /// A snapshot newer than all before.
     Snapshot,
 }
@@ -56,7 +61,9 @@ pub enum LiveEventKind {
 impl Live {
     pub fn new(now: NowMs) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
-        Self { inner: Arc::new(Inner { now, hosts: RwLock::default(), events }) }
+        Self {
+            inner: Arc::new(Inner { now, hosts: RwLock::default(), conflicts: Conflicts::default(), events }),
+        }
     }
 
     /// An agent speaks for this host from now on, until the token it gets tells that the host was removed.
@@ -76,6 +83,27 @@ impl Live {
         }
     }
 
+    /// How far the clock that a host's agent goes by is ahead of this server's.
+    pub fn clock_offset(&self, host_id: &str, offset_ms: i64) {
+        if let Some(host) = self.by_id(host_id) {
+            host.set_clock_offset(offset_ms);
+        }
+    }
+
+    /// What a host's agent says to keep of one of its streams.
+    pub fn buffered(&self, host_id: &str, stream: [u8; 16], buffered: Buffered) {
+        if let Some(host) = self.by_id(host_id) {
+            host.set_buffered(stream, buffered);
+        }
+    }
+
+    /// A host's agent says anew what it keeps.
+    pub fn nothing_buffered(&self, host_id: &str) {
+        if let Some(host) = self.by_id(host_id) {
+            host.nothing_buffered();
+        }
+    }
+
     /// The agent of this host is gone. The host stays, with what was last known.
     pub fn disconnected(&self, host_id: &str) {
         if let Some(host) = self.by_id(host_id) {
@@ -92,6 +120,23 @@ impl Live {
             host.removed().cancel();
             self.send(LiveEventKind::Removed, host);
         }
+        self.inner.conflicts.forget(host_id);
+    }
+
+    /// A host is called otherwise from now on. Its agent's stream goes on under the old name until it is ended.
+    pub fn rename(&self, key: &HostKey) {
+        let Some(before) = self.by_id(&key.id).filter(|host| host.key().name != key.name) else { return };
+        let renamed = {
+            let mut hosts = self.write();
+            hosts.remove(&key.id);
+            hosts.add(Arc::new(before.renamed(key.clone())))
+        };
+        self.send(LiveEventKind::Renamed, renamed);
+    }
+
+    /// Machines that share one identity.
+    pub fn conflicts(&self) -> &Conflicts {
+        &self.inner.conflicts
     }
 
     /// Takes in a snapshot; one that is not newer than the newest (backfill) changes nothing but that the
@@ -144,6 +189,13 @@ impl Hosts {
         self.id_by_name.insert(Arc::clone(&key.name), Arc::clone(&key.id));
         let host = self.by_id.entry(Arc::clone(&key.id));
         Arc::clone(host.or_insert_with(|| Arc::new(LiveHost::new(key.clone()))))
+    }
+
+    fn add(&mut self, host: Arc<LiveHost>) -> Arc<LiveHost> {
+        let key = host.key().clone();
+        self.id_by_name.insert(key.name, Arc::clone(&key.id));
+        self.by_id.insert(key.id, Arc::clone(&host));
+        host
     }
 
     fn remove(&mut self, host_id: &str) -> Option<Arc<LiveHost>> {

@@ -41,6 +41,14 @@ pub struct Counters {
     pub joins_refused: Counter,
     /// Frames received, those that were there before included.
     pub frames_received: Counter,
+    /// Frames received from backlogs.
+    pub frames_backfill: Counter,
+    /// Gaps that agents told of.
+    pub gaps_received: Counter,
+    /// Agents that are sending their backlog.
+    pub agents_backfilling: Gauge,
+    /// Bytes per second that each of them may send; 0 while the head is nearly full.
+    pub backfill_pace: Gauge,
     /// Frames that were there before.
     pub frames_duplicate: Counter,
     /// Frames that could not be read.
@@ -101,6 +109,10 @@ impl Counter {
 }
 
 impl Gauge {
+    pub fn set(&self, n: u64) {
+        self.0.store(i64::try_from(n).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -22,7 +22,6 @@ use tacho_history::History;
 use tacho_history::outside::{
     CallerRole, HISTORY_SOCKET, QUERY_SOCKET, SOCKET_DIRECTORY, ServedIdentity, SqlQuery, TableFiles,
 };
-use tacho_model::tables;
 use tacho_runtime::clock::NowMs;
 use tacho_runtime::files::create_private_directory;
 use tacho_runtime::logging::chain;
@@ -48,6 +47,8 @@ pub struct HistoryService {
     pub authority: Arc<Authority>,
     /// What clients may call this machine.
     pub names: Vec<String>,
+    /// Of a certificate.
+    pub lifetime: Duration,
     pub history: History,
     pub catalog: Catalog,
     pub now: NowMs,
@@ -134,11 +135,11 @@ async fn table(
     UrlPath(name): UrlPath<String>,
     Query(query): Query<ViewQuery>,
 ) -> Response {
-    let Some(table) = tables::ALL.iter().find(|table| table.name == name) else {
+    let Some((table, ..)) = tacho_history::stored_table(&name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let view = service.history.table_view(table, query.host.as_deref(), query.from..query.to);
-    let files = TableFiles::new(service.history.directory(), view.files());
+    let files = TableFiles::new(service.history.directory(), view.files(), view.left_out());
     let mut first = match serde_json::to_vec(&files) {
         Ok(first) => first,
         Err(error) => {
@@ -152,7 +153,7 @@ async fn table(
 }
 
 async fn identity(State(service): State<Arc<HistoryService>>) -> Response {
-    match service.authority.issue_server(&service.names, (service.now)()) {
+    match service.authority.issue_server(&service.names, service.lifetime, (service.now)()) {
         Ok(identity) => axum::Json(ServedIdentity {
             chain: identity.chain.iter().map(|certificate| certificate.to_vec()).collect(),
             key: identity.key.secret_der().to_vec(),

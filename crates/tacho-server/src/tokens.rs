@@ -10,10 +10,10 @@ use tacho_runtime::clock;
 use tacho_runtime::config::parse_duration;
 use tacho_runtime::files::create_private_directory;
 
-use crate::app;
 use crate::auth::token::{self, TokenRequest};
 use crate::authority::Authority;
 use crate::config::Config;
+use crate::{app, inventory};
 
 /// Long enough to set up a rack, short enough to be forgotten safely.
 const JOIN_TOKEN_LIFE: &str = "1h";
@@ -33,6 +33,10 @@ pub enum TokenCommand {
         /// How many hosts may join with it [default: any number].
         #[arg(long, value_name = "NUMBER")]
         uses: Option<u32>,
+        /// The host that joins again with it, by name or id: it keeps its history, whatever it is called now and on
+        /// whatever machine. Once, unless --uses says otherwise.
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
         /// What to remember it by.
         #[arg(long, default_value = "")]
         note: String,
@@ -73,8 +77,11 @@ pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
     let now_ms = clock::wall_ms();
     let mut out = io::stdout();
     match command {
-        TokenCommand::Create { kind, role, expires, uses, note } => {
-            let request = request(kind, role, expires, uses, note, now_ms)?;
+        TokenCommand::Create { kind, role, expires, uses, host, note } => {
+            let mut request = request(kind, role, expires, uses, note, now_ms)?;
+            if let Some(host) = host {
+                request = for_host(request, inventory::find(&catalog, &host).await?.key.id.to_string())?;
+            }
             let authority = Authority::open(&config.data_dir, now_ms)?;
             let mint = move |secret: &[u8; 32]| authority.join_token(secret).to_string();
             let issued = token::issue(&catalog, request, &mint, now_ms).await?;
@@ -111,12 +118,26 @@ fn request(
                 Some(life) => life,
                 None => parse_duration(JOIN_TOKEN_LIFE).map_err(anyhow::Error::msg)?,
             };
-            Ok(TokenRequest::Join { note, expires_ms: Some(at(life)), uses: uses.map(i64::from) })
+            Ok(TokenRequest::Join {
+                note,
+                expires_ms: Some(at(life)),
+                uses: uses.map(i64::from),
+                host_id: None,
+            })
         }
         Kind::Api if uses.is_some() => {
             bail!("--uses is for join tokens; an API token is used with every call")
         }
         Kind::Api => Ok(TokenRequest::Api { role: role.into(), note, expires_ms: expires.map(at) }),
+    }
+}
+
+fn for_host(request: TokenRequest, id: String) -> anyhow::Result<TokenRequest> {
+    match request {
+        TokenRequest::Join { note, expires_ms, uses, .. } => {
+            Ok(TokenRequest::Join { note, expires_ms, uses: uses.or(Some(1)), host_id: Some(id) })
+        }
+        TokenRequest::Api { .. } => bail!("--host is for join tokens"),
     }
 }
 

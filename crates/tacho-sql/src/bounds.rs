@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Operator};
 
 /// Rows outside of it are not asked for. Rows inside may still fail the query's conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,28 +28,27 @@ impl Bounds {
                 self.narrow(left);
                 self.narrow(right);
             }
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
-                (Expr::Column(column), Expr::Literal(value, _)) => self.compare(&column.name, *op, value),
-                (Expr::Literal(value, _), Expr::Column(column)) => {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (column(left), column(right)) {
+                (Some(column), None) => self.compare(column, *op, right),
+                (None, Some(column)) => {
                     if let Some(op) = op.swap() {
-                        self.compare(&column.name, op, value);
+                        self.compare(column, op, left);
                     }
                 }
                 _ => {}
             },
             Expr::Between(Between { expr, negated: false, low, high }) => {
-                if let (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) =
-                    (&**expr, &**low, &**high)
-                {
-                    self.compare(&column.name, Operator::GtEq, low);
-                    self.compare(&column.name, Operator::LtEq, high);
+                if let Some(column) = column(expr) {
+                    self.compare(column, Operator::GtEq, low);
+                    self.compare(column, Operator::LtEq, high);
                 }
             }
             _ => {}
         }
     }
 
-    fn compare(&mut self, column: &str, op: Operator, value: &ScalarValue) {
+    fn compare(&mut self, column: &str, op: Operator, value: &Expr) {
+        let Expr::Literal(value, _) = value else { return };
         match column {
             "time" => self.compare_time(op, value),
             "host_id" if op == Operator::Eq => {
@@ -69,6 +69,20 @@ impl Bounds {
         if matches!(op, Operator::Lt | Operator::LtEq | Operator::Eq) {
             range.end = range.end.min(most_ms.saturating_add(1));
         }
+    }
+}
+
+/// The column's name. A point in time that is made finer to be compared stays the same one.
+fn column(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Column(column) => Some(&column.name),
+        Expr::Cast(Cast { expr, field }) => match field.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => {
+                column(expr).filter(|name| *name == "time")
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -129,5 +143,8 @@ mod tests {
         let conditions = [col("time").between(of(1_500_000), of(2_500_001))];
         assert_eq!(Bounds::of(&conditions).time_ms, 1..4);
         assert_eq!(Bounds::of(&[col("time").gt(of(-1))]).time_ms.start, -1);
+        let finer = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let finer = Expr::Cast(Cast::new(Box::new(col("time")), finer));
+        assert_eq!(Bounds::of(&[of(7_000_001).lt(finer)]).time_ms.start, 7);
     }
 }

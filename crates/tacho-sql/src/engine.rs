@@ -12,7 +12,6 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use tacho_model::tables;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::reader::Reader;
@@ -87,7 +86,7 @@ impl Engine {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
-        for table in tables::ALL {
+        for table in tacho_history::stored_tables() {
             let provider: Arc<dyn TableProvider> = Arc::new(HistoryTable::new(table, reader.clone()));
             context.register_table(table.name, provider)?;
         }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod encode;
 pub mod engine;
+mod history_scan;
 pub mod http;
 pub mod postgres;
 pub mod reader;

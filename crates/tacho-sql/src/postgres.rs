@@ -2,6 +2,7 @@
 //! token, the user's name is free. TLS with a certificate of the server's authority; without TLS only from this
 //! machine.
 
+mod limited;
 mod read_only;
 mod sign_in;
 
@@ -19,6 +20,7 @@ use datafusion_postgres::pgwire::api::auth::StartupHandler;
 use datafusion_postgres::pgwire::api::cancel::{CancelHandler, DefaultCancelHandler};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use datafusion_postgres::pgwire::api::{ConnectionManager, PgWireServerHandlers};
+use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError};
 use datafusion_postgres::pgwire::tokio::process_socket;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -27,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{DATABASE, Engine};
 use crate::reader::Reader;
-use read_only::{Limited, ReadOnly};
+use limited::Limited;
+use read_only::ReadOnly;
 use sign_in::SignIn;
 
 /// Clients at once; more are refused.
@@ -98,6 +101,10 @@ impl Postgres {
             });
         }
     }
+}
+
+fn error(code: &str, message: String) -> PgWireError {
+    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message)))
 }
 
 impl PgWireServerHandlers for Handlers {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -20,6 +21,7 @@ use tacho_history::outside::{TableFile, TableFiles};
 use tacho_model::Table;
 
 use crate::bounds::Bounds;
+use crate::history_scan::{HistoryScan, Summary};
 use crate::reader::{Reader, schema_of};
 
 #[derive(Debug)]
@@ -103,12 +105,22 @@ impl TableProvider for HistoryTable {
         let bounds = Bounds::of(filters);
         let view = self.reader.view(self.table, &self.schema, &bounds).await;
         let view = view.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        let head =
+        let summary = Summary {
+            table: self.table.name,
+            files: view.files.files.len(),
+            files_left_out: view.files.left_out,
+            bytes: view.files.files.iter().map(|file| file.bytes).sum(),
+            head_rows: view.head.iter().map(RecordBatch::num_rows).sum(),
+        };
+        let head: Arc<dyn ExecutionPlan> =
             MemorySourceConfig::try_new_exec(&[view.head], Arc::clone(&self.schema), projection.cloned())?;
-        if view.files.files.is_empty() {
-            return Ok(head);
-        }
-        let files = self.scan_files(state, &view.files, filters, projection, limit)?;
-        UnionExec::try_new(vec![files, head])
+        let rows = match view.files.files.is_empty() {
+            true => head,
+            false => {
+                let files = self.scan_files(state, &view.files, filters, projection, limit)?;
+                UnionExec::try_new(vec![files, head])?
+            }
+        };
+        Ok(Arc::new(HistoryScan::new(rows, summary)))
     }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-pub use binaries::binary;
-pub use client::{Answer, get, wait_until};
+pub use binaries::{binary, use_binaries};
+pub use client::{Answer, get, post, wait_until};
 pub use process::Daemon;
 
 /// A server, its directory and addresses; it may run or not.
@@ -105,7 +105,9 @@ impl Server {
 
     fn command(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Daemon> {
         let log = if arguments == ["run"] { self.log.clone() } else { self.log.with_extension("command") };
-        Daemon::start(&binary(name)?, arguments, "TACHO_SERVER", &self.all_settings(), &log)
+        let arguments = with_file(&self.log, arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Daemon::start(&binary(name)?, &arguments, "TACHO_SERVER", &self.all_settings(), &log)
     }
 
     fn all_settings(&self) -> Vec<(String, String)> {
@@ -127,6 +129,11 @@ impl Server {
         let answer = get(self.http, path, &self.token)?;
         ensure!(answer.status == 200, "{path}: status {}: {}", answer.status, answer.body);
         serde_json::from_str(&answer.body).with_context(|| format!("{path}: not JSON"))
+    }
+
+    /// The API token, of an admin, that this value calls the API with.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// DELETE of an API path.
@@ -171,6 +178,13 @@ impl Agent {
         Ok(agent)
     }
 
+    /// Joins `server` again with a new token, which `arguments` make: such as `["--host", "web"]`.
+    pub fn join_again(&self, server: &Server, arguments: &[&str]) -> anyhow::Result<()> {
+        let token = server.create_token(&[&["join"], arguments].concat())?;
+        self.command(&["join", &server.tls.to_string(), &token])?.finish()?;
+        Ok(())
+    }
+
     /// Joins `server` under `name`.
     pub fn join(
         directory: &Path,
@@ -182,6 +196,9 @@ impl Agent {
         settings.push(("host_name".to_owned(), name.to_owned()));
         let data_dir = directory.join(name);
         settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        if settings.iter().all(|(key, _)| key != "runtime_dir") {
+            settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
+        }
         let agent = Self { data_dir, log: directory.join(format!("{name}.log")), settings, running: None };
         let token = server.create_token(&["join"])?;
         agent.command(&["join", &server.tls.to_string(), &token])?.finish()?;
@@ -207,6 +224,7 @@ impl Agent {
     pub fn another(&self, data_dir: &Path) -> anyhow::Result<Daemon> {
         let mut settings = self.settings.clone();
         settings.push(("data_dir".to_owned(), data_dir.display().to_string()));
+        settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
         Daemon::start(
             &binary("tacho-agent")?,
             &["run"],
@@ -214,6 +232,11 @@ impl Agent {
             &settings,
             &self.log.with_extension("second"),
         )
+    }
+
+    /// Of the running process.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(Daemon::pid)
     }
 
     /// SIGKILL.
@@ -231,8 +254,19 @@ impl Agent {
     }
 
     fn command(&self, arguments: &[&str]) -> anyhow::Result<Daemon> {
-        Daemon::start(&binary("tacho-agent")?, arguments, "TACHO_AGENT", &self.settings, &self.log)
+        let arguments = with_file(&self.log, arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Daemon::start(&binary("tacho-agent")?, &arguments, "TACHO_AGENT", &self.settings, &self.log)
     }
+}
+
+/// A configuration file beside the log, such as `server.toml`, is used when a test has put it there: tables can not
+/// be given as settings.
+fn with_file(log: &Path, arguments: &[&str]) -> Vec<String> {
+    let file = log.with_extension("toml");
+    let given =
+        if file.exists() { vec!["--config".to_owned(), file.display().to_string()] } else { Vec::new() };
+    given.into_iter().chain(arguments.iter().map(|argument| (*argument).to_owned())).collect()
 }
 
 /// Two loopback addresses that nothing listens on.

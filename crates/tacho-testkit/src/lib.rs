@@ -2,6 +2,7 @@
 //! daemons under test.
 
 pub mod daemons;
+pub mod faults;
 pub mod load;
 pub mod random;
 pub mod synthetic;

@@ -1,6 +1,6 @@
 //! Model types to and from their messages.
 
-use tacho_model::{CollectorStatus, HostFacts, ProcessIdentity, ProcessKey, SequenceSet};
+use tacho_model::{CollectorStatus, GapReason, HostFacts, ProcessIdentity, ProcessKey, SequenceSet};
 
 use crate::v1;
 
@@ -81,6 +81,17 @@ pub fn facts_from_wire(wire: v1::HostFacts) -> HostFacts {
 
 pub fn ranges_to_wire(set: &SequenceSet) -> Vec<v1::SequenceRange> {
     set.ranges().map(|range| v1::SequenceRange { first: *range.start(), last: *range.end() }).collect()
+}
+
+/// A reason that this version does not know is unknown.
+pub fn gap_reason_from_wire(reason: i32) -> GapReason {
+    match v1::GapReason::try_from(reason).unwrap_or(v1::GapReason::Unknown) {
+        v1::GapReason::Unknown => GapReason::Unknown,
+        v1::GapReason::Space => GapReason::Space,
+        v1::GapReason::Age => GapReason::Age,
+        v1::GapReason::Damage => GapReason::Damage,
+        v1::GapReason::Disk => GapReason::Disk,
+    }
 }
 
 /// A reversed range adds nothing.

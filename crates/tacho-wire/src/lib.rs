@@ -14,7 +14,8 @@ pub mod v1 {
 
 pub use blocks::{DecodeError, DecodedBlocks, decode_blocks, encode_blocks};
 pub use convert::{
-    facts_from_wire, facts_to_wire, identity_from_wire, identity_to_wire, ranges_from_wire, ranges_to_wire,
+    facts_from_wire, facts_to_wire, gap_reason_from_wire, identity_from_wire, identity_to_wire,
+    ranges_from_wire, ranges_to_wire,
 };
 
 /// Largest message either side takes, in bytes. A frame of 500 processes with all identities new is

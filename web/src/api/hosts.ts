@@ -52,12 +52,29 @@ export interface Facts {
   readonly collectors: readonly Collector[];
 }
 
+/** Silent: an agent is connected and sends nothing. */
+export type Presence = 'up' | 'silent' | 'down';
+
+/** Two machines share the host's identity. */
+export interface HostConflict {
+  readonly address: string;
+  readonly host_name: string;
+  readonly connected_address: string | null;
+  readonly connected_host_name: string | null;
+  readonly since: string;
+}
+
 export interface Host {
   readonly id: string;
   readonly name: string;
-  readonly state: 'up' | 'down';
+  readonly state: Presence;
   readonly lastSeenMs: number | null;
+  /** How far its clock is ahead of the server's. */
+  readonly clockOffsetMs: Reading;
+  /** Snapshots that its agent keeps until it can deliver them. */
+  readonly bufferedFrames: number;
   readonly agentVersion: string | null;
+  readonly conflict: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: Latest | null;
 }
@@ -67,9 +84,12 @@ export type WireLatest = Omit<Latest, 'timeMs'> & { readonly time: string };
 interface WireHost {
   readonly id: string;
   readonly name: string;
-  readonly state: 'up' | 'down';
+  readonly state: Presence;
   readonly last_seen: string | null;
+  readonly clock_offset_ms?: Reading;
+  readonly buffered_frames?: number;
   readonly agent_version: string | null;
+  readonly conflict?: HostConflict | null;
   readonly facts: Facts | null;
   readonly latest: WireLatest | null;
 }
@@ -86,7 +106,10 @@ function readHost(wire: WireHost): Host {
     name: wire.name,
     state: wire.state,
     lastSeenMs: parseTime(wire.last_seen),
+    clockOffsetMs: wire.clock_offset_ms ?? null,
+    bufferedFrames: wire.buffered_frames ?? 0,
     agentVersion: wire.agent_version,
+    conflict: wire.conflict ?? null,
     facts: wire.facts,
     latest: readLatest(wire.latest),
   };

@@ -28,8 +28,11 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
         <span>{text.product}</span>
       </Link>
       <nav className={styles.crumbs} aria-label={text.header.nav}>
-        <Link to="/" className={styles.crumb} current={route.page !== 'unknown'}>
+        <Link to="/" className={styles.crumb} current={route.page === 'fleet' || route.page === 'host'}>
           {text.header.fleet}
+        </Link>
+        <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
+          {text.header.storage}
         </Link>
       </nav>
       <div className={styles.spring} />

@@ -6,6 +6,8 @@ describe('routes', () => {
   it('knows the fleet and hosts', () => {
     expect(parseRoute('/')).toEqual({ page: 'fleet' });
     expect(parseRoute('/hosts/db-01')).toEqual({ page: 'host', host: 'db-01' });
+    expect(parseRoute('/storage')).toEqual({ page: 'storage' });
+    expect(parseRoute('/storage/x')).toEqual({ page: 'unknown' });
     expect(parseRoute('/hosts')).toEqual({ page: 'unknown' });
     expect(parseRoute('/hosts/%E0%A4%A')).toEqual({ page: 'unknown' });
   });

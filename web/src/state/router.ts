@@ -1,15 +1,17 @@
 /**
- * The address bar as the page's state: two routes, and a search string that each page encodes for itself.
+ * The address bar as the page's state: three routes, and a search string that each page encodes for itself.
  */
 import { useSyncExternalStore } from 'react';
 
 export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'host'; readonly host: string }
+  | { readonly page: 'storage' }
   | { readonly page: 'unknown' };
 
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };
+  if (/^\/storage\/?$/.test(pathname)) return { page: 'storage' };
   const match = /^\/hosts\/([^/]+)\/?$/.exec(pathname);
   if (match?.[1] === undefined) return { page: 'unknown' };
   try {

@@ -14,6 +14,7 @@ export const en = {
   header: {
     nav: 'Pages',
     fleet: 'Fleet',
+    storage: 'Storage',
     live: 'Live',
     liveHint: 'Snapshots arrive as they are taken',
     connecting: 'Connecting',
@@ -54,13 +55,40 @@ export const en = {
     unknownPage: { title: 'There is nothing at this address', back: 'Go to the fleet' },
   },
 
-  state: { up: 'up', down: 'down' },
+  storage: {
+    title: 'Storage',
+    empty: {
+      title: 'Nothing is stored yet',
+      detail: 'The first snapshots are written a minute after a host has joined.',
+    },
+    summary: (bytes: string, files: string) => `${bytes} in ${files} files.`,
+    projected: (bytes: string) => `About ${bytes} when everything is as old as it may become.`,
+    limit: (bytes: string) => `At most ${bytes}, then the oldest rows go.`,
+    ofLimit: 'Share of the limit in use',
+    tables: 'By table',
+    days: 'By day (UTC)',
+    levels: { raw: 'Rows', '1m': 'Minutes', '1h': 'Hours' },
+    columns: {
+      table: 'Table',
+      level: 'Level',
+      day: 'Day',
+      size: 'Size',
+      rows: 'Rows',
+      since: 'Since',
+      kept: 'Kept for',
+      perDay: 'Per day',
+      projected: 'Will be',
+    },
+  },
+
+  state: { up: 'up', silent: 'silent', down: 'down' },
 
   fleet: {
     title: 'Fleet',
     hosts: (count: number) => (count === 1 ? '1 host' : `${String(count)} hosts`),
     shown: (shown: number, all: number) => `${String(shown)} of ${String(all)} hosts`,
     up: (count: number) => `${String(count)} up`,
+    silent: (count: number) => `${String(count)} silent`,
     down: (count: number) => `${String(count)} down`,
     filter: 'Filter hosts',
     filterHint: 'name, system, -not, state:down',
@@ -106,13 +134,26 @@ export const en = {
   },
 
   host: {
+    conflict: {
+      title: 'Two machines share this identity.',
+      machine: (name: string, address: string) => (name === '' ? address : `${name} (${address})`),
+      who: (connected: string | null, other: string) =>
+        connected === null
+          ? `${other} is not the machine that joined.`
+          : `${connected} is connected, ${other} tries to be.`,
+      since: (time: string) => `Since ${time}.`,
+      remedy: 'One is a copy: join it with a token of its own.',
+    },
     facts: {
       cores: (count: number) => (count === 1 ? '1 core' : `${String(count)} cores`),
       up: (uptime: string) => `up ${uptime}`,
       agent: (version: string) => `agent ${version}`,
       details: 'About this host',
       limits: (count: number) => (count === 1 ? '1 limit' : `${String(count)} limits`),
-      downSince: (age: string) => `silent for ${age}`,
+      downSince: (age: string) => `last heard of ${age} ago`,
+      clockAhead: (offset: string) => `${offset} ahead of the server’s`,
+      clockBehind: (offset: string) => `${offset} behind the server’s`,
+      buffered: (count: number) => `${String(count)} snapshots wait at the agent`,
       rows: {
         os: 'System',
         kernel: 'Kernel',
@@ -121,6 +162,8 @@ export const en = {
         virtualization: 'Virtualization',
         addresses: 'Addresses',
         boot: 'Booted',
+        clock: 'Clock',
+        backlog: 'Backlog',
         agent: 'Agent',
         processes: 'Processes read',
         absent: 'Not recorded',
@@ -156,7 +199,19 @@ export const en = {
         never: 'This host has not sent any yet.',
         show: 'Go to the newest',
       },
-      gap: 'no snapshots',
+      gaps: {
+        none: 'Not recorded: agent or host was not running',
+        buffered: 'The agent keeps it until it can deliver it',
+        dropped: 'Dropped by the agent',
+        unknown: 'no snapshots',
+        frames: (count: number) => (count === 1 ? '1 snapshot' : `${String(count)} snapshots`),
+        reasons: {
+          space: 'more waited than its queue holds',
+          age: 'it had waited too long',
+          damage: 'its files were damaged',
+          disk: 'its disk was full',
+        } as Readonly<Record<string, string>>,
+      },
       selectionZoom: 'Zoom in',
       selectionClear: 'Clear',
       resize: 'Height of the charts',

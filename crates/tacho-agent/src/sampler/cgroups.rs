@@ -1,8 +1,9 @@
 //! Systemd units and containers: what their control groups count, in version 2 and version 1.
 //!
-//! Which groups there are is looked up once a minute, and in version 2 soon after their number changed; one that
-//! lives shorter may not be seen, but its processes are. CPU time is read at every snapshot and the rest only of groups that used some, and of each once a
-//! minute: what a group without CPU time moved to disk meanwhile counts when it is next read.
+//! Which groups there are is looked up once a minute, and within ten seconds after their number changed; one that
+//! lives shorter may not be seen, but its processes are. CPU time is read at every snapshot and the rest only of
+//! groups that used some, and of each once a minute: what a group without CPU time moved to disk meanwhile counts when
+//! it is next read.
 
 mod files;
 mod version1;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use tacho_model::tables::cgroup;
 use tacho_model::{Block, Row};
-use tacho_proc::{Buffer, GroupCpu, KeptFile, container_of, group_value, unit_of};
+use tacho_proc::{Buffer, GroupCpu, KeptFile, container_of, group_value, parse_cgroup_count, unit_of};
 
 use super::Tick;
 use super::delta::grown;
@@ -35,6 +36,8 @@ pub(super) struct Cgroups {
     root: PathBuf,
     /// Tells how many groups there are, in version 2 since Linux 4.14.
     stat: KeptFile,
+    /// Tells how many there are of version 1.
+    counts: KeptFile,
     /// How many there were at the newest search.
     descendants: Option<u64>,
     searched_us: Option<u64>,
@@ -61,9 +64,10 @@ struct Group {
 }
 
 impl Cgroups {
-    pub(super) fn new(sys_root: &Path, limit: usize, interval: Duration) -> Self {
+    pub(super) fn new(proc_root: &Path, sys_root: &Path, limit: usize, interval: Duration) -> Self {
         Self {
             stat: KeptFile::at(sys_root.join("fs/cgroup/cgroup.stat"), "cgroup.stat"),
+            counts: KeptFile::new(proc_root, "cgroups"),
             descendants: None,
             searched_us: None,
             is_cut: false,
@@ -101,7 +105,10 @@ impl Cgroups {
     }
 
     fn read_descendants(&mut self, buffer: &mut Buffer) -> Option<u64> {
-        group_value(self.stat.read_record(buffer).ok()?, b"nr_descendants")
+        match self.stat.read_record(buffer) {
+            Ok(text) => group_value(text, b"nr_descendants"),
+            Err(_) => parse_cgroup_count(self.counts.read_record(buffer).ok()?),
+        }
     }
 
     /// `knows_new`: a group that is found now was made after the search before.

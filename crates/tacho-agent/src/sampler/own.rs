@@ -15,8 +15,12 @@ use super::status::Status;
 pub struct AgentCounters {
     /// Snapshots that were skipped since the one before.
     pub late_ticks: u64,
-    /// Frames that wait now.
+    /// Frames that wait now, wherever.
     pub queued_frames: u64,
+    /// Bytes of those that are not on disk.
+    pub queued_bytes: u64,
+    /// Bytes of the spool's files on disk.
+    pub spool_bytes: u64,
     /// Frames that were dropped since the snapshot before.
     pub dropped_frames: u64,
 }
@@ -60,7 +64,9 @@ impl Own {
         host.optional(host::AGENT_CPU_US, grown(cpu_us, before_us))
             .optional(host::AGENT_RSS_BYTES, rss_bytes)
             .optional(host::AGENT_SNAPSHOT_US, self.snapshot_us)
-            .unsigned(host::AGENT_QUEUED_FRAMES, self.counters.queued_frames);
+            .unsigned(host::AGENT_QUEUED_FRAMES, self.counters.queued_frames)
+            .unsigned(host::AGENT_QUEUED_BYTES, self.counters.queued_bytes)
+            .unsigned(host::AGENT_SPOOL_BYTES, self.counters.spool_bytes);
         if tick.interval_us.is_some() {
             host.unsigned(host::AGENT_LATE_TICKS, self.counters.late_ticks)
                 .unsigned(host::AGENT_DROPPED_FRAMES, self.counters.dropped_frames);

@@ -111,7 +111,7 @@ impl Parts {
         let slow = parts.slow_interval;
         Self {
             kernel: Kernel::new(proc_root, parts.clock),
-            cgroups: Cgroups::new(sys_root, parts.cgroups, slow),
+            cgroups: Cgroups::new(proc_root, sys_root, parts.cgroups, slow),
             sensors: Sensors::new(sys_root, parts.temperature_levels, slow),
             nodes: Nodes::new(sys_root, slow),
             arrays: Arrays::new(proc_root, slow, boot_time_ms),

@@ -14,10 +14,12 @@ mod identity;
 mod memory;
 mod rows;
 mod source;
+mod threads;
 mod usage;
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tacho_model::{Block, ProcessIdentity, Row};
@@ -25,14 +27,15 @@ use tacho_proc::ProcError;
 
 use super::connections::{Owner, ProcessBytes};
 use super::status::Status;
-use super::ways::{NetworkSource, Ways};
+use super::ways::{ExitSource, ExitsChoice, NetworkChoice, NetworkSource, Ways};
 use super::{SamplerConfig, Tick};
 use ended::Ended;
 use entry::{Entry, Moment};
-use exits::Exits;
+use exits::{Ends, Exits};
 use identity::Identities;
 use rows::Rows;
 use source::ProcessSource;
+use threads::ThreadEnds;
 use usage::CpuTime;
 
 /// Processes that are told apart; more than these count in the `other` row without their usage.
@@ -52,10 +55,17 @@ const UNACCOUNTED_BUSY_SHARE: u64 = 50;
 const NETWORK_OF_CONNECTIONS: &str =
     "TCP only, from socket diagnostics; connections that close between two looks are missing";
 
+/// What is other than what a process sends and receives where packets are counted.
+const NETWORK_OF_PACKETS: &str =
+    "payload of packets: what arrives counts whether or not it is read, what is sent as it leaves";
+
 const NETWORK_NOT_TOLD: &str = "told by BPF on Linux 6.3 and later, else by socket diagnostics";
+const NETWORK_NOT_WANTED: &str = r#"the settings say network = "none""#;
 
 /// A process may start while its snapshot is taken.
 const STARTED_SINCE_US: u64 = 1_000_000;
+
+const TOO_MANY_ENDS: &str = "too many at once; counted in processes_ended_unseen";
 
 /// Why disk use of some processes is absent.
 const DISK_DENIED: &str =
@@ -77,6 +87,7 @@ pub(super) struct Processes {
     /// Processes that are there and can not be read.
     unreadable: u64,
     ways: Ways,
+    network: NetworkChoice,
     pub(super) status: Status,
 }
 
@@ -106,23 +117,23 @@ pub(super) struct Output<'o, 'b> {
 
 impl Processes {
     pub(super) fn new(config: &SamplerConfig, open_files: u64) -> io::Result<Self> {
-        let (source, ways) = ProcessSource::open(&config.proc_root, config.sampler, open_files)?;
+        let (source, mut ways) = ProcessSource::open(config, open_files)?;
+        let exits = Exits::new(listen(config, &mut ways));
         let mut status = Status::new("process");
-        if let Some(refusal) = &ways.refusal {
-            status.remarks.push(format!("BPF: {refusal}"));
-        }
+        status.remarks.extend(ways.refusals.iter().cloned());
         Ok(Self {
             source,
             identities: Identities::new(config),
             rows: Rows::new(config.process_rows, config.idle_process_interval),
             entries: Vec::new(),
             ended: Vec::new(),
-            exits: Exits::default(),
+            exits,
             pids: Vec::new(),
             listed_at: None,
             fresh_pids: Vec::new(),
             unreadable: 0,
             ways,
+            network: config.network,
             status,
         })
     }
@@ -133,6 +144,8 @@ impl Processes {
     }
 
     pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings<'_>, out: &mut Output<'_, '_>) {
+        let heard = self.exits.hear();
+        self.status.note("ends of processes", heard);
         if self.list(surroundings.comings_and_goings).is_none() {
             return;
         }
@@ -146,15 +159,12 @@ impl Processes {
         self.read_due(&moment);
         self.read_new(&moment);
         if self.is_unaccounted(tick, surroundings.busy_us) {
+            self.fresh_pids.clear();
             self.read_where(&moment, |entry| !entry.is_read);
+            self.read_new(&moment);
         }
         self.bury(false);
-        let ends = self.exits.collect(&moment, &mut self.source, &mut self.entries, &mut self.ended);
-        // What a parent inherits is nobody's news where every end is told.
-        let unseen = match ends {
-            Some(_) => CpuTime::default(),
-            None => ended::settle(&mut self.entries, &mut self.ended, tick.now_us),
-        };
+        let (ends, unseen) = self.take_ends(&moment);
         self.check_identities(&moment);
         self.take_network(&surroundings);
         let population = rows::Population {
@@ -167,7 +177,27 @@ impl Processes {
         self.rows.write(tick, population, &mut self.identities, &mut self.source, out);
         self.note_denied();
         let told = self.ended.extract_if(.., |ended| !ended.waits);
-        out.retired.extend(told.filter_map(|ended| ended.identity));
+        out.retired.extend(told.filter_map(|ended| ended.last_id.or(ended.known.id())));
+    }
+
+    /// Brings the ends that were told to their processes. Answers how many there were, where they are told, and
+    /// the CPU time of processes that no snapshot saw.
+    fn take_ends(&mut self, moment: &Moment) -> (Option<Ends>, CpuTime) {
+        let Self { exits, source, entries, ended, pids, status, .. } = self;
+        let (ends, unseen) = if exits.are_heard() {
+            status.note("ends of processes", exits.hear());
+            let ends = exits.settle_heard(moment, pids, entries, ended);
+            (ends, ended::settle(entries, ended, moment.tick.now_us))
+        } else {
+            match exits.collect(moment, source, entries, ended) {
+                // What a parent inherits is nobody's news where every end is told.
+                Some(ends) => (Some(ends), CpuTime::default()),
+                None => (None, ended::settle(entries, ended, moment.tick.now_us)),
+            }
+        };
+        let lost = ends.map_or(0, |ends| ends.lost);
+        status.set_absent("some ends of processes", (lost > 0).then_some(TOO_MANY_ENDS));
+        (ends, unseen)
     }
 
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for
@@ -186,6 +216,7 @@ impl Processes {
     /// Compares the list with what is known: finds what ended and what is new.
     fn start(&mut self, moment: &Moment) {
         self.fresh_pids.clear();
+        self.unreadable = 0;
         let mut listed = self.pids.iter().copied().peekable();
         for entry in &mut self.entries {
             entry.begin();
@@ -196,6 +227,9 @@ impl Processes {
         }
         self.fresh_pids.extend(listed);
         self.bury(true);
+        if self.exits.are_heard() {
+            self.exits.place_gone(moment, &self.pids, &mut self.entries, &mut self.ended);
+        }
         self.wake(moment.rest());
     }
 
@@ -218,7 +252,8 @@ impl Processes {
         for entry in &mut self.entries {
             let is_due =
                 !entry.is_still() || rest.is_turn_of(entry.pid) || self.rows.is_due(entry, rest.soon_us);
-            entry.is_due = is_due || entry.keeps_credit;
+            // What was heard to have ended may be another process by now.
+            entry.is_due = is_due || entry.keeps_credit || entry.end.is_some();
         }
         if self.ended.is_empty() {
             return;
@@ -245,19 +280,19 @@ impl Processes {
         for entry in self.entries.iter_mut().filter(|entry| !entry.is_gone && wanted(entry)) {
             match entry.read(moment, &mut self.source) {
                 Ok(true) => {}
-                // Another process has the pid now.
-                Ok(false) => {
+                Err(error) if !error.is_gone() => {
+                    self.status.note("a process", Err::<(), ProcError>(error)).unwrap_or_default();
+                }
+                // Another process has the pid now; or may have, as a kept file is of the one it was opened for.
+                Ok(false) | Err(_) => {
                     entry.is_gone = true;
                     self.fresh_pids.push(entry.pid);
                 }
-                Err(error) if error.is_gone() => entry.is_gone = true,
-                Err(error) => self.status.note("a process", Err::<(), ProcError>(error)).unwrap_or_default(),
             }
         }
     }
 
     fn read_new(&mut self, moment: &Moment) {
-        self.unreadable = 0;
         if self.fresh_pids.is_empty() {
             return;
         }
@@ -300,11 +335,12 @@ impl Processes {
 
     /// Whether network use has to come from connections.
     pub(super) fn wants_network(&self) -> bool {
-        self.ways.network != NetworkSource::Tracepoint
+        let is_counted = matches!(self.ways.network, NetworkSource::Tracepoint | NetworkSource::Cgroup);
+        !is_counted && self.network.takes_connections()
     }
 
-    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes whose
-    /// files the agent may see, the same as those whose disk use it may see; the others' use is unknown.
+    /// Takes in what connections carried, sorted by pid. Who holds which can be told for the processes of this
+    /// network whose files the agent may see; the others' use is unknown.
     fn take_network(&mut self, surroundings: &Surroundings<'_>) {
         if !self.wants_network() {
             return;
@@ -316,8 +352,9 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
+            let used = own.or_else(|| entry.shows_sockets(&mut self.source).then(Default::default));
             if let Some(usage) = &mut entry.usage {
-                usage.network = own.or_else(|| (!entry.io.is_denied()).then(Default::default));
+                usage.network = used;
             }
         }
     }
@@ -341,10 +378,42 @@ impl Processes {
         match self.ways.network {
             NetworkSource::Tracepoint => {}
             NetworkSource::Diag => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_CONNECTIONS),
-            NetworkSource::None => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_NOT_TOLD),
+            NetworkSource::Cgroup => self.status.absent("net_rx_bytes, net_tx_bytes", NETWORK_OF_PACKETS),
+            NetworkSource::None => {
+                let is_wanted = self.network != NetworkChoice::None;
+                let reason = if is_wanted { NETWORK_NOT_TOLD } else { NETWORK_NOT_WANTED };
+                self.status.absent("net_rx_bytes, net_tx_bytes", reason);
+            }
         }
         if self.unreadable == 0 {
             self.status.present("a process");
+        }
+    }
+}
+
+/// Begins to listen to ends where that is asked for, or the best there is.
+fn listen(config: &SamplerConfig, ways: &mut Ways) -> Option<ThreadEnds> {
+    let wanted = match config.exits {
+        ExitsChoice::Auto => ways.exits == ExitSource::Parent,
+        ExitsChoice::Taskstats => true,
+        ExitsChoice::Bpf | ExitsChoice::Parent => false,
+    };
+    if config.exits == ExitsChoice::Bpf && ways.exits != ExitSource::Bpf {
+        ways.refusals.push("ends of processes: not told by BPF, as the settings ask for".to_owned());
+    }
+    // The kernel knows nothing of another tree.
+    if !wanted || config.proc_root != Path::new("/proc") {
+        return None;
+    }
+    match ThreadEnds::open(&config.sys_root) {
+        Ok(threads) => {
+            ways.exits = ExitSource::Taskstats;
+            Some(threads)
+        }
+        Err(refusal) => {
+            tracing::info!(%refusal, "what processes used that ended is taken from their parents");
+            ways.refusals.push(format!("ends of processes: {refusal}"));
+            None
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod bpf;
 mod cgroups;
+mod child;
 mod connections;
+mod ends;
 mod exactness;
 mod host;
 mod logins;

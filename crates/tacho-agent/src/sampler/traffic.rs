@@ -24,6 +24,10 @@ impl Traffic {
         })
     }
 
+    pub(super) fn larger(self, other: Self) -> Self {
+        Self { rx_bytes: self.rx_bytes.max(other.rx_bytes), tx_bytes: self.tx_bytes.max(other.tx_bytes) }
+    }
+
     /// What a process added to its counters; they start anew when another of its threads takes it over by exec.
     pub(super) fn grown(now: Option<Self>, before: Option<Self>) -> Option<Self> {
         let (now, before) = (now?, before?);

@@ -1,8 +1,8 @@
 //! One run of a program: in a session of its own, with limits on time and output, and nothing left behind.
 //!
-//! At a limit the whole process group gets SIGTERM and after a grace SIGKILL. When the program ends by
-//! itself, what is left of its group is killed at once. A descendant that made a session of its own has left
-//! the group and is beyond reach; what it prints is not waited for.
+//! At a limit the whole process group, and what left it but is still below the program, gets SIGTERM and after a
+//! grace SIGKILL. When the program ends by itself, what is left of its group is killed at once; a descendant that
+//! made a session of its own is a daemon then and beyond reach; what it prints is not waited for.
 
 use std::io;
 use std::pin::pin;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
+use super::descendants::{Process, below};
 
 /// A program that prints more is stopped.
 pub(super) const MAX_OUTPUT_BYTES: u64 = 1 << 20;
@@ -22,6 +23,8 @@ pub(super) const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 const KEPT_ERROR_BYTES: usize = 4 << 10;
 /// Time between SIGTERM and SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(2);
+/// How often what left the group is looked for and killed.
+const KILL_ROUNDS: usize = 8;
 /// How long output may still come after the program has ended and its group was killed.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 const CHUNK_BYTES: usize = 8 << 10;
@@ -100,13 +103,34 @@ pub(super) async fn run(launch: &Launch<'_>, stop: &CancellationToken) -> io::Re
 }
 
 async fn end_group(group: &Group, child: &mut Child) -> io::Result<()> {
+    let id = group.id.and_then(|id| u32::try_from(id).ok());
+    let below_it = descendants(id, Vec::new()).await;
     group.signal(libc::SIGTERM);
+    below_it.iter().for_each(|process| process.signal(libc::SIGTERM));
     let ended = tokio::time::timeout(KILL_GRACE, child.wait()).await;
+    // Its number may be another process's once it was waited for.
+    let id = id.filter(|_| ended.is_err());
+    let mut below_it = descendants(id, below_it).await;
     group.signal(libc::SIGKILL);
+    // What starts others faster than it is found has them found in the next round.
+    for _ in 0..KILL_ROUNDS {
+        if below_it.is_empty() {
+            break;
+        }
+        below_it.iter().for_each(|process| process.signal(libc::SIGKILL));
+        below_it = descendants(id, below_it).await;
+    }
     match ended {
         Ok(status) => status.map(drop),
         Err(_) => child.wait().await.map(drop),
     }
+}
+
+/// What is below the program, or below `known`; what can not be looked at is known already.
+async fn descendants(child: Option<u32>, known: Vec<Process>) -> Vec<Process> {
+    let (looking, before) = (known.clone(), known);
+    let found = tokio::task::spawn_blocking(move || below(child, &looking)).await;
+    found.ok().and_then(Result::ok).unwrap_or(before)
 }
 
 #[expect(unsafe_code, reason = "session, groups and priority are set between fork and exec")]
@@ -147,6 +171,8 @@ fn become_script(account: Option<&Account>, nice: i32) -> io::Result<()> {
             check(libc::setgid(account.group_id))?;
             check(libc::setuid(account.user_id))?;
         }
+        // The agent's rights are for what it reads itself. Linux 4.3; what does not know them gives none.
+        libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         // Were the agent killed outright, nobody would keep the script's time limit.
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
     }

@@ -40,6 +40,8 @@ impl Machine {
         let parts = PartsConfig { slow_interval: Duration::ZERO, ..app::parts(config) };
         let sampler = Sampler::new(SamplerConfig {
             sampler: config.sampler,
+            exits: config.exits,
+            network: config.network,
             process_rows: PROCESS_ROWS,
             idle_process_interval: Duration::ZERO,
             filesystem_interval: Duration::ZERO,

@@ -4,7 +4,10 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says why")]
 
 mod connections;
+mod crowd;
+mod lives;
 mod namespaces;
+mod network;
 mod peer;
 mod privileges;
 mod watch;

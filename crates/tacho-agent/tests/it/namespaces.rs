@@ -9,6 +9,25 @@ use super::connections::is_within;
 use super::peer::{Peer, ROLE, transfer};
 use super::watch::{Watch, has_socket_diagnosis};
 
+/// The ends of the cable.
+pub(crate) const NEAR: &str = "192.0.2.1";
+pub(crate) const FAR: &str = "192.0.2.2";
+
+/// Takes this thread to a network of its own, with a peer in it, and connects it with another that has a peer too.
+/// `None`: that takes rights or programs that are not here.
+pub(crate) fn peers_with_a_cable() -> Option<(Peer, Peer)> {
+    if leave_network().is_err() {
+        eprintln!("left out: takes the right to make network namespaces");
+        return None;
+    }
+    let far = Peer::start_with(ROLE, in_another_network);
+    if !connect_networks(&far) {
+        eprintln!("left out: takes the programs ip and nsenter, and virtual cables");
+        return None;
+    }
+    Some((Peer::start(), far))
+}
+
 /// Runs `ip` in this thread's namespace or in that of a process.
 fn ip(pid: Option<i64>, arguments: &str) -> bool {
     let mut command = match pid {
@@ -42,24 +61,20 @@ fn in_another_network(command: &mut Command) -> &mut Command {
 fn connect_networks(far: &Peer) -> bool {
     let pid = far.pid();
     ip(None, &format!("link add tacho0 type veth peer name tacho1 netns {pid}"))
-        && ip(None, "addr add 192.0.2.1/24 dev tacho0")
+        && ip(None, &format!("addr add {NEAR}/24 dev tacho0"))
         && ip(None, "link set tacho0 up")
-        && ip(Some(pid), "addr add 192.0.2.2/24 dev tacho1")
+        && ip(Some(pid), &format!("addr add {FAR}/24 dev tacho1"))
         && ip(Some(pid), "link set tacho1 up")
 }
 
 #[test]
 fn bytes_over_a_cable_arrive_and_a_pulled_cable_shows_in_what_is_sent_again() {
-    if !has_socket_diagnosis() || leave_network().is_err() {
-        return eprintln!("left out: takes the right to make network namespaces");
+    if !has_socket_diagnosis() {
+        return;
     }
-    let mut far = Peer::start_with(ROLE, in_another_network);
-    if !connect_networks(&far) {
-        return eprintln!("left out: takes the programs ip and nsenter, and virtual cables");
-    }
-    let mut near = Peer::start();
+    let Some((mut near, mut far)) = peers_with_a_cable() else { return };
     let mut watch = Watch::new();
-    let remote = far.address("listen 192.0.2.2:0");
+    let remote = far.address(&format!("listen {FAR}:0"));
     let local = near.address(&format!("connect {remote}"));
     far.address("accept");
     let end = (local, remote);

@@ -1,16 +1,27 @@
 //! A process of known pid that opens sockets and moves bytes as it is told: this test binary once more.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+mod sockets;
 
-use tacho_proc::process_cpu_time_us;
+use std::io::{BufRead as _, BufReader, Write as _, stdin};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sockets::{DATAGRAMS_AT_ONCE, Sockets};
 
 /// Tells the binary that it plays a role in a test and is none.
 const IS_CHILD: &str = "TACHO_TEST_CHILD";
 
 /// The test that is the peer.
 pub(crate) const ROLE: &str = "peer::runs_as_a_peer";
+
+/// Held by tests that end thousands of processes or threads, and by those that would miss ends where there are so
+/// many.
+static CROWD: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running peer. Orders go in as lines and each is answered with one.
 pub(crate) struct Peer {
@@ -78,17 +89,29 @@ pub(crate) fn transfer(from: &mut Peer, to: &mut Peer, bytes: usize) {
     assert_eq!(to.answer(), "done");
 }
 
-#[derive(Default)]
-struct Sockets {
-    listener: Option<TcpListener>,
-    stream: Option<TcpStream>,
-    udp: Option<UdpSocket>,
+/// Moves `bytes` in datagrams, no more at once than the receiver's socket has room for.
+pub(crate) fn transfer_datagrams(from: &mut Peer, to: &mut Peer, bytes: usize) {
+    let mut left = bytes;
+    while left > 0 {
+        let length = left.min(DATAGRAMS_AT_ONCE);
+        to.order(&format!("receive-datagrams {length}"));
+        from.done(&format!("send-datagrams {length}"));
+        assert_eq!(to.answer(), "done");
+        left -= length;
+    }
+}
+
+/// Sends a file of `bytes` from one peer to the other.
+pub(crate) fn transfer_file(from: &mut Peer, to: &mut Peer, bytes: usize) {
+    to.order(&format!("receive {bytes}"));
+    from.done(&format!("send-file {bytes}"));
+    assert_eq!(to.answer(), "done");
 }
 
 #[test]
 fn runs_as_a_peer() {
     let mut sockets = Sockets::default();
-    obey(|verb, argument| sockets.obey(verb, argument));
+    obey(|verb, argument| sockets.obey(verb, argument).unwrap());
 }
 
 /// Answers orders, of a verb and an argument each, for as long as there are some.
@@ -101,48 +124,5 @@ pub(crate) fn obey(mut answer: impl FnMut(&str, &str) -> String) {
         let order = order.unwrap();
         let (verb, argument) = order.split_once(' ').unwrap_or((&order, ""));
         eprintln!("{}", answer(verb, argument));
-    }
-}
-
-impl Sockets {
-    fn obey(&mut self, verb: &str, argument: &str) -> String {
-        let local = match verb {
-            "listen" => self.listener.insert(TcpListener::bind(argument).unwrap()).local_addr(),
-            "connect" => self.stream.insert(TcpStream::connect(argument).unwrap()).local_addr(),
-            "accept" => Ok(self.accept()),
-            "udp" => self.udp.insert(UdpSocket::bind(argument).unwrap()).local_addr(),
-            _ => {
-                self.move_bytes(verb, argument);
-                return "done".to_owned();
-            }
-        };
-        local.unwrap().to_string()
-    }
-
-    fn accept(&mut self) -> SocketAddr {
-        let (stream, remote) = self.listener.as_ref().unwrap().accept().unwrap();
-        self.stream = Some(stream);
-        remote
-    }
-
-    fn move_bytes(&mut self, verb: &str, argument: &str) {
-        match verb {
-            "send" => {
-                let bytes = vec![b'x'; argument.parse().unwrap()];
-                self.stream.as_mut().unwrap().write_all(&bytes).unwrap();
-            }
-            "receive" => {
-                let mut bytes = vec![0; argument.parse().unwrap()];
-                self.stream.as_mut().unwrap().read_exact(&mut bytes).unwrap();
-            }
-            "work" => {
-                let until_us = process_cpu_time_us().unwrap() + argument.parse::<u64>().unwrap();
-                while process_cpu_time_us().unwrap() < until_us {
-                    std::hint::black_box(0);
-                }
-            }
-            "close" => *self = Self::default(),
-            _ => panic!("{verb:?} is no order"),
-        }
     }
 }

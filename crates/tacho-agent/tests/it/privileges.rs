@@ -16,6 +16,9 @@ use view::{AGENT, Cell, READINGS};
 const NOBODY: u32 = 65534;
 const SOMEBODY: u32 = 65533;
 
+/// Position of bytes received and sent among the cells.
+const BYTES: usize = 5;
+
 /// Snapshots until everything that can be seen has been.
 const ROUNDS: usize = 4;
 
@@ -50,14 +53,18 @@ impl Subject {
     }
 }
 
-/// What an agent in `role` sees; one cell for each reading.
-fn look(role: &Role, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
-    let mut agent = Peer::start_with(AGENT, |command| become_user(command, role.user, role.capabilities));
+/// An agent in `role`.
+fn start(role: &Role) -> Peer {
+    Peer::start_with(AGENT, |command| become_user(command, role.user, role.capabilities))
+}
+
+/// What an agent sees; one cell for each reading. `order` says how it looks at first.
+fn look(agent: &mut Peer, order: &str, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
     let mut cells = Vec::new();
     for _ in 0..ROUNDS {
         own.act();
         other.act();
-        agent.order(&format!("look {} {}", own.name(), other.name()));
+        agent.order(&format!("{order} {} {}", own.name(), other.name()));
         cells = agent.answer().split(',').map(str::to_owned).collect();
     }
     assert_eq!(cells.len(), READINGS.len());
@@ -102,7 +109,7 @@ fn the_manual_says_what_each_user_sees() {
     }
     let (mut own, mut other) = (Subject::start(NOBODY), Subject::start(SOMEBODY));
     let found = ROLES.iter().map(|role| {
-        let cells = look(role, &mut own, &mut other);
+        let cells = look(&mut start(role), "look", &mut own, &mut other);
         (role, [vec![role.name.to_owned()], cells].concat())
     });
     // Capabilities for BPF show nothing where this kernel, or this build, has no BPF.
@@ -128,4 +135,36 @@ fn the_manual_says_what_each_user_sees() {
             assert_eq!(known, column, "docs/privileges.md; BLESS=1 writes it");
         }
     }
+}
+
+#[test]
+fn by_diagnosis_another_users_bytes_are_absent_and_not_zero() {
+    let Some((mut agent, mut own, mut other)) = agent_by_bpf() else { return };
+    let cells = look(&mut agent, "diag", &mut own, &mut other);
+    if cells[0] == "BPF" {
+        assert_eq!(cells[BYTES], "of its own user");
+    }
+}
+
+#[test]
+fn a_way_that_is_refused_is_told_with_the_reason() {
+    let Some((mut agent, mut own, mut other)) = agent_by_bpf() else { return };
+    let cells = look(&mut agent, "cgroup", &mut own, &mut other);
+    if cells[0] == "BPF" {
+        agent.order("remarks");
+        let remarks = agent.answer();
+        assert!(remarks.contains("BPF network by control groups: the kernel does not take"), "{remarks}");
+        assert_eq!(cells[BYTES], "no");
+    }
+}
+
+/// An agent of `nobody` with the capabilities for BPF, which are not enough for programs of control groups, a
+/// process of its user and one of another's.
+fn agent_by_bpf() -> Option<(Peer, Subject, Subject)> {
+    if tacho_proc::effective_user_id() != 0 || !has_socket_diagnosis() {
+        eprintln!("left out: takes root, who can be everybody, and a kernel with socket diagnosis");
+        return None;
+    }
+    let role = ROLES.iter().find(|role| role.is_for_bpf)?;
+    Some((start(role), Subject::start(NOBODY), Subject::start(SOMEBODY)))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Watch {
     pub(crate) listeners: HashMap<(String, SocketAddr), (Option<i64>, i64)>,
     /// Bytes received and sent by pid.
     pub(crate) processes: HashMap<i64, (i64, i64)>,
+    /// The newest row of each pid tells what it received and sent.
+    pub(crate) tells_network: HashMap<i64, bool>,
 }
 
 /// Rows of one connection, summed up.
@@ -58,17 +60,27 @@ pub(crate) fn boot_us() -> u64 {
 impl Watch {
     /// Has taken its first snapshot.
     pub(crate) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(crate) fn with(config: SamplerConfig) -> Self {
         let mut watch = Self {
-            sampler: Sampler::new(config()).unwrap(),
+            sampler: Sampler::new(config).unwrap(),
             sample: Sample::default(),
             now_us: boot_us(),
             pids: HashMap::new(),
             connections: HashMap::new(),
             listeners: HashMap::new(),
             processes: HashMap::new(),
+            tells_network: HashMap::new(),
         };
         watch.sample();
         watch
+    }
+
+    /// Where bytes of processes come from.
+    pub(crate) fn network(&mut self) -> String {
+        self.sampler.facts().network
     }
 
     /// Takes snapshots until `is_reached`.
@@ -134,6 +146,8 @@ impl Watch {
             let (rx_bytes, tx_bytes) = (of(process::NET_RX_BYTES), of(process::NET_TX_BYTES));
             sums = (sums.0 + rx_bytes, sums.1 + tx_bytes);
             if let Some(pid) = self.pids.get(id) {
+                let is_told = block.integer(process::NET_RX_BYTES, row).is_some();
+                self.tells_network.insert(*pid, is_told);
                 let sum = self.processes.entry(*pid).or_default();
                 *sum = (sum.0 + rx_bytes, sum.1 + tx_bytes);
             }

@@ -120,6 +120,12 @@ pub(crate) fn send_file(to: &OwnedFd, file: &OwnedFd, bytes: usize) {
     }
 }
 
+/// Closes a descriptor of this process's own table; whoever owns it must not use it any more.
+pub(crate) fn close(descriptor: &OwnedFd) {
+    // SAFETY: takes no pointer; in a child that leaves without a return nobody closes it once more.
+    unsafe { libc::close(descriptor.as_raw_fd()) };
+}
+
 /// A child can not panic: that takes memory.
 fn end_of_child() -> ! {
     // SAFETY: ends at once.

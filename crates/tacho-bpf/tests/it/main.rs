@@ -6,14 +6,16 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tacho_bpf::{Bpf, NetworkWays};
+
 mod child;
 mod exits;
 mod network;
 mod object;
 mod processes;
 
-/// Held by tests that want room in the ring of ends, which all processes of the machine share, and by the one
-/// that fills it.
+/// Held by tests that want room in the ring of ends, which all processes of the machine share, by the one
+/// that fills it, and by all that start processes.
 static RING: Mutex<()> = Mutex::new(());
 
 fn ring() -> MutexGuard<'static, ()> {
@@ -21,8 +23,12 @@ fn ring() -> MutexGuard<'static, ()> {
 }
 
 /// The programs at work, or a word on why not.
-fn load() -> Option<tacho_bpf::Bpf> {
-    match tacho_bpf::Bpf::load() {
+fn load() -> Option<Bpf> {
+    load_with(NetworkWays::ALL)
+}
+
+fn load_with(network: NetworkWays) -> Option<Bpf> {
+    match Bpf::load(network) {
         Ok(bpf) => Some(bpf),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -25,6 +25,7 @@ fn file(id: &str) -> FileRecord {
         bytes: 4,
         checksum: u32::MAX,
         written_ms: 5,
+        rolled: false,
     }
 }
 
@@ -40,22 +41,23 @@ async fn ids(catalog: &Catalog) -> Vec<String> {
 #[tokio::test]
 async fn a_flush_is_all_or_nothing() {
     let (_directory, catalog) = catalog().await;
-    let first = catalog.commit_flush(&[file("1")], &[mark("a", 0, 5)], 100).await.unwrap();
+    let first = catalog.commit_flush(&[file("1")], &[mark("a", 0, 5)], &[], 100).await.unwrap();
     assert_eq!(first, FlushOutcome::Committed);
     assert_eq!(catalog.live_files().await.unwrap(), [file("1")]);
 
     // Another server stored frames of `a` since this one read the mark (version 0).
-    let second = catalog.commit_flush(&[file("2")], &[mark("b", 0, 1), mark("a", 0, 9)], 100).await.unwrap();
+    let second =
+        catalog.commit_flush(&[file("2")], &[mark("b", 0, 1), mark("a", 0, 9)], &[], 100).await.unwrap();
     assert_eq!(second, FlushOutcome::Conflict(vec![mark("a", 0, 0).key]));
     assert_eq!(ids(&catalog).await, ["1"]);
     assert_eq!(catalog.mark(&mark("b", 0, 0).key).await.unwrap().stored, SequenceSet::new());
 
     let stored = catalog.mark(&mark("a", 0, 0).key).await.unwrap();
     assert_eq!((stored.version, stored.stored.len()), (1, 5));
-    let third = catalog.commit_flush(&[file("2")], &[mark("a", 1, 9)], 100).await.unwrap();
+    let third = catalog.commit_flush(&[file("2")], &[mark("a", 1, 9)], &[], 100).await.unwrap();
     assert_eq!(third, FlushOutcome::Committed);
     assert_eq!(
-        catalog.commit_flush(&[], &[mark("a", 1, 10)], 100).await.unwrap(),
+        catalog.commit_flush(&[], &[mark("a", 1, 10)], &[], 100).await.unwrap(),
         FlushOutcome::Conflict(vec![mark("a", 0, 0).key])
     );
     assert_eq!(ids(&catalog).await, ["1", "2"]);
@@ -64,18 +66,27 @@ async fn a_flush_is_all_or_nothing() {
 #[tokio::test]
 async fn a_file_id_that_is_taken_takes_the_marks_back() {
     let (_directory, catalog) = catalog().await;
-    catalog.commit_flush(&[file("1")], &[], 0).await.unwrap();
-    catalog.commit_flush(&[file("1")], &[mark("a", 0, 5)], 0).await.unwrap_err();
+    catalog.commit_flush(&[file("1")], &[], &[], 0).await.unwrap();
+    catalog.commit_flush(&[file("1")], &[mark("a", 0, 5)], &[], 0).await.unwrap_err();
     assert_eq!(catalog.mark(&mark("a", 0, 0).key).await.unwrap().version, 0);
+}
+
+fn change(removed: &[&str], added: &[&str], rolled: &[&str]) -> FileChange {
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    FileChange {
+        removed: ids(removed),
+        added: added.iter().map(|id| file(id)).collect(),
+        rolled: ids(rolled),
+    }
 }
 
 #[tokio::test]
 async fn files_are_replaced_once() {
     let (_directory, catalog) = catalog().await;
-    catalog.commit_flush(&[file("1"), file("2")], &[], 0).await.unwrap();
-    assert!(catalog.replace_files(&["1".into(), "2".into()], &[file("3")]).await.unwrap());
+    catalog.commit_flush(&[file("1"), file("2")], &[], &[], 0).await.unwrap();
+    assert!(catalog.change_files(&change(&["1", "2"], &["3"], &[])).await.unwrap());
     assert_eq!(ids(&catalog).await, ["3"]);
-    assert!(!catalog.replace_files(&["3".into(), "2".into()], &[file("4")]).await.unwrap(), "2 is not live");
+    assert!(!catalog.change_files(&change(&["3", "2"], &["4"], &[])).await.unwrap(), "2 is not live");
     assert_eq!(ids(&catalog).await, ["3"]);
 
     let removed: Vec<_> =
@@ -88,9 +99,22 @@ async fn files_are_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_file_is_rolled_up_once_and_only_while_it_is_live() {
+    let (_directory, catalog) = catalog().await;
+    catalog.commit_flush(&[file("1"), file("2")], &[], 0).await.unwrap();
+    assert!(catalog.change_files(&change(&[], &["3"], &["1"])).await.unwrap());
+    let rolled: Vec<_> = catalog.live_files().await.unwrap().into_iter().map(|file| file.rolled).collect();
+    assert_eq!(rolled, [true, false, false]);
+    assert!(!catalog.change_files(&change(&[], &["4"], &["1"])).await.unwrap(), "its rows would count twice");
+    assert!(catalog.change_files(&change(&["2"], &[], &[])).await.unwrap());
+    assert!(!catalog.change_files(&change(&[], &["4"], &["2"])).await.unwrap(), "it is not live");
+    assert_eq!(ids(&catalog).await, ["1", "3"]);
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_taken_from_readers_and_kept_in_mind() {
     let (_directory, catalog) = catalog().await;
-    catalog.commit_flush(&[file("1")], &[], 0).await.unwrap();
+    catalog.commit_flush(&[file("1")], &[], &[], 0).await.unwrap();
     catalog.set_damaged("1", std::path::Path::new("host/x.damaged")).await.unwrap();
     assert_eq!(ids(&catalog).await, Vec::<String>::new());
     let (record, state) = catalog.removed_files().await.unwrap().remove(0);
@@ -100,8 +124,8 @@ async fn a_damaged_file_is_taken_from_readers_and_kept_in_mind() {
 #[tokio::test]
 async fn marks_not_written_for_long_are_forgotten() {
     let (_directory, catalog) = catalog().await;
-    catalog.commit_flush(&[], &[mark("a", 0, 1)], 100).await.unwrap();
-    catalog.commit_flush(&[], &[mark("b", 0, 1)], 200).await.unwrap();
+    catalog.commit_flush(&[], &[mark("a", 0, 1)], &[], 100).await.unwrap();
+    catalog.commit_flush(&[], &[mark("b", 0, 1)], &[], 200).await.unwrap();
     assert_eq!(catalog.forget_marks(150).await.unwrap(), 1);
     assert_eq!(catalog.mark(&mark("a", 0, 0).key).await.unwrap().version, 0);
     assert_eq!(catalog.mark(&mark("b", 0, 0).key).await.unwrap().version, 1);

@@ -104,7 +104,7 @@ async fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
         bench.restart().await;
         assert_eq!(all_lines(&bench).await, before, "after {steps} steps");
         if survived {
-            assert_eq!(bench.history.stats().files, 4, "one file per table with rows");
+            assert_eq!(bench.history.stats().files, 12, "one file per table with rows and level");
             break;
         }
     }
@@ -350,7 +350,7 @@ async fn a_damaged_file_among_those_to_merge_is_set_aside() {
     bench.history.maintain().await;
     bench.history.maintain().await;
     assert_eq!(bench.history.stats().files_damaged_total, 1);
-    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 4));
+    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 12));
 }
 
 #[tokio::test]
@@ -495,4 +495,50 @@ async fn what_no_catalog_row_names_is_removed_at_the_start() {
     bench.restart().await;
     assert_eq!(bench.on_disk(), live);
     assert!(foreign.exists());
+}
+
+#[tokio::test]
+async fn two_servers_do_not_merge_or_roll_up_the_same_files_twice() {
+    let bench = Bench::new().await;
+    for sequence in 1..=3 {
+        bench.append(&frame("a", sequence)).await;
+        bench.history.flush().await.unwrap();
+    }
+    let other = bench.another().await;
+    let before = all_lines(&bench).await;
+    bench.set_now(START + 2 * HOUR);
+    tokio::join!(bench.history.maintain(), other.maintain());
+    // Each sees what it did itself; a third sees what the catalog has.
+    let third = bench.another().await;
+    for (table, expected) in tables::ALL.iter().zip(&before) {
+        assert_eq!(lines(&third, "a", table).await, *expected, "{}", table.name);
+    }
+    let raw_files = |history: &crate::History| history.stats().files;
+    assert_eq!(raw_files(&third), 12, "one file per table with rows and level");
+}
+
+#[tokio::test]
+async fn reading_ends_when_nobody_waits_for_the_answer() {
+    let bench = Bench::new().await;
+    bench.append(&frame("a", 1)).await;
+    bench.history.flush().await.unwrap();
+    let inner = Arc::clone(&bench.history.inner);
+    let read = async |cancelled: bool| {
+        let inner = Arc::clone(&inner);
+        let job = Arc::clone(&inner);
+        let work = move || {
+            let reading = Arc::default();
+            let cancel = crate::scan::CancelOnDrop(Arc::clone(&reading));
+            if cancelled {
+                drop(cancel);
+            }
+            let view = job.state().view(&host::TABLE, "a", 0, i64::MAX);
+            let scan = crate::scan::Scan::new(&host::TABLE, "a", vec![0], 0..i64::MAX, &reading);
+            crate::scan::read_all(&job, scan, &view.files, &view.frames)
+        };
+        inner.blocking(work).await
+    };
+    assert_eq!(read(false).await.unwrap().len(), 1);
+    assert!(matches!(read(true).await, Err(crate::HistoryError::Cancelled)));
+    assert_eq!(bench.history.stats().files_damaged_total, 0, "that is not the file's fault");
 }

@@ -11,7 +11,8 @@ use tacho_model::{Block, FloatColumn, IntegerColumn, ProcessIdentity, ProcessKey
 use super::series::IDLE_MS;
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::scan::{Scan, read_all};
+use crate::rollup::{Level, spec};
+use crate::scan::{Reading, Scan, read_all};
 use crate::{History, HistoryError};
 
 /// How far back a snapshot is looked for when there is none in the last [`IDLE_MS`]: agents sample at least
@@ -56,17 +57,24 @@ pub struct HostRow {
 
 impl History {
     /// Which processes were alive at an instant: each with its newest row at or before it. Agents send a row
-    /// of every idle process each minute, so one without a row for 75 s is gone.
+    /// of every idle process each minute, so one without a row for 75 s is gone. Where only rollups are left, it is
+    /// the minute or the hour of the instant: the sums of it, and its last row.
     pub async fn processes_at(&self, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
-        let (inner, host_id) = (Arc::clone(&self.inner), host_id.to_owned());
-        self.inner.blocking(move || processes_at(&inner, &host_id, at_ms)).await
+        let host_id = host_id.to_owned();
+        self.inner.reading(move |inner, reading| processes_at(inner, reading, &host_id, at_ms)).await
     }
 }
 
-fn processes_at(inner: &Arc<Inner>, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
-    let host = match newest_host_row(inner, host_id, at_ms, IDLE_MS)? {
+fn processes_at(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    host_id: &str,
+    at_ms: i64,
+) -> Result<ProcessesAt, HistoryError> {
+    let moment = Moment { inner, reading, host_id, at_ms };
+    let host = match moment.newest_host_row(IDLE_MS)? {
         Some(row) => Some(row),
-        None => newest_host_row(inner, host_id, at_ms, SNAPSHOT_MS)?,
+        None => moment.newest_host_row(SNAPSHOT_MS)?,
     };
     let look_back_ms = host.as_ref().map_or(0, |host| host.block.interval_ms.saturating_mul(5) / 4);
     let from_ms = at_ms.saturating_sub(look_back_ms.clamp(IDLE_MS, SNAPSHOT_MS));
@@ -74,13 +82,16 @@ fn processes_at(inner: &Arc<Inner>, host_id: &str, at_ms: i64) -> Result<Process
     let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
 
     let table = &process::TABLE;
-    let scan = Scan::new(table, host_id, all_columns(table), from_ms..at_ms.saturating_add(1));
-    let batches = read_all(inner, scan)?;
+    let (level, batches) = moment.read(table, from_ms)?;
     // Where the newest row of each process is. Of two at the same time the later one read is the newer.
     let mut newest: HashMap<ProcessKey, (i64, usize, usize)> = HashMap::new();
     for (number, batch) in batches.iter().enumerate() {
         for row in 0..batch.num_rows() {
             let (key, time_ms) = (key_of(batch, row), time_of(batch, row));
+            // A bucket is longer than the moment: who had ended before it or started after it is in it too.
+            if time_ms < from_ms || key.start_time_ms > at_ms && level != Level::Raw {
+                continue;
+            }
             let found = newest.entry(key).or_insert((time_ms, number, row));
             if found.0 <= time_ms {
                 *found = (time_ms, number, row);
@@ -120,23 +131,43 @@ fn processes_at(inner: &Arc<Inner>, host_id: &str, at_ms: i64) -> Result<Process
     Ok(answer)
 }
 
-fn newest_host_row(
-    inner: &Arc<Inner>,
-    host_id: &str,
+/// One host at one instant.
+struct Moment<'a> {
+    inner: &'a Arc<Inner>,
+    reading: &'a Arc<Reading>,
+    host_id: &'a str,
     at_ms: i64,
-    look_back_ms: i64,
-) -> Result<Option<HostRow>, HistoryError> {
-    let table = &host::TABLE;
-    let range = at_ms.saturating_sub(look_back_ms)..at_ms.saturating_add(1);
-    let batches = read_all(inner, Scan::new(table, host_id, all_columns(table), range))?;
-    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
-    let newest = rows.max_by_key(|(batch, row)| time_of(batch, *row));
-    Ok(newest.map(|(batch, row)| {
-        let mut block = Block::new(table);
-        fill(batch, row, block.push(), 0);
-        block.interval_ms = interval_of(batch, row);
-        HostRow { time_ms: time_of(batch, row), block }
-    }))
+}
+
+impl Moment<'_> {
+    /// Rows with a time from then up to the instant, or the buckets that these are in, as rows of the table.
+    fn read(&self, table: &'static Table, from_ms: i64) -> Result<(Level, Vec<RecordBatch>), HistoryError> {
+        let end_ms = self.at_ms.saturating_add(1);
+        let plan = |from_ms| self.inner.state().plan(table, self.host_id, from_ms..end_ms, Level::Raw);
+        let level = plan(self.at_ms).levels.first().map_or(Level::Raw, |(level, _)| *level);
+        let length = level.bucket_ms();
+        let from_ms = from_ms.min(self.at_ms).div_euclid(length).saturating_mul(length);
+        let mut batches = Vec::new();
+        for part in plan(from_ms).parts {
+            let columns = columns_at(table, part.level);
+            let scan = Scan::new(part.table, self.host_id, columns, part.range, self.reading);
+            batches.extend(read_all(self.inner, scan, &part.files, &part.frames)?);
+        }
+        Ok((level, batches))
+    }
+
+    fn newest_host_row(&self, look_back_ms: i64) -> Result<Option<HostRow>, HistoryError> {
+        let table = &host::TABLE;
+        let (_, batches) = self.read(table, self.at_ms.saturating_sub(look_back_ms))?;
+        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+        let newest = rows.max_by_key(|(batch, row)| time_of(batch, *row));
+        Ok(newest.map(|(batch, row)| {
+            let mut block = Block::new(table);
+            fill(batch, row, block.push(), 0);
+            block.interval_ms = interval_of(batch, row);
+            HostRow { time_ms: time_of(batch, row), block }
+        }))
+    }
 }
 
 /// When the host booted, at most a second late.
@@ -145,9 +176,18 @@ fn boot_ms(host: &HostRow) -> Option<i64> {
     Some(host.time_ms.saturating_sub(uptime.saturating_add(1).saturating_mul(1000)))
 }
 
-/// Time, interval, and the table's own columns in order.
-fn all_columns(table: &Table) -> Vec<usize> {
-    [TIME, INTERVAL].into_iter().chain((0..table.columns.len()).map(|position| FIRST + position)).collect()
+/// Time, interval, and the table's own columns in order. A bucket is taken for its last row, with the sums of all.
+fn columns_at(table: &Table, level: Level) -> Vec<usize> {
+    let spec = spec(table).filter(|_| level != Level::Raw);
+    let Some(spec) = spec else {
+        let own = (0..table.columns.len()).map(|position| FIRST + position);
+        return [TIME, INTERVAL].into_iter().chain(own).collect();
+    };
+    let own = (0..table.columns.len()).map(|position| match spec.number(position) {
+        Some(number) => number.last.unwrap_or(number.sum),
+        None => spec.labels.iter().find(|(raw, _)| *raw == position).map_or(spec.rows, |(_, rolled)| *rolled),
+    });
+    [FIRST + spec.last_time, INTERVAL].into_iter().chain(own.map(|position| FIRST + position)).collect()
 }
 
 /// The table's column at a position.

@@ -12,8 +12,10 @@ use tacho_model::tables::process;
 
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::scan::{Scan, read_files};
-use crate::time::hour;
+use crate::levels::Part;
+use crate::rollup::{Level, spec};
+use crate::scan::{ReadReport, Reading, Scan, read_files};
+use crate::time::{HOUR_MS, hour};
 use crate::{History, HistoryError};
 use peaks::Peaks;
 use usage::Usages;
@@ -83,10 +85,11 @@ pub struct ProcessUsage {
     pub processes: u64,
     pub cpu_user_us: Option<i64>,
     pub cpu_system_us: Option<i64>,
-    /// Highest use in one snapshot, in cores, summed over a group's processes. Absent in
-    /// [`ProcessesOver::other`] and [`ProcessesOver::totals`].
+    /// Highest use in one snapshot, in cores, summed over a group's processes; over ranges that are read by the hour
+    /// it is about this: the sum of the processes' peaks in one hour. Absent in [`ProcessesOver::other`] and
+    /// [`ProcessesOver::totals`].
     pub cpu_ratio_max: Option<f64>,
-    /// Highest resident memory at one time, summed over a group's processes. Absent there too.
+    /// Highest resident memory at one time, in the same way. Absent there too.
     pub rss_bytes_max: Option<i64>,
     pub disk_read_bytes: Option<i64>,
     pub disk_write_bytes: Option<i64>,
@@ -113,11 +116,15 @@ impl ProcessUsage {
 impl History {
     /// What processes used over a range.
     pub async fn processes_over(&self, query: ProcessesQuery) -> Result<ProcessesOver, HistoryError> {
-        if query.to_ms <= query.from_ms {
-            return Err(HistoryError::EmptyRange { from_ms: query.from_ms, to_ms: query.to_ms });
-        }
-        let inner = Arc::clone(&self.inner);
-        self.inner.blocking(move || processes_over(&inner, &query)).await
+        Ok(self.processes_over_with_report(query).await?.0)
+    }
+
+    /// The same, and how it was found.
+    pub async fn processes_over_with_report(
+        &self,
+        query: ProcessesQuery,
+    ) -> Result<(ProcessesOver, ReadReport), HistoryError> {
+        self.inner.reading(move |inner, reading| processes_over(inner, reading, &query)).await
     }
 }
 
@@ -140,57 +147,97 @@ const COLUMNS: [u16; 15] = [
     process::PAGE_FAULTS_MAJOR.0,
 ];
 
-fn processes_over(inner: &Arc<Inner>, query: &ProcessesQuery) -> Result<ProcessesOver, HistoryError> {
-    let columns =
-        [TIME, INTERVAL].into_iter().chain(COLUMNS.iter().map(|column| FIRST + usize::from(*column)));
-    let scan = Scan::new(&process::TABLE, &query.host_id, columns.collect(), query.from_ms..query.to_ms);
-    let view = scan.view(inner);
-    let scan = Arc::new(scan);
-    let mut hours = Hours {
-        usages: Usages::new(query.group),
-        peaks: Peaks::new(query.group),
-        head: BTreeMap::new(),
-        current: i64::MIN,
-    };
-    for batch in scan.head_by_hour(&view)? {
-        hours.head.entry(hour(usage::first_time(&batch))).or_default().push(batch);
+/// Ranges from this length on are read by the hour.
+const BY_HOUR_MS: i64 = 3 * HOUR_MS;
+
+fn processes_over(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &ProcessesQuery,
+) -> Result<(ProcessesOver, ReadReport), HistoryError> {
+    let range = query.from_ms..query.to_ms;
+    if range.is_empty() {
+        return Err(HistoryError::EmptyRange { from_ms: query.from_ms, to_ms: query.to_ms });
     }
-    read_files(inner, &scan, &view.files, |file, batches| {
-        hours.begin(file.hour());
-        batches.iter().for_each(|batch| hours.usages.add(batch, &mut hours.peaks));
-        Ok(())
-    })?;
-    hours.begin(i64::MAX);
-    Ok(hours.usages.into_answer(query))
+    let long = query.to_ms.saturating_sub(query.from_ms) >= BY_HOUR_MS;
+    let level = if long { Level::Hour } else { Level::Raw };
+    let plan = inner.state().plan(&process::TABLE, &query.host_id, range, level);
+    let mut totals = Totals { usages: Usages::new(query.group), peaks: Peaks::new(query.group) };
+    for part in &plan.parts {
+        totals.peaks.restart();
+        let columns = columns_at(part.level);
+        let scan = Scan::new(part.table, &query.host_id, columns, part.range.clone(), reading);
+        let scan = Arc::new(scan);
+        match part.level {
+            Level::Raw => totals.add_rows(inner, &scan, part)?,
+            _ => totals.add_buckets(inner, &scan, part)?,
+        }
+    }
+    Ok((totals.usages.into_answer(query), reading.report(&plan)))
 }
 
-/// Adds up hour by hour: a group's peaks need all rows of a moment together, and no more than an hour's should
-/// be in memory. Rows of the head belong to hours that files may have rows of too.
-struct Hours {
+/// Stored columns in the order that [`usage`] knows.
+fn columns_at(level: Level) -> Vec<usize> {
+    let positions = COLUMNS.iter().map(|column| usize::from(*column));
+    let own: Vec<_> = match spec(&process::TABLE).filter(|_| level != Level::Raw) {
+        None => positions.collect(),
+        Some(spec) => {
+            let place = |position| match spec.number(position) {
+                Some(number) if number.delta => number.sum,
+                Some(number) => number.max,
+                None => {
+                    spec.labels.iter().find(|(raw, _)| *raw == position).map_or(spec.rows, |label| label.1)
+                }
+            };
+            let cpu_ratio = spec.extremes_of("cpu_ratio").map_or(spec.rows, |extremes| extremes.max);
+            positions.map(place).chain([cpu_ratio, spec.first_time, spec.last_time]).collect()
+        }
+    };
+    [TIME, INTERVAL].into_iter().chain(own.into_iter().map(|position| FIRST + position)).collect()
+}
+
+/// What is added up so far.
+struct Totals {
     usages: Usages,
     peaks: Peaks,
-    head: BTreeMap<i64, Vec<RecordBatch>>,
-    current: i64,
 }
 
-impl Hours {
-    /// Ends all hours before this one.
-    fn begin(&mut self, hour: i64) {
-        if hour == self.current {
-            return;
+impl Totals {
+    /// Adds up hour by hour: a group's peaks need all rows of a moment together.
+    fn add_rows(&mut self, inner: &Arc<Inner>, scan: &Arc<Scan>, part: &Part) -> Result<(), HistoryError> {
+        let mut hours: BTreeMap<i64, Vec<RecordBatch>> = BTreeMap::new();
+        for batch in scan.head_by_hour(&part.frames)? {
+            hours.entry(hour(usage::first_time(&batch))).or_default().push(batch);
         }
-        let of_current = self.head.remove(&self.current).unwrap_or_default();
-        self.end(&of_current);
-        while let Some(entry) = self.head.first_entry().filter(|entry| *entry.key() < hour) {
-            let batches = entry.remove();
-            self.end(&batches);
-        }
-        self.current = hour;
+        read_files(inner, scan, &part.files, |file, batches| {
+            // Files come by their first row: no later one has rows of the hours before.
+            let going_on = hours.split_off(&file.hour());
+            self.end(std::mem::replace(&mut hours, going_on));
+            for batch in batches {
+                for (hour, rows) in usage::by_hour(&batch) {
+                    hours.entry(hour).or_default().push(rows);
+                }
+            }
+            Ok(())
+        })?;
+        self.end(hours);
+        Ok(())
     }
 
-    fn end(&mut self, head: &[RecordBatch]) {
-        head.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
-        self.peaks.finish_hour(&mut self.usages);
+    fn end(&mut self, hours: BTreeMap<i64, Vec<RecordBatch>>) {
+        for batches in hours.into_values() {
+            batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
+            self.peaks.finish_hour(&mut self.usages);
+        }
+    }
+
+    /// Adds up buckets: a group's peak is taken for what its processes' peaks in one bucket come to.
+    fn add_buckets(&mut self, inner: &Arc<Inner>, scan: &Arc<Scan>, part: &Part) -> Result<(), HistoryError> {
+        read_files(inner, scan, &part.files, |_, batches| {
+            batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
+            self.peaks.finish_hour(&mut self.usages);
+            Ok(())
+        })
     }
 }
 

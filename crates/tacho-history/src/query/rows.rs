@@ -87,7 +87,7 @@ fn scan_of(query: &RowsQuery) -> Result<Scan, HistoryError> {
         true => (0..layout.schema.fields().len()).collect(),
         false => query.columns.iter().map(position).collect::<Result<_, _>>()?,
     };
-    Ok(Scan::new(query.table, &query.host_id, columns, query.from_ms..query.to_ms))
+    Ok(Scan::new(query.table, &query.host_id, columns, query.from_ms..query.to_ms, &Arc::default()))
 }
 
 /// An answer being written.
@@ -127,7 +127,7 @@ impl<E: Encoder> Export<E> {
                 Err(failure) => self.check(self.inner.handle(file, failure))?,
             }
         }
-        match self.scan.head_by_hour(view) {
+        match self.scan.head_by_hour(&view.frames) {
             Ok(batches) => batches.iter().try_for_each(|batch| self.write_batch(batch))?,
             Err(error) => self.check(Err(error))?,
         }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod lines;
+mod rolled;
 
 use std::sync::Arc;
 
@@ -9,10 +10,13 @@ use tacho_model::{ColumnType, Meaning, ProcessKey, Table, tables::process};
 
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::scan::{EntityValue, Scan, read_each};
+use crate::levels::Part;
+use crate::rollup::Level;
+use crate::scan::{EntityValue, ReadReport, Reading, Scan, read_each};
 use crate::{History, HistoryError};
 use columns::{Entities, Numbers, Wanted};
 use lines::Lines;
+use rolled::{Rolled, level_for};
 
 /// How the rows in one bucket become one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,12 +74,31 @@ pub struct Series {
     pub columns: Vec<(String, Vec<Option<f64>>)>,
 }
 
-/// Length of the buckets that divide a range into at most `points`.
-pub fn bucket_ms(from_ms: i64, to_ms: i64, points: usize) -> i64 {
-    let range = (i128::from(to_ms) - i128::from(from_ms)).max(1);
-    let points = i128::try_from(points).unwrap_or(i128::MAX).max(1);
-    // Rounded up, so that there are never more buckets than asked for.
-    i64::try_from((range + points - 1) / points).unwrap_or(i64::MAX)
+/// Where the buckets start that divide a range into at most `points`, and how long they are. From a minute on
+/// they are whole minutes, and from an hour on whole hours, of a table that has rollups: then the first one may
+/// start before the range, and has no row from before it.
+pub fn buckets_of(table: &Table, from_ms: i64, to_ms: i64, points: usize) -> (i64, i64) {
+    let (start_ms, bucket_ms, _) = divide(table, from_ms, to_ms, points);
+    (start_ms, bucket_ms)
+}
+
+fn divide(table: &Table, from_ms: i64, to_ms: i64, points: usize) -> (i64, i64, Level) {
+    let length = |start_ms: i64| {
+        let range = (i128::from(to_ms) - i128::from(start_ms)).max(1);
+        let points = i128::try_from(points).unwrap_or(i128::MAX).max(1);
+        // Rounded up, so that there are never more buckets than asked for.
+        i64::try_from((range + points - 1) / points).unwrap_or(i64::MAX)
+    };
+    let plain_ms = length(from_ms);
+    let level = level_for(table, plain_ms);
+    if level == Level::Raw {
+        return (from_ms, plain_ms, level);
+    }
+    let whole = level.bucket_ms();
+    let start_ms = from_ms.div_euclid(whole).saturating_mul(whole);
+    let length_ms = length(start_ms);
+    let wholes = length_ms.div_euclid(whole) + i64::from(length_ms.rem_euclid(whole) != 0);
+    (start_ms, wholes.saturating_mul(whole), level)
 }
 
 /// A process without a row for longer than this is not known to have been idle; agents send a row of every
@@ -92,14 +115,28 @@ impl History {
     /// Readings over time: one series per entity that has rows in the range, by entity. For a table without
     /// entities always one.
     pub async fn series(&self, query: SeriesQuery) -> Result<Vec<Series>, HistoryError> {
-        let inner = Arc::clone(&self.inner);
-        self.inner.blocking(move || series(&inner, &query)).await
+        Ok(self.series_with_report(query).await?.0)
+    }
+
+    /// The same, and how it was found.
+    pub async fn series_with_report(
+        &self,
+        query: SeriesQuery,
+    ) -> Result<(Vec<Series>, ReadReport), HistoryError> {
+        self.inner.reading(move |inner, reading| series(inner, reading, &query)).await
     }
 
     /// One process over time. Between two rows of an idle process it used nothing and its gauges stay.
     pub async fn process_series(&self, query: ProcessSeriesQuery) -> Result<Series, HistoryError> {
-        let inner = Arc::clone(&self.inner);
-        self.inner.blocking(move || process_series(&inner, &query)).await
+        Ok(self.process_series_with_report(query).await?.0)
+    }
+
+    /// The same, and how it was found.
+    pub async fn process_series_with_report(
+        &self,
+        query: ProcessSeriesQuery,
+    ) -> Result<(Series, ReadReport), HistoryError> {
+        self.inner.reading(move |inner, reading| process_series(inner, reading, &query)).await
     }
 }
 
@@ -110,17 +147,19 @@ pub(crate) struct Buckets {
     pub(crate) to_ms: i64,
     pub(crate) bucket_ms: i64,
     pub(crate) count: usize,
+    /// The coarsest level that they can be made of.
+    pub(crate) level: Level,
 }
 
 impl Buckets {
-    fn new(from_ms: i64, to_ms: i64, points: usize) -> Result<Self, HistoryError> {
+    fn new(table: &Table, from_ms: i64, to_ms: i64, points: usize) -> Result<Self, HistoryError> {
         if to_ms <= from_ms {
             return Err(HistoryError::EmptyRange { from_ms, to_ms });
         }
-        let bucket_ms = bucket_ms(from_ms, to_ms, points);
-        let last = (i128::from(to_ms) - 1 - i128::from(from_ms)) / i128::from(bucket_ms);
+        let (start_ms, bucket_ms, level) = divide(table, from_ms, to_ms, points);
+        let last = (i128::from(to_ms) - 1 - i128::from(start_ms)) / i128::from(bucket_ms);
         let count = usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1);
-        Ok(Self { from_ms, to_ms, bucket_ms, count })
+        Ok(Self { from_ms: start_ms, to_ms, bucket_ms, count, level })
     }
 
     /// Up to where rows can tell something about the range.
@@ -139,52 +178,126 @@ impl Buckets {
     }
 }
 
-fn series(inner: &Arc<Inner>, query: &SeriesQuery) -> Result<Vec<Series>, HistoryError> {
-    let buckets = Buckets::new(query.from_ms, query.to_ms, query.points)?;
+fn series(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &SeriesQuery,
+) -> Result<(Vec<Series>, ReadReport), HistoryError> {
+    let buckets = Buckets::new(query.table, query.from_ms, query.to_ms, query.points)?;
     let wanted = Wanted::new(query.table, &query.columns)?;
     buckets.check(1, wanted.len())?;
-    let entity_columns = crate::columns::layout(query.table).entity.clone();
-    let columns = [vec![TIME, INTERVAL], entity_columns.clone(), wanted.stored()].concat();
-    let mut scan = Scan::new(query.table, &query.host_id, columns, query.from_ms..buckets.read_to_ms());
-    if let Some(entity) = &query.entity {
-        match entity_filter(query.table, entity) {
-            Some(filter) => scan.entity = filter,
+    let entity = match &query.entity {
+        None => Vec::new(),
+        Some(entity) => match entity_filter(query.table, entity) {
+            Some(filter) => filter,
             // No row can be called that.
-            None => return Ok(Vec::new()),
-        }
-    }
-
-    let mut entities = Entities::default();
-    let mut lines: Vec<Lines> = Vec::new();
+            None => return Ok((Vec::new(), ReadReport::default())),
+        },
+    };
+    let range = query.from_ms..buckets.read_to_ms();
+    let plan = inner.state().plan(query.table, &query.host_id, range, buckets.level);
+    let rolled = Rolled::new(query.table, &wanted, query.aggregate);
+    let mut found = Found {
+        buckets,
+        wanted,
+        rolled,
+        aggregate: query.aggregate,
+        entities: Entities::default(),
+        lines: Vec::new(),
+    };
     if query.table.entity.is_empty() {
-        entities.add(Vec::new());
-        lines.push(Lines::new(buckets, wanted.len(), query.aggregate));
+        found.entities.add(Vec::new());
+        found.line(0)?;
     }
-    let mut values = vec![None; wanted.len()];
-    read_each(inner, scan, |batch| {
-        let numbers = Numbers::new(&batch, 2 + entity_columns.len());
-        let mut rows = entities.rows(&batch, 2, entity_columns.len());
-        for row in 0..batch.num_rows() {
-            let entity = rows.entity(row);
-            while lines.len() <= entity {
-                buckets.check(lines.len() + 1, wanted.len())?;
-                lines.push(Lines::new(buckets, wanted.len(), query.aggregate));
-            }
-            let (time_ms, interval_ms) = numbers.time_and_interval(row);
-            wanted.evaluate(interval_ms, |input| numbers.get(input, row), &mut values);
-            lines[entity].add(time_ms, interval_ms, &values);
-        }
-        Ok(())
-    })?;
-    let mut series: Vec<_> = entities
+    for part in &plan.parts {
+        found.read(inner, reading, query, part, &entity)?;
+    }
+    let mut series: Vec<_> = found
+        .entities
         .into_names()
         .into_iter()
-        .zip(lines)
+        .zip(found.lines)
         .filter(|(entity, lines)| entity.is_empty() || lines.has_rows())
         .map(|(entity, lines)| lines.into_series(entity, &query.columns))
         .collect();
     series.sort_by(|a, b| by_entity(&a.entity, &b.entity));
-    Ok(series)
+    Ok((series, reading.report(&plan)))
+}
+
+/// Series being added up, by entity.
+struct Found {
+    buckets: Buckets,
+    wanted: Wanted,
+    /// `None` for a table without rollups.
+    rolled: Option<Rolled>,
+    aggregate: Aggregate,
+    entities: Entities,
+    lines: Vec<Lines>,
+}
+
+impl Found {
+    fn line(&mut self, entity: usize) -> Result<(), HistoryError> {
+        while self.lines.len() <= entity {
+            self.buckets.check(self.lines.len() + 1, self.wanted.len())?;
+            self.lines.push(Lines::new(self.buckets, self.wanted.len(), self.aggregate));
+        }
+        Ok(())
+    }
+
+    /// The columns of a part that are read after time, interval and entity; and its rollup.
+    fn columns(&self, part: &Part) -> Vec<usize> {
+        match self.rolled.as_ref().filter(|_| part.level != Level::Raw) {
+            Some(rolled) => rolled.stored_columns(),
+            None => self.wanted.stored(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        inner: &Arc<Inner>,
+        reading: &Arc<Reading>,
+        query: &SeriesQuery,
+        part: &Part,
+        filter: &[(String, EntityValue)],
+    ) -> Result<(), HistoryError> {
+        let layout = crate::columns::layout(part.table);
+        let entity_columns = layout.entity.len();
+        let columns = [vec![TIME, INTERVAL], layout.entity.clone(), self.columns(part)].concat();
+        let mut scan = Scan::new(part.table, &query.host_id, columns, part.range.clone(), reading);
+        scan.entity = placed(part.table, filter);
+        let mut values = vec![None; self.wanted.len()];
+        read_each(inner, scan, &part.files, &part.frames, |batch| {
+            let numbers = Numbers::new(&batch, 2 + entity_columns);
+            let entities: Vec<_> = {
+                let mut rows = self.entities.rows(&batch, 2, entity_columns);
+                (0..batch.num_rows()).map(|row| rows.entity(row)).collect()
+            };
+            for (row, entity) in entities.into_iter().enumerate() {
+                self.line(entity)?;
+                let (time_ms, interval_ms) = numbers.time_and_interval(row);
+                let input = |input| numbers.get(input, row);
+                match self.rolled.as_ref().filter(|_| part.level != Level::Raw) {
+                    Some(rolled) => {
+                        rolled.evaluate(interval_ms, input, &mut values);
+                        let bucket = (time_ms, part.level.bucket_ms());
+                        let from_ms = Rolled::covered_from_ms(interval_ms, input);
+                        self.lines[entity].add_bucket(bucket, from_ms, interval_ms, &values);
+                    }
+                    None => {
+                        self.wanted.evaluate(interval_ms, input, &mut values);
+                        self.lines[entity].add(time_ms, interval_ms, &values);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Columns by name as stored columns of a table or its rollup.
+fn placed(table: &Table, filter: &[(String, EntityValue)]) -> Vec<(usize, EntityValue)> {
+    let place = |(name, value): &(String, EntityValue)| Some((FIRST + table.position(name)?, value.clone()));
+    filter.iter().filter_map(place).collect()
 }
 
 /// Numbers by value, so that core 10 comes after core 9.
@@ -197,7 +310,7 @@ fn by_entity(a: &[String], b: &[String]) -> std::cmp::Ordering {
     }
 }
 
-fn entity_filter(table: &'static Table, entity: &[String]) -> Option<Vec<(usize, EntityValue)>> {
+fn entity_filter(table: &'static Table, entity: &[String]) -> Option<Vec<(String, EntityValue)>> {
     if entity.len() != table.entity.len() {
         return None;
     }
@@ -207,7 +320,7 @@ fn entity_filter(table: &'static Table, entity: &[String]) -> Option<Vec<(usize,
             ColumnType::Text => EntityValue::Text(value.clone()),
             _ => EntityValue::Integer(value.parse().ok()?),
         };
-        Some((FIRST + position, value))
+        Some(((*name).to_owned(), value))
     });
     filter.collect()
 }
@@ -219,33 +332,51 @@ struct Row {
     inputs: Vec<Option<f64>>,
 }
 
-fn process_series(inner: &Arc<Inner>, query: &ProcessSeriesQuery) -> Result<Series, HistoryError> {
+fn process_series(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &ProcessSeriesQuery,
+) -> Result<(Series, ReadReport), HistoryError> {
     let table = &process::TABLE;
-    let buckets = Buckets::new(query.from_ms, query.to_ms, query.points)?;
+    let buckets = Buckets::new(table, query.from_ms, query.to_ms, query.points)?;
     let wanted = Wanted::new(table, &query.columns)?;
+    let rolled = Rolled::new(table, &wanted, query.aggregate);
     buckets.check(1, wanted.len())?;
-    let columns = [vec![TIME, INTERVAL], wanted.stored()].concat();
     // Rows from shortly before tell whether the process was idle when the range begins.
-    let from_ms = query.from_ms.saturating_sub(IDLE_MS);
-    let mut scan = Scan::new(table, &query.host_id, columns, from_ms..buckets.read_to_ms());
-    scan.entity = vec![
-        (FIRST + usize::from(process::PID.0), EntityValue::Integer(query.key.pid)),
-        (FIRST + usize::from(process::START_TIME.0), EntityValue::Integer(query.key.start_time_ms)),
+    let range = query.from_ms.saturating_sub(IDLE_MS)..buckets.read_to_ms();
+    let plan = inner.state().plan(table, &query.host_id, range, buckets.level);
+    let filter = [
+        ("pid".to_owned(), EntityValue::Integer(query.key.pid)),
+        ("start_time".to_owned(), EntityValue::Integer(query.key.start_time_ms)),
     ];
-    let mut rows = Vec::new();
-    read_each(inner, scan, |batch| {
-        let numbers = Numbers::new(&batch, 2);
-        for row in 0..batch.num_rows() {
-            let (time_ms, interval_ms) = numbers.time_and_interval(row);
-            let inputs = (0..numbers.len()).map(|input| numbers.get(input, row)).collect();
-            rows.push(Row { time_ms, interval_ms, inputs });
-        }
-        Ok(())
-    })?;
-    rows.sort_by_key(|row| row.time_ms);
-
     let mut lines = Lines::new(buckets, wanted.len(), query.aggregate);
     let mut values = vec![None; wanted.len()];
+    let mut rows = Vec::new();
+    for part in &plan.parts {
+        let of_buckets = rolled.as_ref().filter(|_| part.level != Level::Raw);
+        let stored = of_buckets.map_or_else(|| wanted.stored(), Rolled::stored_columns);
+        let columns = [vec![TIME, INTERVAL], stored].concat();
+        let mut scan = Scan::new(part.table, &query.host_id, columns, part.range.clone(), reading);
+        scan.entity = placed(part.table, &filter);
+        read_each(inner, scan, &part.files, &part.frames, |batch| {
+            let numbers = Numbers::new(&batch, 2);
+            for row in 0..batch.num_rows() {
+                let (time_ms, interval_ms) = numbers.time_and_interval(row);
+                if let Some(rolled) = of_buckets {
+                    rolled.evaluate(interval_ms, |input| numbers.get(input, row), &mut values);
+                    let bucket = (time_ms, part.level.bucket_ms());
+                    let from_ms = Rolled::covered_from_ms(interval_ms, |input| numbers.get(input, row));
+                    lines.add_bucket(bucket, from_ms, interval_ms, &values);
+                    continue;
+                }
+                let inputs = (0..numbers.len()).map(|input| numbers.get(input, row)).collect();
+                rows.push(Row { time_ms, interval_ms, inputs });
+            }
+            Ok(())
+        })?;
+    }
+    rows.sort_by_key(|row| row.time_ms);
+
     let mut add = |row: &Row| {
         wanted.evaluate(row.interval_ms, |input| row.inputs.get(input).copied().flatten(), &mut values);
         if row.time_ms >= query.from_ms {
@@ -261,7 +392,7 @@ fn process_series(inner: &Arc<Inner>, query: &ProcessSeriesQuery) -> Result<Seri
         before = Some(row);
     }
     let entity = vec![query.key.pid.to_string(), query.key.start_time_ms.to_string()];
-    Ok(lines.into_series(entity, &query.columns))
+    Ok((lines.into_series(entity, &query.columns), reading.report(&plan)))
 }
 
 /// The row that the agent did not send because the process did nothing: no usage, gauges as before.
@@ -282,6 +413,8 @@ fn idle_between(before: &Row, after: &Row, wanted: &Wanted) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
+    use tacho_model::tables;
+
     use super::*;
 
     #[test]
@@ -294,12 +427,24 @@ mod tests {
             (3, 4, 0),
             (0, i64::MAX, 1),
         ] {
-            let buckets = Buckets::new(from, to, points).unwrap();
-            assert!(buckets.count <= points.max(1), "{buckets:?}");
-            let end = i128::from(from) + i128::from(buckets.bucket_ms) * buckets.count as i128;
-            assert!(end >= i128::from(to), "{buckets:?}");
+            for table in [&tables::host::TABLE, &tables::event::TABLE] {
+                let buckets = Buckets::new(table, from, to, points).unwrap();
+                assert!(buckets.count <= points.max(1), "{buckets:?}");
+                let end = i128::from(buckets.from_ms) + i128::from(buckets.bucket_ms) * buckets.count as i128;
+                assert!(end >= i128::from(to) && buckets.from_ms <= from, "{buckets:?}");
+            }
         }
-        assert!(Buckets::new(5, 5, 10).is_err());
+        assert!(Buckets::new(&tables::host::TABLE, 5, 5, 10).is_err());
+    }
+
+    #[test]
+    fn long_buckets_are_whole_minutes_and_hours_where_there_are_rollups() {
+        let hour = Level::Hour.bucket_ms();
+        let of = |table, from, to, points| buckets_of(table, from, to, points);
+        assert_eq!(of(&tables::host::TABLE, 61_000, 61_000 + hour, 61), (61_000, 59_017));
+        assert_eq!(of(&tables::host::TABLE, 61_000, 61_000 + hour, 59), (60_000, 120_000));
+        assert_eq!(of(&tables::host::TABLE, 61_000, 61_000 + 48 * hour, 48), (0, 2 * hour));
+        assert_eq!(of(&tables::event::TABLE, 61_000, 61_000 + hour, 59), (61_000, 61_017));
     }
 
     #[test]

@@ -31,6 +31,7 @@ const PIECES_AHEAD: usize = 2;
 pub struct TableView {
     table: &'static Table,
     files: Vec<Arc<FileEntry>>,
+    left_out: usize,
     frames: Vec<Arc<Frame>>,
 }
 
@@ -40,17 +41,22 @@ impl History {
         &self.inner.config.directory
     }
 
-    /// The table as it is now. Files without rows of the host (its id) or of the range may be left out. The
-    /// files stay on disk for the grace period after they are replaced.
+    /// A table or a rollup of one as it is now. Files without rows of the host (its id) or of the range may be
+    /// left out. The files stay on disk for the grace period after they are replaced.
     pub fn table_view(&self, table: &'static Table, host_id: Option<&str>, range: Range<i64>) -> TableView {
-        let (files, frames) = self.inner.state().whole_view(table, host_id, range);
-        TableView { table, files, frames }
+        let whole = self.inner.state().whole_view(table, host_id, range);
+        TableView { table, files: whole.files, left_out: whole.left_out, frames: whole.frames }
     }
 }
 
 impl TableView {
     pub fn files(&self) -> impl Iterator<Item = &FileRecord> {
         self.files.iter().map(|file| &file.record)
+    }
+
+    /// How many files of the table are not among them.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The rows that are in no file, all columns, as an Arrow IPC stream. Holds a blocking thread until the

@@ -4,20 +4,19 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::PageIndexPolicy;
-use tacho_model::tables;
-
 use super::source::Source;
 use crate::columns::{layout, text_type};
 use crate::files::FileEntry;
+use crate::rollup::stored_table;
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::PageIndexPolicy;
 
 /// Most memory for footers. When it is full, the half used longest ago goes.
 const LIMIT_BYTES: usize = 128 << 20;
 
 /// Files up to this size are read and checked against their checksum before the first use: it takes
-/// milliseconds. Of larger ones only what a query decodes is checked, by the decoder.
+/// milliseconds. Larger ones are checked in the background; until then the decoder checks what a query decodes.
 const CHECKED_BYTES: i64 = 16 << 20;
 
 /// A decoded footer.
@@ -99,6 +98,11 @@ fn verify(file: &FileEntry, source: &Source) -> Result<(), String> {
     if file.record.bytes > CHECKED_BYTES || file.verified.load(Ordering::Relaxed) {
         return Ok(());
     }
+    verify_all(file, source)
+}
+
+/// Compares a file of any size with its checksum.
+pub(crate) fn verify_all(file: &FileEntry, source: &Source) -> Result<(), String> {
     let checksum = source.checksum()?;
     if checksum != file.record.checksum {
         return Err(format!(
@@ -112,7 +116,7 @@ fn verify(file: &FileEntry, source: &Source) -> Result<(), String> {
 
 impl FileMeta {
     fn load(file: &FileEntry, source: &Source) -> Result<Self, String> {
-        let table = tables::by_name(&file.record.table).ok_or("its table is unknown")?;
+        let (table, ..) = stored_table(&file.record.table).ok_or("its table is unknown")?;
         let layout = layout(table);
         let options = ArrowReaderOptions::new()
             .with_skip_arrow_metadata(true)

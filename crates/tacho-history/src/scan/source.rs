@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::ReadFailure;
+use super::{ReadFailure, Reading};
 use crate::HistoryError;
 use crate::counters::Counters;
 use crate::files::FileEntry;
@@ -25,12 +25,17 @@ struct Shared {
     path: PathBuf,
     length: u64,
     counters: Arc<Counters>,
+    reading: Arc<Reading>,
     /// The Parquet reader turns errors of the system into text; kept here to tell them from damage.
     error: Mutex<Option<io::Error>>,
 }
 
 impl Source {
-    pub(crate) fn open(inner: &Inner, entry: &FileEntry) -> Result<Self, ReadFailure> {
+    pub(crate) fn open(
+        inner: &Inner,
+        reading: &Arc<Reading>,
+        entry: &FileEntry,
+    ) -> Result<Self, ReadFailure> {
         let path = inner.directory.absolute(&entry.record.path);
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => ReadFailure::Damaged("it is missing".to_owned()),
@@ -43,7 +48,8 @@ impl Source {
             return Err(ReadFailure::Damaged(why));
         }
         let counters = Arc::clone(&inner.counters);
-        Ok(Self(Arc::new(Shared { file, path, length, counters, error: Mutex::default() })))
+        let reading = Arc::clone(reading);
+        Ok(Self(Arc::new(Shared { file, path, length, counters, reading, error: Mutex::default() })))
     }
 
     /// What to make of a failure to read.
@@ -74,7 +80,10 @@ impl Source {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let read = self.0.file.read_at(buffer, offset);
         match &read {
-            Ok(read) => self.0.counters.bytes_read.add(*read as u64),
+            Ok(read) => {
+                self.0.counters.bytes_read.add(*read as u64);
+                self.0.reading.bytes_read.add(*read as u64);
+            }
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 let copy = io::Error::from(error.kind());
                 *self.0.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);

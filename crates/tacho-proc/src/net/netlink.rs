@@ -1,4 +1,4 @@
-//! Dumps over netlink: one request, and an answer in pieces of many messages.
+//! Netlink: dumps, which are one request and an answer in pieces of many messages, and what single messages take.
 //!
 //! Lengths come from outside and are checked. Messages of another request, left over from one that was given
 //! up, are passed over.
@@ -7,14 +7,16 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 /// `struct nlmsghdr`.
-pub(super) const HEADER_BYTES: usize = 16;
+pub(crate) const HEADER_BYTES: usize = 16;
 
 /// Ends of an answer.
-const MESSAGE_ERROR: u16 = 2;
+pub(crate) const MESSAGE_ERROR: u16 = 2;
 const MESSAGE_DONE: u16 = 3;
 
-/// `NLM_F_REQUEST | NLM_F_DUMP`.
-const REQUEST_DUMP: u16 = 0x0001 | 0x0300;
+/// `NLM_F_REQUEST`, and the same with `NLM_F_ACK` and with `NLM_F_DUMP`.
+pub(crate) const REQUEST: u16 = 0x0001;
+pub(crate) const REQUEST_ACK: u16 = REQUEST | 0x0004;
+const REQUEST_DUMP: u16 = REQUEST | 0x0300;
 
 /// `NLM_F_DUMP_INTR`: what is dumped changed meanwhile so that something may be missing.
 const INTERRUPTED: u16 = 0x0010;
@@ -37,33 +39,8 @@ pub struct DumpPiece {
 }
 
 impl Netlink {
-    #[expect(unsafe_code, reason = "the standard library has no netlink sockets")]
     pub(super) fn open() -> io::Result<Self> {
-        // SAFETY: no pointers; a descriptor that is not negative is new and ours.
-        let socket = unsafe {
-            let fd = libc::socket(
-                libc::AF_NETLINK,
-                libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
-                libc::NETLINK_SOCK_DIAG,
-            );
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            OwnedFd::from_raw_fd(fd)
-        };
-        // An answer that never comes must not stop the sampler.
-        let limit = libc::timeval { tv_sec: 1, tv_usec: 0 };
-        // SAFETY: the option's value is a timeval that lives across the call, with its size.
-        let set = unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_RCVTIMEO,
-                (&raw const limit).cast(),
-                size_of::<libc::timeval>() as libc::socklen_t,
-            )
-        };
-        if set < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { socket, sequence: 0 }) }
+        Ok(Self { socket: open_socket(libc::NETLINK_SOCK_DIAG)?, sequence: 0 })
     }
 
     /// Asks for a dump of messages of `kind` and visits the body of each until it answers `false`. The answer is
@@ -76,12 +53,12 @@ impl Netlink {
         mut visit: impl FnMut(&[u8]) -> bool,
     ) -> io::Result<bool> {
         self.sequence = self.sequence.wrapping_add(1);
-        write_message(buffer, kind, self.sequence, request);
+        write_message(buffer, kind, REQUEST_DUMP, self.sequence, request);
         send(self.socket.as_raw_fd(), buffer)?;
         buffer.resize(ANSWER_BYTES, 0);
         let (mut is_complete, mut goes_on) = (true, true);
         while goes_on {
-            let length = receive(self.socket.as_raw_fd(), buffer)?;
+            let length = receive(self.socket.as_raw_fd(), buffer, 0)?;
             // Only a piece larger than any that the kernel makes would not fit.
             let answer = buffer.get(..length).ok_or(io::ErrorKind::InvalidData)?;
             let piece = parse_dump(answer, kind, self.sequence, |body| goes_on = goes_on && visit(body))?;
@@ -96,13 +73,39 @@ impl Netlink {
     }
 }
 
+/// A socket that speaks to the part of the kernel that `protocol` names.
+#[expect(unsafe_code, reason = "the standard library has no netlink sockets")]
+pub(crate) fn open_socket(protocol: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; a descriptor that is not negative is new and ours.
+    let socket = unsafe {
+        let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, protocol);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        OwnedFd::from_raw_fd(fd)
+    };
+    // An answer that never comes must not stop the sampler.
+    let limit = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    // SAFETY: the option's value is a timeval that lives across the call, with its size.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&raw const limit).cast(),
+            size_of::<libc::timeval>() as libc::socklen_t,
+        )
+    };
+    if set < 0 { Err(io::Error::last_os_error()) } else { Ok(socket) }
+}
+
 /// Puts a message in place of what `message` held.
-fn write_message(message: &mut Vec<u8>, kind: u16, sequence: u32, request: &[u8]) {
+pub(crate) fn write_message(message: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, request: &[u8]) {
     let length = (HEADER_BYTES + request.len()) as u32;
     message.clear();
     message.extend(length.to_ne_bytes());
     message.extend(kind.to_ne_bytes());
-    message.extend(REQUEST_DUMP.to_ne_bytes());
+    message.extend(flags.to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
     message.extend([0; 4]);
     message.extend(request);
@@ -140,23 +143,24 @@ pub fn parse_dump(
     Ok(piece)
 }
 
-fn refusal(body: &[u8]) -> io::Error {
+/// The error that a message of kind [`MESSAGE_ERROR`] tells.
+pub(crate) fn refusal(body: &[u8]) -> io::Error {
     let code = body.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
     io::Error::from_raw_os_error(code.checked_neg().filter(|code| *code > 0).unwrap_or(libc::EIO))
 }
 
 #[expect(unsafe_code, reason = "the standard library has no netlink sockets")]
-fn send(socket: RawFd, message: &[u8]) -> io::Result<()> {
+pub(crate) fn send(socket: RawFd, message: &[u8]) -> io::Result<()> {
     // SAFETY: pointer and length are of one slice that lives across the call.
     again(|| unsafe { libc::send(socket, message.as_ptr().cast(), message.len(), 0) }).map(drop)
 }
 
 /// The length of the next datagram, which is more than the buffer's when it did not fit.
 #[expect(unsafe_code, reason = "the standard library has no netlink sockets")]
-fn receive(socket: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn receive(socket: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
     // SAFETY: the kernel writes at most the buffer's length to the buffer.
-    match again(|| unsafe { libc::recv(socket, start, length, libc::MSG_TRUNC) })? {
+    match again(|| unsafe { libc::recv(socket, start, length, libc::MSG_TRUNC | flags) })? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         length => Ok(length),
     }
@@ -185,8 +189,7 @@ mod tests {
 
     fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
         let mut message = Vec::new();
-        write_message(&mut message, kind, sequence, body);
-        message[6..8].copy_from_slice(&flags.to_ne_bytes());
+        write_message(&mut message, kind, flags, sequence, body);
         message.resize(message.len().next_multiple_of(4), 0);
         message
     }

@@ -76,3 +76,30 @@ fn each_table_of_an_array_has_its_own_mistakes() {
         ["job: is a list; write [[job]] and its keys below"]
     );
 }
+
+#[test]
+fn a_table_has_keys_and_variables_of_its_own() {
+    let environment: Environment = [("T_X_A".to_owned(), "7".to_owned())].into_iter().collect();
+    let read = |text: &str, environment: &Environment| {
+        let mut reader = Reader::new(text, "T", environment);
+        let a = reader.table("x", "T_X", |reader| reader.integer("a", 1, 0..=9));
+        reader.finish("test").map(|()| a)
+    };
+    assert_eq!(read("", &Environment::new()), Ok(1));
+    assert_eq!(read("[x]\na = 2", &Environment::new()), Ok(2));
+    assert_eq!(read("[x]\na = 2", &environment), Ok(7));
+    let wrong: Environment = [("T_X_B".to_owned(), "7".to_owned())].into_iter().collect();
+    let error = read("[x]\na = 20\nc = 1", &wrong).unwrap_err();
+    assert_eq!(
+        error.problems,
+        [
+            "x.a: is 20; it has to be a whole number from 0 to 9",
+            "x.c: no such key; did you mean a?",
+            "T_X_B (environment): no such key; did you mean a?",
+        ]
+    );
+    assert_eq!(
+        read("x = 1", &Environment::new()).unwrap_err().problems,
+        ["x: is 1; write it as [x], with its keys below"]
+    );
+}

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::Serialize;
-use tacho_catalog::HostRecord;
+use serde::{Deserialize, Serialize};
+use tacho_catalog::{HostRecord, Renamed};
 use tacho_model::{CollectorStatus, HostFacts, HostKey};
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorKind};
 use super::latest::Latest;
-use super::parameters::PathOf;
+use super::parameters::{BodyOf, PathOf};
 use super::time::Time;
-use crate::live::{HostState, LiveHost};
+use crate::live::{Conflict, HostState, LiveHost};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HostList {
@@ -36,17 +36,48 @@ pub(crate) struct Host {
     /// When it joined.
     created: Time,
     agent_version: Option<String>,
+    /// How far the clock that its agent goes by is ahead of the server's, negative when it is behind. Its times are corrected by it when it is more than 2 s. Null until it was measured.
+    clock_offset_ms: Option<i64>,
+    /// Snapshots that its agent keeps and that are not stored yet, as it said last.
+    buffered_frames: u64,
+    /// Another machine with the same identity; null when none was seen lately.
+    conflict: Option<HostConflict>,
     /// Null until its agent has told.
     facts: Option<Facts>,
     /// Null until it has sent a snapshot to this server.
     latest: Option<Latest>,
 }
 
-/// `up`: an agent is connected, and its newest snapshot is not late.
+/// Two machines share the host's identity: one is a copy of the other, and has to join with a new token.
+#[derive(Serialize, ToSchema)]
+struct HostConflict {
+    /// Of the machine whose data are not the host's: it is refused, or was connected before the other.
+    address: String,
+    /// What that machine calls itself.
+    host_name: String,
+    /// Of the machine that is connected; null while none is.
+    connected_address: Option<String>,
+    connected_host_name: Option<String>,
+    since: Time,
+    /// When the other machine was seen last.
+    last: Time,
+}
+
+/// What of a host can be changed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HostChange {
+    /// Its new name: not that of another host.
+    name: String,
+}
+
+/// `up`: an agent is connected, and its newest snapshot is not late. `silent`: it is connected and sends nothing,
+/// for three intervals and 10 s. `down`: no agent is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Presence {
     Up,
+    Silent,
     Down,
 }
 
@@ -66,7 +97,7 @@ struct Facts {
     agent_version: String,
     agent_user: String,
     sampler: String,
-    /// Where network bytes of each process come from: `tracepoint`, or `none`.
+    /// Where network bytes of each process come from: `tracepoint`, `cgroup`, `diag` or `none`.
     network: String,
     /// How processes are known that ended between two snapshots: each is told (`bpf`), or by what their parents inherited (`parent`).
     exits: String,
@@ -94,7 +125,8 @@ pub(crate) async fn list_hosts(State(state): State<ApiState>) -> Result<Json<Hos
         .into_iter()
         .map(|record| {
             let live = live.get(&*record.key.id).map(|host| &***host);
-            Host::new(record, live, now_ms)
+            let conflict = state.live.conflicts().of(&record.key.id, now_ms);
+            Host { conflict: conflict.map(HostConflict::from), ..Host::new(record, live, now_ms) }
         })
         .collect();
     Ok(Json(HostList { hosts }))
@@ -109,7 +141,9 @@ pub(crate) async fn show_host(
 ) -> Result<Json<Host>, ApiError> {
     let record = state.catalog.host(&name).await?.ok_or_else(|| unknown_host(&name))?;
     let live = state.live.host(&record.key.id);
-    Ok(Json(Host::new(record, live.as_deref(), (state.now)())))
+    let now_ms = (state.now)();
+    let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
+    Ok(Json(Host { conflict, ..Host::new(record, live.as_deref(), now_ms) }))
 }
 
 /// Takes a host out of the inventory and refuses its agent from now on. Its history stays until retention
@@ -121,11 +155,42 @@ pub(crate) async fn remove_host(
     PathOf(name): PathOf<String>,
 ) -> Result<StatusCode, ApiError> {
     let key = find_host(&state, &name).await?;
+    let agents = state.catalog.agents_of_host(&key.id).await?;
+    // Its stream ends first, and what it has sent is stored: a later flush would write its marks again.
+    state.live.remove(&key.id);
+    state.history.flush().await.ok();
     if !state.catalog.remove_host(&key.id).await? {
         return Err(unknown_host(&name));
     }
-    state.live.remove(&key.id);
+    for agent in agents {
+        state.history.forget_agent(&agent);
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Renames a host. Its history stays with it, and it is still found by the old name as long as no other host
+/// takes that. Role: operator.
+#[utoipa::path(patch, path = "/api/v1/hosts/{host}", tag = "hosts", request_body = HostChange,
+    params(("host" = String, Path, description = "Name or id.")), responses((status = 200, body = Host)))]
+pub(crate) async fn change_host(
+    State(state): State<ApiState>,
+    PathOf(name): PathOf<String>,
+    BodyOf(change): BodyOf<HostChange>,
+) -> Result<Json<Host>, ApiError> {
+    let wanted = change.name.trim();
+    if let Err(problem) = crate::inventory::check_host_name(wanted) {
+        return Err(ApiError::invalid(format!("`name`: {problem}")));
+    }
+    let key = find_host(&state, &name).await?;
+    match state.catalog.rename_host(&key.id, wanted, (state.now)()).await? {
+        Renamed::Done(key) => state.live.rename(&key),
+        Renamed::Taken => {
+            let message = format!("another host is called {wanted:?}; choose another name");
+            return Err(ApiError::new(ErrorKind::Conflict, message));
+        }
+        Renamed::Unknown => return Err(unknown_host(&name)),
+    }
+    show_host(State(state), PathOf(key.id.to_string())).await
 }
 
 /// The host with this name or id.
@@ -152,8 +217,29 @@ impl Host {
             last_seen: heard_ms.max(record.last_seen_ms).map(Time),
             created: Time(record.created_ms),
             agent_version: facts.as_ref().map(|facts| facts.agent_version.clone()),
+            clock_offset_ms: live.and_then(LiveHost::clock_offset_ms),
+            buffered_frames: live
+                .map(LiveHost::buffered)
+                .unwrap_or_default()
+                .iter()
+                .fold(0, |sum, buffered| sum.saturating_add(buffered.frames)),
+            conflict: None,
             facts: facts.as_deref().map(Facts::from),
             latest: live.and_then(Latest::of_host),
+        }
+    }
+}
+
+impl From<Conflict> for HostConflict {
+    fn from(conflict: Conflict) -> Self {
+        let connected = conflict.connected.as_ref();
+        Self {
+            address: conflict.other.address.to_string(),
+            host_name: conflict.other.host_name,
+            connected_address: connected.map(|machine| machine.address.to_string()),
+            connected_host_name: connected.map(|machine| machine.host_name.clone()),
+            since: Time(conflict.since_ms),
+            last: Time(conflict.last_ms),
         }
     }
 }
@@ -162,6 +248,7 @@ impl From<HostState> for Presence {
     fn from(state: HostState) -> Self {
         match state {
             HostState::Up => Self::Up,
+            HostState::Silent => Self::Silent,
             HostState::Down => Self::Down,
         }
     }

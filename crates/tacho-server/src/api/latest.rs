@@ -12,6 +12,8 @@ use crate::live::LiveHost;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Latest {
     time: Time,
+    /// It arrived late, from a backlog: newer ones are still to come.
+    late: bool,
     /// Share of all CPU time that was not idle, 0 to 1.
     cpu_used_ratio: Option<f64>,
     memory_used_ratio: Option<f64>,
@@ -53,6 +55,7 @@ impl Latest {
         let integer = |name| number(name).map(|number| number as i64);
         Self {
             time: Time(time_ms),
+            late: number("arrived_late_ms").is_some(),
             cpu_used_ratio: number("cpu_used_ratio"),
             memory_used_ratio: number("memory_used_ratio"),
             memory_used_bytes: integer("memory_used_bytes"),

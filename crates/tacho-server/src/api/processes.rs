@@ -7,6 +7,7 @@ use tacho_history::{ProcessGroup, ProcessOrder, ProcessesAt, ProcessesOver, Proc
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
+use super::debug::{self, Debug};
 use super::error::ApiError;
 use super::hosts::find_host;
 use super::latest::Latest;
@@ -57,6 +58,9 @@ pub(crate) struct ProcessesParameters {
     /// Most lines, 1 to 10000; 100 when absent. The rest is in `other`.
     #[param(value_type = Option<u32>)]
     limit: Option<String>,
+    /// 1 to be told how the answer for a range was found.
+    #[param(value_type = Option<u8>)]
+    debug: Option<String>,
     #[serde(flatten)]
     #[param(ignore)]
     unknown: Unknown,
@@ -94,11 +98,14 @@ pub(crate) struct Range {
     other: Usage,
     /// Everything.
     totals: Usage,
+    /// With `debug=1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug: Option<Debug>,
 }
 
 enum Asked {
     At(i64),
-    Over { from_ms: i64, to_ms: i64, by: ProcessOrder, group: ProcessGroup, limit: usize },
+    Over { from_ms: i64, to_ms: i64, by: ProcessOrder, group: ProcessGroup, limit: usize, debug: bool },
 }
 
 /// Processes of a host: at an instant (`at`), or what they used over a range (`from`, `to`). Of a range, the
@@ -118,10 +125,11 @@ pub(crate) async fn list_processes(
             let found = state.history.processes_at(&host.id, at_ms).await?;
             ProcessesAnswer::At(Box::new(found.into()))
         }
-        Asked::Over { from_ms, to_ms, by, group, limit } => {
+        Asked::Over { from_ms, to_ms, by, group, limit, debug } => {
             let query = ProcessesQuery { host_id: host.id.to_string(), from_ms, to_ms, by, group, limit };
-            let found = state.history.processes_over(query).await?;
-            ProcessesAnswer::Over(Box::new(Range::new(from_ms, to_ms, found)))
+            let (found, report) = state.history.processes_over_with_report(query).await?;
+            let debug = debug.then(|| Debug::from(report));
+            ProcessesAnswer::Over(Box::new(Range { debug, ..Range::new(from_ms, to_ms, found) }))
         }
     };
     Ok(Json(answer))
@@ -140,8 +148,9 @@ impl ProcessesParameters {
         let by = problems.choice("by", self.by.as_deref(), ORDERS, ProcessOrder::Cpu);
         let group = problems.choice("group", self.group.as_deref(), GROUPS, ProcessGroup::Process);
         let limit = problems.integer("limit", self.limit.as_deref(), DEFAULT_LIMIT, 1..=MOST_LINES);
+        let debug = debug::wanted(self.debug.as_deref(), &mut problems);
         problems.finish()?;
-        Ok(if over { Asked::Over { from_ms, to_ms, by, group, limit } } else { Asked::At(at_ms) })
+        Ok(if over { Asked::Over { from_ms, to_ms, by, group, limit, debug } } else { Asked::At(at_ms) })
     }
 }
 
@@ -176,6 +185,7 @@ impl Range {
             processes: found.rows.into_iter().map(UsageEntry::from).collect(),
             other: Usage::from(&found.other),
             totals: Usage::from(&found.totals),
+            debug: None,
         }
     }
 }

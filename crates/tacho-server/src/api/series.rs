@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tacho_history::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, bucket_ms};
+use tacho_history::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, buckets_of};
 use tacho_model::{ProcessKey, Table, tables};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
+use super::debug::{self, Debug};
 use super::error::ApiError;
 use super::hosts::find_host;
 use super::parameters::{PathOf, Problems, QueryOf, Unknown, list};
@@ -41,6 +42,9 @@ pub(crate) struct SeriesParameters {
     points: Option<String>,
     /// What becomes of the rows in one bucket: `avg` (default, weighted by interval), `max`, `min`, `sum`.
     agg: Option<String>,
+    /// 1 to be told how the answer was found.
+    #[param(value_type = Option<u8>)]
+    debug: Option<String>,
     #[serde(flatten)]
     #[param(ignore)]
     unknown: Unknown,
@@ -61,6 +65,9 @@ pub(crate) struct ProcessSeriesParameters {
     points: Option<String>,
     /// What becomes of the rows in one bucket: `avg` (default, weighted by interval), `max`, `min`, `sum`.
     agg: Option<String>,
+    /// 1 to be told how the answer was found.
+    #[param(value_type = Option<u8>)]
+    debug: Option<String>,
     #[serde(flatten)]
     #[param(ignore)]
     unknown: Unknown,
@@ -71,7 +78,12 @@ pub(crate) struct ProcessSeriesParameters {
 #[serde(untagged)]
 pub(crate) enum SeriesAnswer {
     One(SeriesSet),
-    PerEntity { series: Vec<SeriesSet>, bucket_ms: i64 },
+    PerEntity {
+        series: Vec<SeriesSet>,
+        bucket_ms: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        debug: Option<Debug>,
+    },
 }
 
 /// Columns over time.
@@ -86,6 +98,9 @@ pub(crate) struct SeriesSet {
     columns: BTreeMap<String, Vec<Option<f64>>>,
     /// Length of a bucket.
     bucket_ms: i64,
+    /// With `debug=1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug: Option<Debug>,
 }
 
 /// What both calls have in common, as it was written.
@@ -118,11 +133,12 @@ pub(crate) async fn host_series(
     let mut problems = Problems::new(&parameters.unknown);
     let table = parameters.table(&mut problems);
     let wanted = parameters.texts().read(table, &mut problems, (state.now)());
+    let wants_debug = debug::wanted(parameters.debug.as_deref(), &mut problems);
     problems.finish()?;
     let host = find_host(&state, &host).await?;
-    let found = state
+    let (found, report) = state
         .history
-        .series(SeriesQuery {
+        .series_with_report(SeriesQuery {
             host_id: host.id.to_string(),
             table,
             columns: wanted.columns.clone(),
@@ -133,13 +149,14 @@ pub(crate) async fn host_series(
             aggregate: wanted.aggregate,
         })
         .await?;
+    let debug = wants_debug.then(|| Debug::from(report));
     let mut sets = found.into_iter().map(|series| SeriesSet::new(table, series));
     let answer = if table.entity.is_empty() || parameters.entity.is_some() {
         let set = sets.next().unwrap_or_else(|| wanted.empty_set(table, parameters.entity));
-        SeriesAnswer::One(set)
+        SeriesAnswer::One(SeriesSet { debug, ..set })
     } else {
-        let bucket_ms = bucket_ms(wanted.from_ms, wanted.to_ms, wanted.points);
-        SeriesAnswer::PerEntity { series: sets.collect(), bucket_ms }
+        let (_, bucket_ms) = buckets_of(table, wanted.from_ms, wanted.to_ms, wanted.points);
+        SeriesAnswer::PerEntity { series: sets.collect(), bucket_ms, debug }
     };
     Ok(Json(answer))
 }
@@ -163,11 +180,12 @@ pub(crate) async fn process_series(
     let key = process_key(&pid, &start_time, &mut problems);
     let table = &tables::process::TABLE;
     let wanted = parameters.texts().read(table, &mut problems, (state.now)());
+    let wants_debug = debug::wanted(parameters.debug.as_deref(), &mut problems);
     problems.finish()?;
     let host = find_host(&state, &host).await?;
-    let found = state
+    let (found, report) = state
         .history
-        .process_series(ProcessSeriesQuery {
+        .process_series_with_report(ProcessSeriesQuery {
             host_id: host.id.to_string(),
             key,
             columns: wanted.columns,
@@ -178,6 +196,7 @@ pub(crate) async fn process_series(
         })
         .await?;
     let mut set = SeriesSet::new(table, found);
+    set.debug = wants_debug.then(|| Debug::from(report));
     set.entity = BTreeMap::from([("pid", pid), ("start_time", Time(key.start_time_ms).to_string())]);
     Ok(Json(set))
 }
@@ -253,9 +272,9 @@ impl Wanted {
     /// What is answered where there are no rows at all: every bucket is null, so that a chart draws the
     /// range and no line.
     fn empty_set(&self, table: &'static Table, entity: Option<String>) -> SeriesSet {
-        let bucket_ms = bucket_ms(self.from_ms, self.to_ms, self.points);
+        let (start_ms, bucket_ms) = buckets_of(table, self.from_ms, self.to_ms, self.points);
         let step = usize::try_from(bucket_ms).unwrap_or(usize::MAX);
-        let time_ms: Vec<i64> = (self.from_ms..self.to_ms).step_by(step).collect();
+        let time_ms: Vec<i64> = (start_ms..self.to_ms).step_by(step).collect();
         let columns = self.columns.iter().map(|name| (name.clone(), vec![None; time_ms.len()])).collect();
         let entity = entity.into_iter().collect();
         SeriesSet::new(table, Series { entity, time_ms, bucket_ms, columns })
@@ -269,6 +288,7 @@ impl SeriesSet {
             time: series.time_ms.into_iter().map(Time).collect(),
             columns: series.columns.into_iter().collect(),
             bucket_ms: series.bucket_ms,
+            debug: None,
         }
     }
 }

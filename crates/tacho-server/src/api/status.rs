@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use tacho_history::HistoryStats;
+use tacho_history::{HistoryStats, StorageReport, TableStorage};
 
 use super::ApiState;
 use super::error::{ApiError, ErrorKind};
@@ -41,6 +41,7 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
     hosts(&mut text, &state);
     ingest(&mut text, &state.metrics);
     history(&mut text, &state.history.stats());
+    storage(&mut text, &state.history.storage());
     http(&mut text, &state.metrics);
     let content_type = HeaderValue::from_static(MetricsText::CONTENT_TYPE);
     ([(CONTENT_TYPE, content_type)], text.finish()).into_response()
@@ -49,10 +50,11 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
 fn hosts(text: &mut MetricsText, state: &ApiState) {
     let now_ms = (state.now)();
     let hosts = state.live.hosts();
-    let up = hosts.iter().filter(|host| host.state(now_ms) == HostState::Up).count();
     text.family("tacho_hosts", "Hosts that connected since the start, by state.", "gauge");
-    text.sample("tacho_hosts", &[("state", "up")], up);
-    text.sample("tacho_hosts", &[("state", "down")], hosts.len().saturating_sub(up));
+    for (name, state) in [("up", HostState::Up), ("silent", HostState::Silent), ("down", HostState::Down)] {
+        let count = hosts.iter().filter(|host| host.state(now_ms) == state).count();
+        text.sample("tacho_hosts", &[("state", name)], count);
+    }
 }
 
 fn ingest(text: &mut MetricsText, counters: &Counters) {
@@ -81,6 +83,22 @@ fn ingest(text: &mut MetricsText, counters: &Counters) {
         c.frames_received.get(),
     );
     text.counter(
+        "tacho_frames_backfill_total",
+        "Frames received from backlogs; the rest came as they were taken.",
+        c.frames_backfill.get(),
+    );
+    text.counter("tacho_gaps_received_total", "Gaps that agents told of.", c.gaps_received.get());
+    text.gauge(
+        "tacho_agents_backfilling",
+        "Agents that are sending their backlog.",
+        c.agents_backfilling.get(),
+    );
+    text.gauge(
+        "tacho_backfill_pace_bytes_per_second",
+        "What each of them may send; 0 while the head is nearly full.",
+        c.backfill_pace.get(),
+    );
+    text.counter(
         "tacho_frames_duplicate_total",
         "Frames received that were there before.",
         c.frames_duplicate.get(),
@@ -104,6 +122,11 @@ fn history(text: &mut MetricsText, stats: &HistoryStats) {
         "tacho_history_frames_duplicate_total",
         "Frames that were stored before.",
         s.frames_duplicate_total,
+    );
+    text.counter(
+        "tacho_history_frames_dropped_total",
+        "Frames that agents told to have dropped; they are in no history.",
+        s.frames_dropped_total,
     );
     text.counter("tacho_history_rows_stored_total", "Rows made durable.", s.rows_total);
     text.gauge("tacho_history_files", "Files of the history.", s.files);
@@ -137,6 +160,16 @@ fn history(text: &mut MetricsText, stats: &HistoryStats) {
     );
     text.counter("tacho_history_files_expired_total", "Files removed by age.", s.files_expired_total);
     text.counter(
+        "tacho_history_files_over_limit_total",
+        "Files removed because there were too many bytes.",
+        s.files_over_limit_total,
+    );
+    text.counter(
+        "tacho_history_files_scrubbed_total",
+        "Files compared with their checksum in the background.",
+        s.files_scrubbed_total,
+    );
+    text.counter(
         "tacho_history_files_damaged_total",
         "Files set aside because they could not be read.",
         s.files_damaged_total,
@@ -149,6 +182,25 @@ fn history(text: &mut MetricsText, stats: &HistoryStats) {
     );
     text.counter("tacho_history_rows_read_total", "Rows that queries read.", s.rows_read_total);
     text.counter("tacho_history_bytes_read_total", "Bytes that queries read.", s.bytes_read_total);
+}
+
+fn storage(text: &mut MetricsText, report: &StorageReport) {
+    let mut family = |name: &str, help: &str, value: fn(&TableStorage) -> u64| {
+        text.family(name, help, "gauge");
+        for table in &report.tables {
+            text.sample(name, &[("table", table.table), ("level", table.level.name())], value(table));
+        }
+    };
+    family("tacho_storage_bytes", "Size of the files of a table at one level.", |table| table.bytes);
+    family("tacho_storage_files", "Number of these files.", |table| table.files);
+    family("tacho_storage_rows", "Rows in these files.", |table| table.rows);
+    if let Some(bytes) = report.limit_bytes {
+        text.gauge("tacho_storage_limit_bytes", "Most bytes of all files, as configured.", bytes);
+    }
+    if let Some(bytes) = report.projected_bytes {
+        let help = "What all files come to when everything is as old as it may become.";
+        text.gauge("tacho_storage_projected_bytes", help, bytes);
+    }
 }
 
 fn http(text: &mut MetricsText, counters: &Counters) {

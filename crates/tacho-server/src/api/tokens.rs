@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::error::ApiError;
+use super::hosts::find_host;
 use super::parameters::{BodyOf, PathOf, Problems};
 use super::time::Time;
 use super::users::read_role;
@@ -55,8 +56,10 @@ pub(crate) struct TokenCreation {
     note: String,
     /// How long it is valid. A join token for an hour when absent, an API token for ever.
     expires_in_seconds: Option<i64>,
-    /// How many agents may join with it; any number when absent.
+    /// How many agents may join with it; any number when absent, once when `host` is given.
     uses: Option<i64>,
+    /// The host that joins again with it, by name or id: it keeps its history, on whatever machine.
+    host: Option<String>,
 }
 
 /// A new token. Its text is shown this once.
@@ -83,7 +86,11 @@ pub(crate) async fn create_token(
     BodyOf(wanted): BodyOf<TokenCreation>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
     let now_ms = (state.now)();
-    let request = wanted.read(now_ms)?;
+    let host_id = match &wanted.host {
+        Some(host) => Some(find_host(&state, host).await?.id.to_string()),
+        None => None,
+    };
+    let request = wanted.read(host_id, now_ms)?;
     let expires = request.expires_ms().map(Time);
     let issued = issue(&state.catalog, request, &*state.mint_join_token, now_ms).await?;
     Ok((StatusCode::CREATED, Json(CreatedToken { id: issued.id, token: issued.text, expires })))
@@ -103,7 +110,7 @@ pub(crate) async fn revoke_token(
 }
 
 impl TokenCreation {
-    fn read(self, now_ms: i64) -> Result<TokenRequest, ApiError> {
+    fn read(self, host_id: Option<String>, now_ms: i64) -> Result<TokenRequest, ApiError> {
         let mut problems = Problems::default();
         let kinds = TokenKind::ALL.map(|kind| (kind.name(), kind));
         let kind = problems.choice("kind", Some(&self.kind), &kinds, TokenKind::Join);
@@ -113,6 +120,9 @@ impl TokenCreation {
         }
         if kind == TokenKind::Api && self.uses.is_some() {
             problems.add("`uses`: an API token may be used any number of times");
+        }
+        if kind == TokenKind::Api && self.host.is_some() {
+            problems.add("`host`: only a host joins with a token");
         }
         if self.uses.is_some_and(|uses| uses < 1) {
             problems.add("`uses`: at least 1");
@@ -130,7 +140,8 @@ impl TokenCreation {
             TokenKind::Join => TokenRequest::Join {
                 note: self.note,
                 expires_ms: Some(after(life_ms.unwrap_or(JOIN_LIFE_MS))),
-                uses: self.uses,
+                uses: self.uses.or(host_id.as_ref().map(|_| 1)),
+                host_id,
             },
             TokenKind::Api => TokenRequest::Api { role, note: self.note, expires_ms: life_ms.map(after) },
         })

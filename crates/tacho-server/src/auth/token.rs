@@ -23,6 +23,8 @@ pub enum TokenRequest {
         expires_ms: Option<i64>,
         /// Absent: any number of agents may join with it.
         uses: Option<i64>,
+        /// Id of the host that joins again with it; absent: any host.
+        host_id: Option<String>,
     },
     Api {
         role: Role,
@@ -56,9 +58,9 @@ pub async fn issue(
 ) -> Result<IssuedToken, CatalogError> {
     let secret = random_secret();
     let (token, text) = match request {
-        TokenRequest::Join { note, expires_ms, uses } => {
+        TokenRequest::Join { note, expires_ms, uses, host_id } => {
             let token = new_token(TokenKind::Join, &secret, note, now_ms);
-            (NewToken { expires_ms, uses_left: uses, ..token }, mint_join_token(&secret))
+            (NewToken { expires_ms, uses_left: uses, host_id, ..token }, mint_join_token(&secret))
         }
         TokenRequest::Api { role, note, expires_ms } => {
             let token = new_token(TokenKind::Api, &secret, note, now_ms);
@@ -79,6 +81,7 @@ fn new_token(kind: TokenKind, secret: &[u8; 32], note: String, now_ms: i64) -> N
         created_ms: now_ms,
         expires_ms: None,
         uses_left: None,
+        host_id: None,
     }
 }
 

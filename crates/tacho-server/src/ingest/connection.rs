@@ -1,49 +1,43 @@
-//! One agent's stream.
+//! One agent's connection.
+
+mod state;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tacho_catalog::AgentRecord;
-use tacho_history::{Appended, Commit, StreamKey};
-use tacho_model::{HostFacts, Snapshot};
+use tacho_history::{Commit, Lane, Offered};
+use tacho_model::HostFacts;
 use tacho_runtime::logging;
-use tacho_wire::v1::{Acknowledge, Frame, FromAgent, FromServer, Hello, Welcome, from_agent, from_server};
-use tacho_wire::{decode_blocks, facts_from_wire, ranges_to_wire};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::CancellationToken;
+use tacho_wire::v1::{Backlog, Frame, FromAgent, FromServer, Gap, Pong, from_agent, from_server};
+use tacho_wire::{facts_from_wire, gap_reason_from_wire};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
-use super::identities::Identities;
-use super::sessions::{Sender, Session};
+use super::clock::{Sample, boot_ms_of};
+use super::drain::return_after_ms;
+use super::sessions::Sender;
+use super::streams::{Arrival, MAX_STREAMS, StreamId};
+use super::waiting::Offer;
 use super::{Shared, unavailable};
+use crate::live::Buffered;
+use state::Welcomed;
 
 /// An agent says hello at once.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// A clock that is off by less is left alone: the way of the message is in the difference too.
-const TOLERATED_CLOCK_OFFSET_MS: i64 = 2_000;
+/// What is left to say when the server stops is said within this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 const REMOVED: &str = "this host was removed on the server; to bring it back, join with a new token, \
                        which `tacho-server token create join` prints";
 
-/// A stream from its opening to its end.
+/// A connection from its opening to its end.
 pub(super) struct Connection {
     shared: Arc<Shared>,
     agent: AgentRecord,
     address: IpAddr,
     sender: Sender,
-}
-
-/// A stream after its hello.
-struct Welcomed {
-    stream: StreamKey,
-    session: Session,
-    identities: Identities,
-    /// Added to the times of frames.
-    clock_offset_ms: i64,
-    commits: broadcast::Receiver<Arc<Commit>>,
-    /// The host was taken out of the inventory.
-    removed: CancellationToken,
 }
 
 impl Connection {
@@ -78,69 +72,42 @@ impl Connection {
         }
     }
 
-    async fn welcome(&self, hello: Hello) -> Result<Welcomed, Status> {
-        let stream: [u8; 16] = hello
-            .stream
-            .as_slice()
-            .try_into()
-            .map_err(|_| Status::invalid_argument("a stream has 16 bytes"))?;
-        let session = self
-            .shared
-            .sessions
-            .claim(&self.agent.agent_id, stream, self.address, self.sender.clone())
-            .await?;
-        let stream = StreamKey { agent_id: Arc::from(self.agent.agent_id.as_str()), stream };
-        // Subscribed before the marks are read, so that no commit falls between.
-        let commits = self.shared.history.commits();
-        let stored = self
-            .shared
-            .history
-            .stored(&stream)
-            .await
-            .map_err(|error| unavailable("reading delivery marks", &error))?;
-        let now_ms = (self.shared.now)();
-        let facts = Arc::new(hello.facts.map(facts_from_wire).unwrap_or_default());
-        tracing::info!(host = %self.agent.host.name, address = %self.address, version = hello.agent_version, "agent connected");
-        self.keep_facts(&facts, now_ms).await;
-        let removed = self.shared.live.connected(&self.agent.host, facts);
-        let welcome = Welcome {
-            server_version: env!("CARGO_PKG_VERSION").to_owned(),
-            host_id: self.agent.host.id.to_string(),
-            host_name: self.agent.host.name.to_string(),
-            stored: ranges_to_wire(&stored),
-            wall_clock_ms: now_ms,
-            ..Welcome::default()
-        };
-        self.send(from_server::Message::Welcome(welcome)).await?;
-        let clock_offset_ms = self.clock_offset(now_ms.saturating_sub(hello.wall_clock_ms));
-        Ok(Welcomed { stream, session, identities: Identities::default(), clock_offset_ms, commits, removed })
-    }
-
-    fn clock_offset(&self, offset_ms: i64) -> i64 {
-        if offset_ms.abs() <= TOLERATED_CLOCK_OFFSET_MS {
-            return 0;
-        }
-        tracing::warn!(host = %self.agent.host.name, offset_ms, "the host's clock is off; its times are corrected");
-        offset_ms
-    }
-
+    /// Never waits for the agent to read: what it is slow to take is put together in `outgoing`.
     async fn exchange(
         &self,
         welcomed: &mut Welcomed,
         mut incoming: Streaming<FromAgent>,
     ) -> Result<(), Status> {
+        let draining = &self.shared.draining;
         loop {
+            let timer = welcomed.timer();
             tokio::select! {
-                received = incoming.message() => {
+                received = incoming.message(), if welcomed.waiting.has_room() => {
                     let Ok(Some(received)) = received else { return Ok(()) };
                     self.receive(welcomed, received).await?;
                 }
-                committed = welcomed.commits.recv() => self.acknowledge(welcomed, committed).await?,
-                () = welcomed.session.replaced.cancelled() => {
-                    return Err(Status::aborted("this agent has connected anew"));
+                Ok(()) = welcomed.room.changed(), if !welcomed.waiting.is_empty() => {
+                    self.offer(welcomed).await?;
                 }
+                committed = welcomed.commits.recv() => self.committed(welcomed, committed).await?,
+                permit = self.sender.reserve(), if !welcomed.outgoing.is_empty() => {
+                    let permit = permit.map_err(|_| agent_is_gone())?;
+                    if let Some(message) = welcomed.outgoing.next(welcomed.streams.own()) {
+                        permit.send(Ok(FromServer { message: Some(message) }));
+                    }
+                }
+                // While nothing is read, this is how its end is noticed.
+                () = self.sender.closed() => return Ok(()),
+                () = sleep_until(timer) => welcomed.tick(Instant::now()),
+                Ok(()) = welcomed.pace.changed(), if welcomed.has_backfilled => welcomed.tell_pace(),
+                () = draining.asked.cancelled(), if !welcomed.told_to_go => {
+                    welcomed.told_to_go = true;
+                    welcomed.outgoing.drain(return_after_ms());
+                }
+                () = draining.closing.cancelled() => return Err(self.last_words(welcomed).await),
+                duty = welcomed.duty.next() => welcomed.outgoing.sentinel(duty),
+                status = welcomed.session.ended() => return Err(status),
                 () = welcomed.removed.cancelled() => return Err(Status::permission_denied(REMOVED)),
-                () = self.shared.stop.cancelled() => return Err(Status::unavailable("the server is stopping")),
             }
         }
     }
@@ -154,13 +121,12 @@ impl Connection {
                 self.shared.live.facts(&self.agent.host.id, facts);
                 Ok(())
             }
-            Some(from_agent::Message::Pong(_)) => {
-                welcomed.session.pong.notify_waiters();
-                Ok(())
-            }
+            Some(from_agent::Message::Pong(pong)) => self.answered(welcomed, &pong).await,
+            Some(from_agent::Message::Gap(gap)) => self.take_gap(welcomed, &gap).await,
+            Some(from_agent::Message::Backlog(backlog)) => self.buffered(welcomed, &backlog),
             Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
             // A message of a newer version.
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -168,37 +134,179 @@ impl Connection {
         let metrics = &self.shared.metrics;
         metrics.frames_received.increment();
         metrics.frame_bytes.add(frame.blocks.len() as u64);
-        let sequence = frame.sequence;
-        let snapshot = unpack(welcomed, frame).inspect_err(|_| metrics.frames_rejected.increment())?;
-        let host = &self.agent.host;
-        let appended =
-            self.shared.history.append(host, &welcomed.stream, sequence, Arc::clone(&snapshot)).await;
-        match appended {
-            Ok(Appended::Stored) => self.shared.live.snapshot(host, snapshot),
-            Ok(Appended::Duplicate) => metrics.frames_duplicate.increment(),
-            Err(error) => return Err(unavailable("taking in a frame", &error)),
+        if frame.backfill {
+            metrics.frames_backfill.increment();
+            welcomed.is_backfilling(metrics, Instant::now());
+        }
+        let id = self.stream_of(welcomed, &frame.stream).await?;
+        let arrival = Arrival { now_ms: (self.shared.now)(), ahead_ms: welcomed.measurements.ahead_ms() };
+        let taken = welcomed
+            .streams
+            .read(id, frame, &arrival)
+            .inspect_err(|_| metrics.frames_rejected.increment())?;
+        // Seen at once, also while the head is full.
+        self.shared.live.snapshot(&self.agent.host, Arc::clone(&taken.snapshot));
+        welcomed.waiting.push(Offer::Frame(taken));
+        self.offer(welcomed).await
+    }
+
+    async fn take_gap(&self, welcomed: &mut Welcomed, gap: &Gap) -> Result<(), Status> {
+        const MOST: u64 = i64::MAX as u64;
+        if gap.first_sequence > gap.last_sequence || gap.last_sequence > MOST {
+            return Err(Status::invalid_argument(format!(
+                "a gap from {} to {} is none; sequences go to {MOST}",
+                gap.first_sequence, gap.last_sequence
+            )));
+        }
+        let id = self.stream_of(welcomed, &gap.stream).await?;
+        let time = |agent_ms| welcomed.streams.time_of_agent_ms(id, agent_ms);
+        let (first_time_ms, last_time_ms) = (time(gap.first_time_ms), time(gap.last_time_ms));
+        let gap = tacho_history::Gap {
+            sequences: gap.first_sequence..=gap.last_sequence,
+            first_time_ms: first_time_ms.min(last_time_ms),
+            last_time_ms: last_time_ms.max(first_time_ms),
+            reason: gap_reason_from_wire(gap.reason),
+        };
+        self.shared.metrics.gaps_received.increment();
+        welcomed.waiting.push(Offer::Gap(welcomed.streams.key(id), gap));
+        self.offer(welcomed).await
+    }
+
+    /// Offers what waits to the history, until there is no room.
+    async fn offer(&self, welcomed: &mut Welcomed) -> Result<(), Status> {
+        // What is seen as full now is offered again when this changes.
+        welcomed.room.mark_unchanged();
+        while let Some(offer) = welcomed.waiting.next() {
+            let offered = match &offer {
+                Offer::Frame(taken) => {
+                    let lane = if taken.backfill { Lane::Backfill } else { Lane::Live };
+                    let history = &self.shared.history;
+                    let (key, snapshot) = (&taken.key, &taken.snapshot);
+                    history.offer(&self.agent.host, key, taken.sequence, snapshot, lane).await
+                }
+                Offer::Gap(key, gap) => self.shared.history.offer_gap(&self.agent.host, key, gap).await,
+            };
+            match offered.map_err(|error| unavailable("taking in a frame", &error))? {
+                Offered::Full => {
+                    welcomed.waiting.put_back(offer);
+                    return Ok(());
+                }
+                Offered::TooManyHoles => {
+                    return Err(Status::invalid_argument(
+                        "this stream has too many holes; send it in order, or begin a new one",
+                    ));
+                }
+                offered => self.settled(welcomed, &offer, offered).await?,
+            }
         }
         Ok(())
     }
 
-    async fn acknowledge(
+    /// Acknowledges what is stored already: no flush to come would.
+    async fn settled(&self, welcomed: &mut Welcomed, offer: &Offer, offered: Offered) -> Result<(), Status> {
+        let history = &self.shared.history;
+        match offer {
+            Offer::Frame(taken) if offered == Offered::Duplicate => {
+                self.shared.metrics.frames_duplicate.increment();
+                if history.is_stored(&taken.key, taken.sequence) {
+                    let sequence = [taken.sequence..=taken.sequence].into_iter().collect();
+                    welcomed.outgoing.stored(taken.key.stream, &sequence);
+                }
+            }
+            Offer::Frame(_) => {}
+            Offer::Gap(key, gap) => {
+                let stored = history.stored(key).await;
+                let stored = stored.map_err(|error| unavailable("reading delivery marks", &error))?;
+                let gap = [gap.sequences.clone()].into_iter().collect::<tacho_model::SequenceSet>();
+                welcomed.outgoing.stored(key.stream, &gap.difference(&gap.difference(&stored)));
+            }
+        }
+        Ok(())
+    }
+
+    fn buffered(&self, welcomed: &mut Welcomed, backlog: &Backlog) -> Result<(), Status> {
+        let id = welcomed.streams.id_of(&backlog.stream)?;
+        self.shared.live.buffered(&self.agent.host.id, id, buffered(welcomed, id, backlog));
+        Ok(())
+    }
+
+    async fn answered(&self, welcomed: &mut Welcomed, pong: &Pong) -> Result<(), Status> {
+        welcomed.session.pong.notify_waiters();
+        let Some(way) = welcomed.way_of(pong.number) else { return Ok(()) };
+        // An agent of an older version tells no clocks.
+        if pong.wall_clock_ms == 0 || pong.boot_clock_us == 0 {
+            return Ok(());
+        }
+        let half_ms = i64::try_from(way.as_millis() / 2).unwrap_or(i64::MAX);
+        let sample = Sample {
+            boot_ms: boot_ms_of(pong.boot_clock_us),
+            agent_ms: pong.wall_clock_ms,
+            server_ms: (self.shared.now)().saturating_sub(half_ms),
+            uncertain_ms: half_ms,
+        };
+        let id = welcomed.streams.own();
+        let Some(clock) = welcomed.streams.own_mut().and_then(|stream| stream.clock.as_mut()) else {
+            return Ok(());
+        };
+        if welcomed.measurements.note(clock, sample) {
+            let text = clock.to_text();
+            self.corrected(&welcomed.streams.key(id), &text, welcomed.measurements.ahead_ms()).await?;
+        }
+        if let Some(ahead_ms) = welcomed.measurements.ahead_ms() {
+            self.shared.live.clock_offset(&self.agent.host.id, ahead_ms);
+        }
+        Ok(())
+    }
+
+    /// Which stream a message is about. One that is named for the first time is looked up.
+    async fn stream_of(&self, welcomed: &mut Welcomed, bytes: &[u8]) -> Result<StreamId, Status> {
+        let id = welcomed.streams.id_of(bytes)?;
+        if !welcomed.streams.knows(id) {
+            let clock = self.stored_clock(&welcomed.streams.key(id)).await?;
+            welcomed.streams.add(id, clock)?;
+        }
+        Ok(id)
+    }
+
+    async fn committed(
         &self,
-        welcomed: &Welcomed,
+        welcomed: &mut Welcomed,
         committed: Result<Arc<Commit>, RecvError>,
     ) -> Result<(), Status> {
-        let stored = match committed {
-            Ok(commit) => match commit.stored.get(&welcomed.stream) {
-                Some(stored) => ranges_to_wire(stored),
-                None => return Ok(()),
-            },
+        match committed {
+            Ok(commit) => welcomed.stored(&commit),
             // Some commits were missed; the marks say what is stored.
             Err(RecvError::Lagged(_)) => {
-                let stored = self.shared.history.stored(&welcomed.stream).await;
-                ranges_to_wire(&stored.map_err(|error| unavailable("reading delivery marks", &error))?)
+                let ids: Vec<StreamId> = welcomed.streams.ids().collect();
+                for id in ids {
+                    let stored = self.shared.history.stored(&welcomed.streams.key(id)).await;
+                    let stored = stored.map_err(|error| unavailable("reading delivery marks", &error))?;
+                    welcomed.outgoing.stored(id, &stored);
+                }
             }
-            Err(RecvError::Closed) => return Err(Status::unavailable("the server is stopping")),
+            Err(RecvError::Closed) => return Err(stopping()),
+        }
+        Ok(())
+    }
+
+    /// Sends what is left to say, for a short while, before the stream ends with the answer.
+    async fn last_words(&self, welcomed: &mut Welcomed) -> Status {
+        loop {
+            match welcomed.commits.try_recv() {
+                Ok(commit) => welcomed.stored(&commit),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let all_said = async {
+            while let Some(message) = welcomed.outgoing.next(welcomed.streams.own()) {
+                self.send(message).await?;
+            }
+            Ok::<(), Status>(())
         };
-        self.send(from_server::Message::Acknowledge(Acknowledge { stored, ..Acknowledge::default() })).await
+        // An agent that is gone or slow hears it all again at its next hello.
+        timeout(LAST_WORDS, all_said).await.ok();
+        stopping()
     }
 
     async fn keep_facts(&self, facts: &HostFacts, now_ms: i64) {
@@ -215,27 +323,48 @@ impl Connection {
 
     async fn send(&self, message: from_server::Message) -> Result<(), Status> {
         let sent = self.sender.send(Ok(FromServer { message: Some(message) })).await;
-        sent.map_err(|_| Status::cancelled("the agent is gone"))
+        sent.map_err(|_| agent_is_gone())
     }
 
     /// Ends the stream with a status that tells the agent why.
     async fn refuse(&self, status: Status) {
         tracing::info!(host = %self.agent.host.name, address = %self.address, reason = status.message(), "agent's stream ended");
-        // Fails when the agent is gone already.
-        drop(self.sender.send(Err(status)).await);
+        // Fails when the agent is gone already, and is given up when it does not read.
+        timeout(LAST_WORDS, self.sender.send(Err(status))).await.ok();
     }
 }
 
-fn unpack(welcomed: &mut Welcomed, frame: Frame) -> Result<Arc<Snapshot>, Status> {
-    welcomed.identities.learn(frame.identities)?;
-    let decoded = decode_blocks(&frame.blocks).map_err(|error| {
-        Status::invalid_argument(format!("frame {}: {}", frame.sequence, logging::chain(&error)))
-    })?;
-    let snapshot = Snapshot {
-        time_ms: frame.time_ms.saturating_add(welcomed.clock_offset_ms),
-        blocks: decoded.blocks,
-        processes: welcomed.identities.resolve(&decoded.processes)?,
-    };
-    welcomed.identities.forget(&frame.forgotten);
-    Ok(Arc::new(snapshot))
+fn agent_is_gone() -> Status {
+    Status::cancelled("the agent is gone")
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the server is stopping")
+}
+
+/// What an agent says to keep of a stream, in corrected times.
+fn buffered(welcomed: &Welcomed, id: StreamId, backlog: &Backlog) -> Buffered {
+    let time = |agent_ms| welcomed.streams.time_of_agent_ms(id, agent_ms);
+    Buffered {
+        frames: backlog.frames,
+        bytes: backlog.bytes,
+        first_time_ms: time(backlog.first_time_ms),
+        last_time_ms: time(backlog.last_time_ms),
+    }
+}
+
+/// Streams that a hello's backlog names, each once, as many as one connection may have.
+fn backlog_streams(own: StreamId, backlog: &[Backlog]) -> Vec<(StreamId, &Backlog)> {
+    let mut named: Vec<(StreamId, &Backlog)> = Vec::new();
+    for backlog in backlog {
+        let id =
+            if backlog.stream.is_empty() { Some(own) } else { backlog.stream.as_slice().try_into().ok() };
+        if let Some(id) = id
+            && named.len() < MAX_STREAMS - 1
+            && !named.iter().any(|(known, _)| *known == id)
+        {
+            named.push((id, backlog));
+        }
+    }
+    named
 }

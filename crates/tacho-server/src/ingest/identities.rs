@@ -7,9 +7,9 @@ use tacho_model::ProcessIdentity;
 use tacho_wire::{identity_from_wire, v1};
 use tonic::Status;
 
-/// Live processes of a large host, several times over. An agent that names more gets its connection closed,
-/// and starts anew with what it still needs.
-const MAX_IDENTITIES: usize = 200_000;
+/// Live processes of a large host, several times over, in all streams of a connection together. An agent that
+/// names more gets its connection closed, and starts anew with what it still needs.
+pub(super) const MAX_IDENTITIES: usize = 200_000;
 
 /// What the agent's numbers stand for.
 #[derive(Debug)]
@@ -25,8 +25,14 @@ impl Default for Identities {
 }
 
 impl Identities {
-    pub(super) fn learn(&mut self, identities: Vec<v1::ProcessIdentity>) -> Result<(), Status> {
-        if self.by_id.len().saturating_add(identities.len()) > MAX_IDENTITIES {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Takes in what the agent names, as long as there are at most `room`.
+    pub(super) fn learn(&mut self, identities: Vec<v1::ProcessIdentity>, room: usize) -> Result<(), Status> {
+        if identities.len() > room {
             return Err(Status::resource_exhausted(
                 "too many process identities on one connection; connect again",
             ));
@@ -63,8 +69,10 @@ mod tests {
     fn a_number_stands_for_what_was_sent_until_it_is_forgotten() {
         let mut identities = Identities::default();
         identities
-            .learn(vec![v1::ProcessIdentity { id: 7, pid: 42, ..v1::ProcessIdentity::default() }])
+            .learn(vec![v1::ProcessIdentity { id: 7, pid: 42, ..v1::ProcessIdentity::default() }], 1)
             .unwrap();
+        assert!(identities.learn(vec![v1::ProcessIdentity::default()], 0).is_err());
+        assert_eq!(identities.len(), 1);
         let resolved = identities.resolve(&[0, 7]).unwrap();
         assert_eq!((resolved[0].key.is_other(), resolved[1].key.pid), (true, 42));
         identities.forget(&[7, 9]);

@@ -1,6 +1,6 @@
 //! One host's live state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, Snapshot, Table, tables};
@@ -11,7 +11,7 @@ use super::Window;
 /// Interval assumed until a snapshot has told one.
 const DEFAULT_INTERVAL_MS: i64 = 5_000;
 
-/// How much later than three intervals a snapshot may come before its host counts as down.
+/// How much later than three intervals a snapshot may come before its host counts as silent.
 const GRACE_MS: i64 = 10_000;
 
 /// State letter of a process that ended since the snapshot before.
@@ -28,7 +28,19 @@ pub struct LiveHost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostState {
     Up,
+    /// Its agent is connected and sends nothing.
+    Silent,
     Down,
+}
+
+/// What an agent keeps of one stream until it is stored, as it said last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Buffered {
+    pub frames: u64,
+    pub bytes: u64,
+    /// Of the first and the last of them, in milliseconds since the epoch.
+    pub first_time_ms: i64,
+    pub last_time_ms: i64,
 }
 
 /// A process that is alive: where its latest row is.
@@ -47,12 +59,25 @@ struct State {
     /// When something was last received from the host, by this server's clock: a host's own clock may be
     /// wrong.
     heard_ms: Option<i64>,
+    /// How far the clock that the agent goes by is ahead of this server's, as measured last.
+    clock_offset_ms: Option<i64>,
+    /// By stream. Stays when the agent leaves: it keeps them all the same.
+    buffered: BTreeMap<[u8; 16], Buffered>,
     window: Window,
 }
+
+/// Streams of which one host's agent may keep something.
+const BUFFERED_STREAMS: usize = 64;
 
 impl LiveHost {
     pub(super) fn new(key: HostKey) -> Self {
         Self { key, removed: CancellationToken::new(), state: Mutex::default() }
+    }
+
+    /// The same host under another name, with all that is known of it.
+    pub(super) fn renamed(&self, key: HostKey) -> Self {
+        let state = std::mem::take(&mut *self.lock());
+        Self { key, removed: self.removed.clone(), state: Mutex::new(state) }
     }
 
     pub fn key(&self) -> &HostKey {
@@ -69,7 +94,8 @@ impl LiveHost {
         Arc::clone(&self.lock().facts)
     }
 
-    /// Up means that an agent is connected and was heard of within three intervals and a little.
+    /// Up means that an agent is connected and was heard of within three intervals and a little; when it was not,
+    /// it is silent.
     pub fn state(&self, now_ms: i64) -> HostState {
         let state = self.lock();
         let interval_ms = state
@@ -81,7 +107,28 @@ impl LiveHost {
             .unwrap_or(DEFAULT_INTERVAL_MS);
         let limit_ms = interval_ms.saturating_mul(3).saturating_add(GRACE_MS);
         let recent = state.heard_ms.is_some_and(|heard_ms| now_ms.saturating_sub(heard_ms) < limit_ms);
-        if state.connected && recent { HostState::Up } else { HostState::Down }
+        match (state.connected, recent) {
+            (false, _) => HostState::Down,
+            (true, true) => HostState::Up,
+            (true, false) => HostState::Silent,
+        }
+    }
+
+    /// How far the clock that the agent goes by is ahead of this server's, as measured last.
+    pub fn clock_offset_ms(&self) -> Option<i64> {
+        self.lock().clock_offset_ms
+    }
+
+    /// What the agent keeps until it is stored, as it said last.
+    pub fn buffered(&self) -> Vec<Buffered> {
+        self.lock().buffered.values().copied().collect()
+    }
+
+    /// Did the newest snapshot arrive late?
+    pub fn is_late(&self) -> bool {
+        let newest = self.newest();
+        let block = newest.as_ref().and_then(|snapshot| snapshot.block(&tables::host::TABLE));
+        block.is_some_and(|block| block.integer(tables::host::ARRIVED_LATE_MS, 0).is_some())
     }
 
     pub fn is_connected(&self) -> bool {
@@ -137,6 +184,23 @@ impl LiveHost {
 
     pub(super) fn set_facts(&self, facts: Arc<HostFacts>) {
         self.lock().facts = facts;
+    }
+
+    pub(super) fn set_clock_offset(&self, offset_ms: i64) {
+        self.lock().clock_offset_ms = Some(offset_ms);
+    }
+
+    pub(super) fn set_buffered(&self, stream: [u8; 16], buffered: Buffered) {
+        let mut state = self.lock();
+        if buffered.frames == 0 {
+            state.buffered.remove(&stream);
+        } else if state.buffered.len() < BUFFERED_STREAMS || state.buffered.contains_key(&stream) {
+            state.buffered.insert(stream, buffered);
+        }
+    }
+
+    pub(super) fn nothing_buffered(&self) {
+        self.lock().buffered.clear();
     }
 
     pub(super) fn disconnected(&self) {

@@ -69,7 +69,7 @@ fn a_host_is_up_while_its_agent_is_heard_of() {
     fixture.now.fetch_add(24_999, Ordering::Relaxed);
     assert_eq!(fixture.state(), HostState::Up);
     fixture.now.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(fixture.state(), HostState::Down, "silent for three intervals and 10 s");
+    assert_eq!(fixture.state(), HostState::Silent, "nothing for three intervals and 10 s");
     fixture.add(5, &[]);
     assert_eq!(fixture.state(), HostState::Up, "the host's own clock does not count");
     fixture.live.disconnected("h1");

@@ -20,8 +20,14 @@ const OWN: &[(&str, &str)] = &[("get", "/api/v1/session"), ("delete", "/api/v1/s
 /// What a call needs, by its path and method.
 fn role_of(method: &str, path: &str) -> Role {
     match (method, path) {
-        (_, path) if path.starts_with("/api/v1/tokens") || path.starts_with("/api/v1/users") => Role::Admin,
-        ("delete", "/api/v1/hosts/{host}") => Role::Operator,
+        (_, path)
+            if ["tokens", "users", "agents"]
+                .iter()
+                .any(|part| path.starts_with(&format!("/api/v1/{part}"))) =>
+        {
+            Role::Admin
+        }
+        ("delete" | "patch", "/api/v1/hosts/{host}") => Role::Operator,
         _ => Role::Viewer,
     }
 }

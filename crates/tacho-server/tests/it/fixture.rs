@@ -39,7 +39,7 @@ pub(crate) const BUSY: i64 = 100;
 pub(crate) const IDLE: i64 = 200;
 
 pub(crate) struct Server {
-    _directory: tempfile::TempDir,
+    _directory: Arc<tempfile::TempDir>,
     pub(crate) state: ApiState,
     pub(crate) directory: std::path::PathBuf,
     now: Arc<AtomicI64>,
@@ -62,13 +62,31 @@ pub(crate) struct Call<'a> {
 impl Server {
     /// A server that nothing was sent to yet.
     pub(crate) async fn empty() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().to_owned();
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings of its history.
+    pub(crate) async fn with(configure: impl FnOnce(&mut HistoryConfig)) -> Self {
         let time = Arc::new(AtomicI64::new(START_MS));
+        Self::open(Arc::new(tempfile::tempdir().unwrap()), time, configure).await
+    }
+
+    /// Another server on the same catalog and history, with the same clock. Also what comes after this one.
+    pub(crate) async fn another(&self) -> Self {
+        Self::open(Arc::clone(&self._directory), Arc::clone(&self.now), |_| {}).await
+    }
+
+    async fn open(
+        directory: Arc<tempfile::TempDir>,
+        time: Arc<AtomicI64>,
+        configure: impl FnOnce(&mut HistoryConfig),
+    ) -> Self {
+        let path = directory.path().to_owned();
         let clock = Arc::clone(&time);
         let now: tacho_history::NowMs = Arc::new(move || clock.load(Ordering::Relaxed));
         let catalog = Catalog::open(&path.join("catalog.sqlite")).await.unwrap();
-        let config = HistoryConfig::new(path.join("history"));
+        let mut config = HistoryConfig::new(path.join("history"));
+        configure(&mut config);
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
         let state = ApiState {
             history,

@@ -1,16 +1,21 @@
 //! The REST API in one process: real history and catalog in a temporary directory, a clock of our own, no
-//! socket.
+//! socket; and agents over the real protocol, which takes one.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
 mod access;
+mod agents;
+mod delivery;
 mod description;
 mod errors;
 mod export;
 mod fixture;
+mod identity;
 mod live;
 mod manual;
+mod nonsense;
 mod page;
 mod queries;
 mod sessions;
 mod status;
+mod versions;

@@ -45,6 +45,34 @@ async fn metrics_are_prometheus_text() {
     check_format(&text);
 }
 
+#[tokio::test]
+async fn storage_is_told_by_table_level_and_day() {
+    let server = Server::with_history().await;
+    let storage = server.get("/api/v1/storage").await.json();
+    let tables = storage["tables"].as_array().unwrap();
+    let host = tables.iter().find(|table| table["table"] == "host").unwrap();
+    assert_eq!((&host["level"], &host["rows"]), (&"raw".into(), &13.into()), "{storage}");
+    assert_eq!(host["retention_seconds"], 14 * 24 * 3600);
+    assert_eq!(host["days"][0]["rows"], 13);
+    let sum: u64 = tables.iter().map(|table| table["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(storage["bytes"], sum);
+    assert!(storage["limit_bytes"].is_null());
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains("tacho_storage_rows{table=\"host\",level=\"raw\"} 13"), "{metrics}");
+}
+
+#[tokio::test]
+async fn an_answer_tells_how_it_was_found_when_asked() {
+    let server = Server::with_history().await;
+    let host = server.get("/api/v1/hosts").await.json()["hosts"][0]["name"].as_str().unwrap().to_owned();
+    let series = format!("/api/v1/hosts/{host}/series?columns=load1");
+    assert!(server.get(&series).await.json().get("debug").is_none());
+    let answer = server.get(&format!("{series}&debug=1")).await.json();
+    assert_eq!(answer["debug"]["levels"][0]["level"], "raw", "{answer}");
+    let wrong = server.get(&format!("{series}&debug=maybe")).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
+
 /// Every sample belongs to the family announced before it, every family is announced once, counters end in
 /// `_total`, and every value is a number.
 fn check_format(text: &str) {

@@ -1,62 +1,109 @@
-//! What clients may not do: write, and run longer or more at once than the limits say.
+//! What clients may not do: write, and change settings that others have too.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::common::ParamValues;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::{DFSchema, ParamValues};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::sqlparser::ast::Statement;
-use datafusion_postgres::DfSessionService;
+use datafusion::sql::sqlparser::ast::{Set, SetExpr, Statement};
 use datafusion_postgres::hooks::{HookClient, QueryHook};
-use datafusion_postgres::pgwire::api::portal::Portal;
-use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::results::Response;
-use datafusion_postgres::pgwire::api::store::PortalStore;
-use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore};
-use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
-use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
-use datafusion_postgres::pgwire::messages::extendedquery::Execute;
-use datafusion_postgres::pgwire::messages::simplequery::Query;
-use futures::Sink;
+use datafusion_postgres::pgwire::api::ClientInfo;
+use datafusion_postgres::pgwire::api::results::{Response, Tag};
+use datafusion_postgres::pgwire::error::PgWireResult;
 
-use crate::engine::{Engine, QueryError};
+use super::error;
 
-/// Codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Code of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 const READ_ONLY: &str = "25006";
-const QUERY_CANCELED: &str = "57014";
-const TOO_MANY: &str = "53300";
 
-/// Lets statements through that read, or that concern the session only.
+/// Settings that are the connection's own.
+const OWN_SETTINGS: [&str; 7] = [
+    "application_name",
+    "bytea_output",
+    "datestyle",
+    "extra_float_digits",
+    "intervalstyle",
+    "search_path",
+    "statement_timeout",
+];
+
+/// Comes before all other hooks: lets statements through that read, or that concern the connection only.
 pub(super) struct ReadOnly;
 
-pub(super) fn error(code: &str, message: String) -> PgWireError {
-    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message)))
+/// What becomes of a statement.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Pass,
+    /// Answered as done, and nothing is.
+    Ignore(&'static str),
+    Refuse,
 }
 
-fn refusal(statement: &Statement) -> Option<PgWireError> {
-    let reads = matches!(
-        statement,
-        Statement::Query(_)
-            | Statement::Explain { .. }
-            | Statement::ExplainTable { .. }
-            | Statement::ShowTables { .. }
-            | Statement::ShowColumns { .. }
-            | Statement::ShowVariable { .. }
-            | Statement::ShowVariables { .. }
-            | Statement::Set(_)
-            | Statement::Reset(_)
-            | Statement::StartTransaction { .. }
-            | Statement::Commit { .. }
-            | Statement::Rollback { .. }
-            | Statement::Declare { .. }
-            | Statement::Fetch { .. }
-            | Statement::Close { .. }
-            | Statement::Deallocate { .. }
-            | Statement::Discard { .. }
-    );
-    (!reads).then(|| error(READ_ONLY, "the history can be read only".to_owned()))
+fn judge(statement: &Statement) -> Verdict {
+    match statement {
+        Statement::Query(query) => {
+            if writes(&query.body) {
+                Verdict::Refuse
+            } else {
+                Verdict::Pass
+            }
+        }
+        Statement::Explain { statement, .. } => judge(statement),
+        // The engine has one set of settings, its limits among them.
+        Statement::Set(set) => {
+            if is_own(set) {
+                Verdict::Pass
+            } else {
+                Verdict::Ignore("SET")
+            }
+        }
+        Statement::Reset(_) => Verdict::Ignore("RESET"),
+        Statement::Discard { .. } => Verdict::Ignore("DISCARD ALL"),
+        Statement::ExplainTable { .. }
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowVariable { .. }
+        | Statement::ShowVariables { .. }
+        | Statement::StartTransaction { .. }
+        | Statement::Commit { .. }
+        | Statement::Rollback { .. }
+        | Statement::Declare { .. }
+        | Statement::Fetch { .. }
+        | Statement::Close { .. }
+        | Statement::Deallocate { .. } => Verdict::Pass,
+        _ => Verdict::Refuse,
+    }
+}
+
+/// `SELECT … INTO` makes a table.
+fn writes(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.into.is_some(),
+        SetExpr::Query(query) => writes(&query.body),
+        SetExpr::SetOperation { left, right, .. } => writes(left) || writes(right),
+        SetExpr::Values(_) | SetExpr::Table(_) => false,
+        _ => true,
+    }
+}
+
+fn is_own(set: &Set) -> bool {
+    match set {
+        Set::SingleAssignment { variable, values, .. } => {
+            let name = variable.to_string().to_lowercase();
+            OWN_SETTINGS.contains(&name.as_str()) && !values.is_empty()
+        }
+        Set::SetTimeZone { .. } => true,
+        _ => false,
+    }
+}
+
+fn answer(statement: &Statement) -> Option<PgWireResult<Response>> {
+    match judge(statement) {
+        Verdict::Pass => None,
+        Verdict::Ignore(tag) => Some(Ok(Response::Execution(Tag::new(tag)))),
+        Verdict::Refuse => Some(Err(error(READ_ONLY, "the history can be read only".to_owned()))),
+    }
 }
 
 #[async_trait]
@@ -67,7 +114,7 @@ impl QueryHook for ReadOnly {
         _: &SessionContext,
         _: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        refusal(statement).map(Err)
+        answer(statement)
     }
 
     async fn handle_extended_parse_query(
@@ -76,7 +123,9 @@ impl QueryHook for ReadOnly {
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        refusal(statement).map(Err)
+        // The plan of a statement that does nothing is never run: the answer comes first.
+        let nothing = EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) };
+        Some(answer(statement)?.map(|_| LogicalPlan::EmptyRelation(nothing)))
     }
 
     async fn handle_extended_query(
@@ -87,84 +136,65 @@ impl QueryHook for ReadOnly {
         _: &SessionContext,
         _: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        refusal(statement).map(Err)
+        answer(statement)
     }
 }
 
-/// Bounds how long a statement runs, and how many run at once.
-pub(super) struct Limited {
-    service: DfSessionService,
-    engine: Engine,
-}
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
 
-impl Limited {
-    pub(super) fn new(service: DfSessionService, engine: Engine) -> Self {
-        Self { service, engine }
+    use super::*;
+
+    fn check(text: &str, expected: &Verdict) {
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, text).unwrap();
+        assert_eq!(judge(&statements[0]), *expected, "{text}");
     }
 
-    async fn within(&self, work: impl Future<Output = PgWireResult<()>>) -> PgWireResult<()> {
-        let _permit = self.engine.admit().map_err(|busy| error(TOO_MANY, busy.to_string()))?;
-        let time = self.engine.limits().time;
-        tokio::time::timeout(time, work)
-            .await
-            .unwrap_or_else(|_| Err(error(QUERY_CANCELED, QueryError::Timeout(time).to_string())))
-    }
-}
-
-#[async_trait]
-impl SimpleQueryHandler for Limited {
-    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        self.within(self.service._on_query(client, query)).await
+    #[test]
+    fn what_reads_passes() {
+        for text in [
+            "SELECT 1",
+            "WITH a AS (SELECT 1) SELECT * FROM a UNION ALL (SELECT 2)",
+            "VALUES (1), (2)",
+            "TABLE process",
+            "EXPLAIN ANALYZE SELECT * FROM process",
+            "SHOW search_path",
+            "BEGIN",
+            "SET TIME ZONE 'UTC'",
+            "SET statement_timeout = 1000",
+        ] {
+            check(text, &Verdict::Pass);
+        }
     }
 
-    async fn do_query<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        SimpleQueryHandler::do_query(&self.service, client, query).await
-    }
-}
-
-#[async_trait]
-impl ExtendedQueryHandler for Limited {
-    type Statement = <DfSessionService as ExtendedQueryHandler>::Statement;
-    type QueryParser = <DfSessionService as ExtendedQueryHandler>::QueryParser;
-
-    fn query_parser(&self) -> Arc<Self::QueryParser> {
-        self.service.query_parser()
-    }
-
-    async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore<Statement = Self::Statement>,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        self.within(self.service._on_execute(client, message)).await
+    #[test]
+    fn what_writes_is_refused() {
+        for text in [
+            "CREATE TABLE t (a int)",
+            "CREATE VIEW v AS SELECT 1",
+            "DROP TABLE process",
+            "INSERT INTO process VALUES (1)",
+            "UPDATE process SET pid = 1",
+            "DELETE FROM process",
+            "TRUNCATE process",
+            "COPY process TO '/tmp/x'",
+            "SELECT 1 INTO t",
+            "(SELECT 1 INTO t)",
+            "SELECT 1 UNION SELECT 2 INTO t",
+            "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+            "PREPARE p AS SELECT 1",
+        ] {
+            check(text, &Verdict::Refuse);
+        }
     }
 
-    async fn do_query<C>(
-        &self,
-        client: &mut C,
-        portal: &Portal<Self::Statement>,
-        max_rows: usize,
-    ) -> PgWireResult<Response>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore<Statement = Self::Statement>,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        ExtendedQueryHandler::do_query(&self.service, client, portal, max_rows).await
+    #[test]
+    fn settings_of_all_stay_as_they_are() {
+        check("SET datafusion.runtime.memory_limit = '1000G'", &Verdict::Ignore("SET"));
+        check("SET client_encoding = 'UTF8'", &Verdict::Ignore("SET"));
+        check("RESET ALL", &Verdict::Ignore("RESET"));
+        check("DISCARD ALL", &Verdict::Ignore("DISCARD ALL"));
     }
 }

@@ -18,7 +18,7 @@ use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontend
 use futures::{Sink, SinkExt as _};
 use tacho_runtime::logging::chain;
 
-use super::read_only::error;
+use super::error;
 use crate::reader::Reader;
 
 /// Codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.

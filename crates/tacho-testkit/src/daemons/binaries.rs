@@ -6,27 +6,43 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
 
+static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// Takes the daemons of a directory, which must be there, instead of building them. Call it before anything is
+/// started.
+pub fn use_binaries(directory: PathBuf) -> anyhow::Result<()> {
+    for name in ["tacho-agent", "tacho-server"] {
+        ensure!(directory.join(name).is_file(), "there is no {name} in {}", directory.display());
+    }
+    ensure!(DIRECTORY.set(Ok(directory)).is_ok(), "the daemons were chosen before");
+    Ok(())
+}
+
 /// The binary called `name`. The first call has cargo build all of them, which is quick when `make test`
 /// has done so before, and never leaves a test with yesterday's binary.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = DIRECTORY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     let directory = directory.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(directory.join(name))
 }
 
 fn build() -> anyhow::Result<PathBuf> {
-    // target/debug/deps/it-0123: a test program lies one below where the binaries are.
+    // target/debug/deps/it-0123 is a test program, target/debug/tacho-faults one of ours.
     let program = std::env::current_exe().context("this program has no path")?;
-    let directory = program.ancestors().nth(2).context("this program is not in a target directory")?;
+    let beside = program.parent().context("this program is not in a target directory")?;
+    let directory = if beside.ends_with("deps") { beside.parent() } else { Some(beside) };
+    let directory = directory.context("this program is not in a target directory")?;
     let target = directory.parent().context("this program is not in a target directory")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins", "--target-dir"])
-        .arg(target)
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--workspace", "--bins", "--target-dir"]).arg(target);
+    if directory.ends_with("release") {
+        command.arg("--release");
+    }
+    let built = command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .context("cargo does not run")?;
     ensure!(built.success(), "the daemons do not build");
-    Ok(target.join("debug"))
+    Ok(directory.to_owned())
 }

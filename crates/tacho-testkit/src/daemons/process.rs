@@ -27,7 +27,7 @@ impl Daemon {
         settings: &[(String, String)],
         log: &Path,
     ) -> anyhow::Result<Self> {
-        Self::spawn(Command::new(binary), arguments, prefix, settings, log)
+        Self::start_command(Command::new(binary), arguments, prefix, settings, log)
     }
 
     /// The same as another user.
@@ -41,10 +41,11 @@ impl Daemon {
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(binary);
         command.uid(user).gid(user);
-        Self::spawn(command, arguments, prefix, settings, log)
+        Self::start_command(command, arguments, prefix, settings, log)
     }
 
-    fn spawn(
+    /// The same of a command that was prepared.
+    pub fn start_command(
         mut command: Command,
         arguments: &[&str],
         prefix: &str,
@@ -100,9 +101,15 @@ impl Daemon {
 
     /// SIGTERM, and its exit code.
     pub fn stop(mut self) -> anyhow::Result<i32> {
-        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
-        anyhow::ensure!(killed.success(), "the process is gone already:\n{}", self.log());
+        self.signal("TERM")?;
         self.wait()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status()?;
+        anyhow::ensure!(sent.success(), "the process is gone already:\n{}", self.log());
+        Ok(())
     }
 }
 

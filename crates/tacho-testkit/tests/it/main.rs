@@ -6,10 +6,14 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod delivery;
 mod disk_full;
+mod faults;
+mod identity;
 mod kill;
 mod packaging;
 mod refused;
 mod scripts;
+mod sentinels;
 mod unprivileged;
 mod usage;

@@ -17,7 +17,7 @@ fn uncommented(sample: &str) -> String {
 fn check_keys(sample: &str, problem: &str) {
     let keys = problem.rsplit_once("there are: ").unwrap().1;
     for key in keys.split(", ") {
-        let written = [format!("\n#{key} = "), format!("\n# [[{key}]]\n")];
+        let written = [format!("\n#{key} = "), format!("\n# [[{key}]]\n"), format!("\n# [{key}]\n")];
         assert!(written.iter().any(|line| sample.contains(line)), "{key} is not documented");
     }
 }

@@ -83,10 +83,14 @@ fn a_removed_host_is_told_and_stays_away() {
     assert_eq!(agent.stop().unwrap(), 0);
 }
 
-fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
+        // What waits in the runtime directory stays with the first one.
+        if entry.file_type().unwrap().is_dir() {
+            continue;
+        }
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }

@@ -115,6 +115,9 @@ pub struct Hello {
     /// host:port where this agent would answer other sentinels; empty when it is not to be one.
     #[prost(string, tag = "9")]
     pub sentinel_address: ::prost::alloc::string::String,
+    /// As in the request to join. Another one than then: a copy of the machine that joined. Empty when unknown.
+    #[prost(bytes = "vec", tag = "10")]
+    pub machine: ::prost::alloc::vec::Vec<u8>,
 }
 /// Frames that the agent keeps until they are stored; told in the hello, and again as it changes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -60,6 +60,8 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
     [rows, view.filter, view.sort],
   );
   const up = rows.filter((row) => row.state === 'up').length;
+  const silent = rows.filter((row) => row.state === 'silent').length;
+  const down = rows.length - up - silent;
   const onFilter = useCallback((filter: string) => change({ filter }), [change]);
   return (
     <div className={styles.page}>
@@ -70,7 +72,8 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
             ? text.fleet.hosts(rows.length)
             : text.fleet.shown(shown.length, rows.length)}
           <span className={styles.up}>{text.fleet.up(up)}</span>
-          {up < rows.length && <span className={styles.down}>{text.fleet.down(rows.length - up)}</span>}
+          {silent > 0 && <span className={styles.silent}>{text.fleet.silent(silent)}</span>}
+          {down > 0 && <span className={styles.down}>{text.fleet.down(down)}</span>}
         </span>
         <div className={styles.spring} />
         <FilterField

@@ -141,7 +141,7 @@ const HostRow = memo(function HostRow({
 });
 
 function subtitle({ host, state }: FleetRow): string {
-  if (state === 'down') {
+  if (state !== 'up') {
     if (host.lastSeenMs === null) return text.fleet.neverSeen;
     return text.fleet.lastSeen(formatDuration((serverNow() - host.lastSeenMs) / 1000));
   }

@@ -91,7 +91,7 @@ export function filterFleet(rows: readonly FleetRow[], filter: string): FleetRow
   );
 }
 
-/** Hosts that are down come after the others, whatever the order: their readings are old. */
+/** Hosts that are down or silent come after the others, whatever the order: their readings are old. */
 export function sortFleet(rows: readonly FleetRow[], sort: Sort): FleetRow[] {
   const column = sort.column as keyof FleetRow;
   const sign = sort.descending ? -1 : 1;
@@ -103,7 +103,7 @@ export function sortFleet(rows: readonly FleetRow[], sort: Sort): FleetRow[] {
 }
 
 const downLast = (left: FleetRow, right: FleetRow): number =>
-  Number(left.state === 'down') - Number(right.state === 'down');
+  Number(left.state !== 'up') - Number(right.state !== 'up');
 
 function compare(left: unknown, right: unknown, sign: number): number {
   if (left == null || right == null) return Number(left == null) - Number(right == null);

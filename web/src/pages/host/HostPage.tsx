@@ -14,6 +14,7 @@ import { useLiveHost } from '../../state/live';
 import { isNumber, isStringList, usePreference } from '../../state/preferences';
 import { text } from '../../text';
 import styles from './HostPage.module.css';
+import { ConflictLine } from './ConflictLine';
 import { HostTitle } from './HostTitle';
 import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
@@ -89,6 +90,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           uptimeSeconds={(live?.latest ?? host.data?.latest)?.uptime_seconds ?? null}
           heardMs={live?.latest.timeMs ?? null}
         />
+        {host.data?.conflict && <ConflictLine conflict={host.data.conflict} />}
         <RangeBar range={view.range} span={span} onRange={setRange} onNow={goNow} actions={actions} />
       </div>
       <div className={styles.charts} style={{ height: layout.height }}>

@@ -30,7 +30,7 @@ export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps
     if (facts.memory_bytes) parts.push(formatBytes(facts.memory_bytes));
   }
   if (state === 'up' && uptimeSeconds !== null) parts.push(words.up(formatDuration(uptimeSeconds)));
-  if (state === 'down' && host?.lastSeenMs != null) {
+  if (state !== null && state !== 'up' && host?.lastSeenMs != null) {
     parts.push(words.downSince(formatDuration((serverNow() - host.lastSeenMs) / 1000)));
   }
   return (
@@ -73,6 +73,14 @@ function Reasons({
   );
 }
 
+/** An offset below a second is the way of a message as much as the clock's. */
+function clockLine(offsetMs: number | null): string {
+  if (offsetMs === null || Math.abs(offsetMs) < 1000) return '';
+  const words = text.host.facts;
+  const offset = formatDuration(Math.abs(offsetMs) / 1000);
+  return offsetMs > 0 ? words.clockAhead(offset) : words.clockBehind(offset);
+}
+
 function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }): JSX.Element {
   const words = text.host.facts;
   const missing = facts.collectors.flatMap(({ name, absent, error }) =>
@@ -90,6 +98,8 @@ function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }
     [words.rows.virtualization, facts.virtualization],
     [words.rows.addresses, facts.addresses.join(', ')],
     [words.rows.boot, boot ? formatDateTime(boot) : ''],
+    [words.rows.clock, clockLine(host.clockOffsetMs)],
+    [words.rows.backlog, host.bufferedFrames > 0 ? words.buffered(host.bufferedFrames) : ''],
     [words.rows.agent, words.agentLine(host.agentVersion ?? '', facts.agent_user)],
     [words.rows.processes, words.samplingLine(facts.sampler, facts.network, facts.exits)],
   ];

@@ -2,6 +2,7 @@ import { type JSX, useRef } from 'react';
 
 import { formatClock, formatDateTime } from '../../lib/time';
 import { formatDuration } from '../../lib/format';
+import type { Gap } from '../../lib/gaps';
 import type { Span } from '../../lib/range';
 import { type Grid, snap } from '../../lib/snap';
 import { type CursorStore, useCursor } from '../../state/cursor';
@@ -12,7 +13,7 @@ import { type TimeActions, useGestures, useWheel } from './useTimeGestures';
 export interface TimeOverlayProps {
   readonly span: Span;
   readonly grid: Grid;
-  readonly gaps: readonly Span[];
+  readonly gaps: readonly Gap[];
   readonly pinMs: number | null;
   readonly selection: Span | null;
   readonly cursor: CursorStore;
@@ -46,7 +47,7 @@ export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
       {...handlers}
     >
       {gaps.map((gap) => (
-        <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={text.host.charts.gap} />
+        <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={gapTitle(gap)} />
       ))}
       {selection && <Band span={span} band={selection} className={styles.selection} />}
       {selection && <SelectionButtons span={span} selection={selection} actions={actions} />}
@@ -54,6 +55,15 @@ export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
       <Moving span={span} grid={grid} cursor={cursor} />
     </div>
   );
+}
+
+/** Why there is no line, for how long, and how many snapshots it is about. */
+function gapTitle(gap: Gap): string {
+  const words = text.host.charts.gaps;
+  const length = formatDuration((gap.toMs - gap.fromMs) / 1000);
+  const frames = gap.frames === null ? null : words.frames(gap.frames);
+  const reason = gap.reason === null ? null : (words.reasons[gap.reason] ?? null);
+  return [words[gap.state], reason, length, frames].filter((part) => part !== null).join(' · ');
 }
 
 interface BandProps {

@@ -2,6 +2,7 @@
 import { useMemo } from 'react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
+import { MOST_GAPS_MS, fetchGaps, gapsKey } from '../../api/gaps';
 import type { ProcessKey } from '../../api/processes';
 import {
   type EntitySeries,
@@ -12,6 +13,7 @@ import {
   seriesKey,
 } from '../../api/series';
 import { bucketsFor } from '../../lib/buckets';
+import { type Gap, breakAtGaps, explainGaps } from '../../lib/gaps';
 import { type Values, findGaps } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { EMPTY_GRID, type Grid, makeGrid } from '../../lib/snap';
@@ -23,7 +25,7 @@ export interface HostSeries {
   readonly grid: Grid;
   readonly tracks: readonly Track[];
   readonly overlay: Partial<Record<TrackId, readonly TrackLine[]>>;
-  readonly gaps: readonly Span[];
+  readonly gaps: readonly Gap[];
   readonly cores: readonly EntitySeries[];
   readonly coreCount: number | null;
   /** There is no snapshot in the whole range. */
@@ -89,6 +91,13 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     enabled: options.enabled && withCores,
   });
 
+  const ofGaps = useQuery({
+    ...options,
+    queryKey: gapsKey(host, { fromMs, toMs }),
+    queryFn: ({ signal }) => fetchGaps(host, { fromMs, toMs }, signal),
+    enabled: options.enabled && toMs - fromMs <= MOST_GAPS_MS,
+  });
+
   const shaped = useMemo(() => {
     const data = series.data;
     if (!data) return { grid: EMPTY_GRID, tracks: [], coreCount: null };
@@ -104,13 +113,27 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   }, [series.data, ofProcess.data, process]);
 
   const { grid } = shaped;
-  const gaps = useMemo(
-    () => (grid.timeMs.length === 0 ? [] : findGaps(grid.timeMs, grid.filled, grid.bucketMs, span)),
-    [grid, span],
+  const leastMs = (span.toMs - span.fromMs) / Math.max(1, width);
+  const gaps = useMemo(() => {
+    if (grid.timeMs.length === 0) return [];
+    const found = findGaps(grid.timeMs, grid.filled, grid.bucketMs, span);
+    return explainGaps(found, ofGaps.data ?? [], leastMs);
+  }, [grid, span, ofGaps.data, leastMs]);
+  const tracks = useMemo(
+    () =>
+      shaped.tracks.map((track) => ({
+        ...track,
+        lines: track.lines.map((line) => ({
+          ...line,
+          drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
+        })),
+      })),
+    [shaped.tracks, grid, gaps],
   );
 
   return {
     ...shaped,
+    tracks,
     overlay,
     gaps,
     cores: ofCores.data ?? [],

@@ -9,12 +9,16 @@ use tacho_proc::ProcessIo;
 
 use super::super::traffic::Traffic;
 use super::entry::{Entry, Io, Moment, take_credit};
-use super::exits::End;
+use super::exits::{End, Life};
+use super::identity::Known;
 use super::source::Reading;
 use super::usage::{CpuTime, Usage};
 
 /// CPU time is told in ticks of 10 ms, user and system apart; so much is rounded away or there for nothing.
 const SLACK_US: u64 = 20_000;
+
+/// What may be missing of the CPU time that an ended thread told: a tick of the scheduler, at 100 Hz.
+const UNTOLD_US: u64 = 10_000;
 
 /// The kernel's first process inherits orphans.
 const INIT: u32 = 1;
@@ -24,7 +28,9 @@ const INIT: u32 = 1;
 pub(super) struct Ended {
     pub(super) pid: u32,
     pub(super) parent: u32,
-    pub(super) identity: Option<u32>,
+    pub(super) known: Known,
+    /// The number of its last row.
+    pub(super) last_id: Option<u32>,
     /// What it used after its last reading; absent when nobody waited for it.
     pub(super) usage: Option<Usage>,
     /// How it ended, where that is told.
@@ -32,7 +38,10 @@ pub(super) struct Ended {
     pub(super) has_row: bool,
     reading: Reading,
     read_us: u64,
+    alive_us: u64,
     io: Option<ProcessIo>,
+    /// Disk use of its children that is in what was read.
+    children_io: ProcessIo,
     peak_millicores: u64,
     /// CPU time of its children that was not passed on.
     left_behind: CpuTime,
@@ -57,13 +66,16 @@ impl Ended {
         Self {
             pid: entry.pid,
             parent: entry.reading.parent,
-            identity: entry.known.id(),
+            known: std::mem::take(&mut entry.known),
+            last_id: None,
             usage: None,
             end: entry.end.take(),
             has_row: false,
             reading: entry.reading,
             read_us: entry.read_us,
+            alive_us: entry.life().alive_us,
             io,
+            children_io: entry.children_io,
             peak_millicores: entry.peak_millicores,
             left_behind,
             found_in_list,
@@ -82,13 +94,16 @@ impl Ended {
         Self {
             pid: end.pid,
             parent: end.parent,
-            identity: None,
+            known: Known::default(),
+            last_id: None,
             usage: None,
             end: Some(end),
             has_row: false,
             reading: nothing,
             read_us: moment.tick.now_us,
+            alive_us: moment.tick.now_us,
             io: Some(ProcessIo::default()),
+            children_io: ProcessIo::default(),
             peak_millicores: 0,
             left_behind: CpuTime::default(),
             found_in_list: true,
@@ -125,9 +140,57 @@ impl Ended {
             cpu: end.cpu.kept_up_with(before).without(before),
             major_faults: end.major_faults.saturating_sub(self.reading.major_faults),
             disk,
-            network: Traffic::grown(end.network, self.reading.network),
+            network: self.network_since(end),
         });
         true
+    }
+
+    /// The same where its threads were heard of; then what was seen of it is all that they told, and its parent
+    /// has it. `false`: its end was not told.
+    pub(super) fn settle_heard(&mut self) -> bool {
+        let Some(end) = self.end.as_ref() else { return false };
+        let before = self.reading.own();
+        let cpu = end.cpu.kept_up_with(before);
+        let of_children = self.children_io;
+        let disk = self.io.map(|io| ProcessIo {
+            read_bytes: end
+                .disk
+                .read_bytes
+                .saturating_sub(io.read_bytes.saturating_sub(of_children.read_bytes)),
+            write_bytes: end
+                .disk
+                .write_bytes
+                .saturating_sub(io.write_bytes.saturating_sub(of_children.write_bytes)),
+        });
+        if self.is_counted {
+            let major_faults = end.major_faults.saturating_sub(self.reading.major_faults);
+            self.usage = Some(Usage { cpu: cpu.without(before), major_faults, disk, network: None });
+        }
+        (self.reading.user_us, self.reading.system_us) = (cpu.user_us, cpu.system_us);
+        if let (Some(io), Some(disk)) = (&mut self.io, disk) {
+            io.read_bytes = io.read_bytes.saturating_add(disk.read_bytes);
+            io.write_bytes = io.write_bytes.saturating_add(disk.write_bytes);
+        }
+        true
+    }
+
+    pub(super) fn life(&self) -> Life {
+        Life { start_us: self.reading.start_us, alive_us: self.alive_us }
+    }
+
+    /// Its threads were heard of.
+    fn is_heard(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.heard.is_some())
+    }
+
+    /// Without the last word, sockets closed by the end may have been read already and not be in what it says.
+    fn network_since(&self, end: &End) -> Option<Traffic> {
+        let before = self.reading.network;
+        let now = match end.is_total {
+            true => end.network,
+            false => end.network.zip(before).map(|(now, before)| now.larger(before)),
+        };
+        Traffic::grown(now, before)
     }
 
     /// All that it used of disks as far as it was seen.
@@ -162,6 +225,9 @@ pub(super) fn living_ancestor(ended: &[Ended], mut parent: u32) -> u32 {
 pub(super) fn settle(entries: &mut [Entry], ended: &mut [Ended], now_us: u64) -> CpuTime {
     ended.sort_unstable_by_key(|ended| ended.pid);
     let mut unseen = CpuTime::default();
+    for entry in entries.iter_mut() {
+        entry.expected = entry.inherited.fresh.take(entry.expected);
+    }
     for position in 0..ended.len() {
         let heir = find_heir(entries, ended, position);
         let Some(ended) = ended.get_mut(position) else { continue };
@@ -225,7 +291,15 @@ fn claim(entries: &mut [Entry], ended: &mut Ended, (heir, waited): (Option<usize
         entry.io_credit.write_bytes = entry.io_credit.write_bytes.saturating_add(io.write_bytes);
         entry.keeps_credit |= !ended.found_in_list;
     }
-    if waited {
+    if ended.is_heard() {
+        let missing = entry.inherited.take(ended.reading.seen());
+        // More than ticks can explain does not come: nobody waited for it.
+        let mut expected = entry.expected;
+        expected.add(missing);
+        entry.expected = expected.scaled_to(expected.total_us().min(SLACK_US));
+        entry.told_children += 1;
+        ended.heir = heir;
+    } else if waited {
         entry.inherited.take(ended.reading.seen());
         entry.waited_for += 1;
         entry.waited_for_disk_bytes = entry.waited_for_disk_bytes.saturating_add(ended.disk_bytes());
@@ -235,7 +309,7 @@ fn claim(entries: &mut [Entry], ended: &mut Ended, (heir, waited): (Option<usize
         && let Some(disk) = &mut usage.disk
         && entry.is_read
     {
-        take_credit(disk, &mut entry.io_credit);
+        take_credit(disk, &mut entry.io_credit, &mut entry.children_io);
     }
 }
 
@@ -243,6 +317,17 @@ fn claim(entries: &mut [Entry], ended: &mut Ended, (heir, waited): (Option<usize
 fn give_cpu_time(entries: &mut [Entry], ended: &mut Ended, now_us: u64) {
     let Some(entry) = ended.heir.and_then(|heir| entries.get_mut(heir)) else { return };
     let left = entry.inherited.sum();
+    if ended.is_heard() {
+        // All of one parent share what it has beyond what they told.
+        let share_us = left.total_us() / entry.told_children.max(1);
+        entry.told_children = entry.told_children.saturating_sub(1);
+        let cpu = left.scaled_to(share_us.min(UNTOLD_US));
+        if let Some(usage) = &mut ended.usage {
+            entry.inherited.take(cpu);
+            usage.cpu.add(cpu);
+        }
+        return;
+    }
     let limit_us = ended.unseen_limit_us(now_us);
     let cpu = left.scaled_to(left.total_us().min(limit_us));
     entry.inherited.take(cpu);
@@ -252,7 +337,8 @@ fn give_cpu_time(entries: &mut [Entry], ended: &mut Ended, now_us: u64) {
 /// Disk use is its children's when the heir did nothing itself and had no children that were not seen. Several
 /// that ended together share it as they used disks before.
 fn give_disk_use(entries: &mut [Entry], ended: &mut Ended) {
-    let Some(entry) = ended.heir.and_then(|heir| entries.get_mut(heir)) else { return };
+    let heir = ended.heir.filter(|_| !ended.is_heard());
+    let Some(entry) = heir.and_then(|heir| entries.get_mut(heir)) else { return };
     let (weight, weights) = (ended.disk_bytes(), entry.waited_for_disk_bytes);
     entry.waited_for_disk_bytes = weights.saturating_sub(weight);
     let (share, of) = match entry.waited_for {

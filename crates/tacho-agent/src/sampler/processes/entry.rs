@@ -4,7 +4,7 @@ use tacho_proc::{ProcError, ProcessIo};
 
 use super::super::Tick;
 use super::super::traffic::Traffic;
-use super::exits::End;
+use super::exits::{End, Life};
 use super::identity::Known;
 use super::memory::ProcessMemory;
 use super::rows::LastRow;
@@ -36,12 +36,20 @@ pub(super) struct Entry {
     pub(super) files: KeptFiles,
     pub(super) reading: Reading,
     pub(super) read_us: u64,
+    /// The newest reading that found it alive.
+    alive_us: u64,
     pub(super) io: Io,
     /// What children that ended used on disk as far as it was counted for them already.
     pub(super) io_credit: ProcessIo,
     /// The credit came after this process was read; the next reading still has to honour it.
     pub(super) keeps_credit: bool,
+    /// Disk use of children that was taken off its own so far.
+    pub(super) children_io: ProcessIo,
     pub(super) inherited: Inherited,
+    /// CPU time that was told of children and has not come to it yet, as its counters are in ticks.
+    pub(super) expected: CpuTime,
+    /// Children that ended in the snapshot being taken and share what it inherited beyond what they told.
+    pub(super) told_children: u64,
     /// How many that ended in the snapshot being taken it waited for, and what those used of disks.
     pub(super) waited_for: u32,
     pub(super) waited_for_disk_bytes: u64,
@@ -55,6 +63,8 @@ pub(super) struct Entry {
     still: u8,
     /// How many files it has open, until it works again.
     open_files: Option<u64>,
+    /// Whether the agent sees its sockets, once asked, until it is another user's or another program.
+    shows_sockets: Option<bool>,
     /// It has ended, and nobody has waited for it yet.
     pub(super) end: Option<Box<End>>,
     /// Flags of the snapshot being taken.
@@ -87,9 +97,13 @@ impl Entry {
             reading,
             read_us: moment.tick.now_us,
             io: Io::Unknown,
+            alive_us: if reading.is_alive() { moment.tick.now_us } else { reading.start_us },
             io_credit: ProcessIo::default(),
             keeps_credit: false,
+            children_io: ProcessIo::default(),
             inherited: Inherited::default(),
+            expected: CpuTime::default(),
+            told_children: 0,
             waited_for: 0,
             waited_for_disk_bytes: 0,
             living_children_us: 0,
@@ -98,6 +112,7 @@ impl Entry {
             memory: ProcessMemory::default(),
             still: 0,
             open_files: None,
+            shows_sockets: None,
             end: None,
             is_gone: false,
             is_due: true,
@@ -135,6 +150,7 @@ impl Entry {
         self.usage = Some(Usage { disk, network, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
         (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
+        self.told_children = 0;
         self.wants_io = self.keeps_credit;
     }
 
@@ -148,6 +164,9 @@ impl Entry {
         let before = std::mem::replace(&mut self.reading, now);
         let read_before_us = std::mem::replace(&mut self.read_us, moment.tick.now_us);
         self.is_read = true;
+        if now.is_alive() {
+            self.alive_us = moment.tick.now_us;
+        }
         let cpu = now.own().without(before.own());
         self.inherited.fresh.add(CpuTime {
             user_us: now.children_user_us.saturating_sub(before.children_user_us),
@@ -159,6 +178,9 @@ impl Entry {
         let major_faults = now.major_faults.saturating_sub(before.major_faults);
         self.usage = Some(Usage { cpu, major_faults, disk, network });
         self.note_peak(cpu, moment.tick.now_us.saturating_sub(read_before_us));
+        if (now.user_id, now.exec_mark) != (before.user_id, before.exec_mark) {
+            self.shows_sockets = None;
+        }
         self.known.compare(&before, &now);
         let moved = now.rss_bytes != before.rss_bytes;
         self.memory.update(self.pid, &now, worked || moved, moment, source);
@@ -167,6 +189,10 @@ impl Entry {
             self.open_files = None;
         }
         Ok(true)
+    }
+
+    pub(super) fn life(&self) -> Life {
+        Life { start_us: self.reading.start_us, alive_us: self.alive_us }
     }
 
     /// How many files it has open. Where CPU time is exact, one that did not work is not asked again.
@@ -178,6 +204,16 @@ impl Entry {
             self.open_files = source.read_open_files(self.pid);
         }
         self.open_files
+    }
+
+    /// Whether the agent sees its sockets: they are of the agent's own network, and it may see who holds them.
+    pub(super) fn shows_sockets(&mut self, source: &mut ProcessSource) -> bool {
+        *self.shows_sockets.get_or_insert_with(|| {
+            // From `/proc`, disk use takes the same rights.
+            let shows_files =
+                if source.is_whole() { source.may_see_files(self.pid) } else { !self.io.is_denied() };
+            shows_files && source.is_in_own_network(self.pid)
+        })
     }
 
     /// Disk use goes with CPU time: one that did not work is not asked.
@@ -210,7 +246,7 @@ impl Entry {
             write_bytes: now.write_bytes.checked_sub(before.write_bytes)?,
         };
         if self.keeps_credit {
-            take_credit(&mut since, &mut self.io_credit);
+            take_credit(&mut since, &mut self.io_credit, &mut self.children_io);
             (self.io_credit, self.keeps_credit) = (ProcessIo::default(), false);
         }
         Some(since)
@@ -268,17 +304,24 @@ fn larger(now: ProcessIo, before: ProcessIo) -> ProcessIo {
     }
 }
 
-/// Takes off what was counted already, as far as it goes.
-pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo) {
+/// Takes off what was counted already, as far as it goes, and adds it to what was taken off before.
+pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo, taken: &mut ProcessIo) {
     let (read, written) =
         (since.read_bytes.min(credit.read_bytes), since.write_bytes.min(credit.write_bytes));
     since.read_bytes -= read;
     since.write_bytes -= written;
     credit.read_bytes -= read;
     credit.write_bytes -= written;
+    taken.read_bytes = taken.read_bytes.saturating_add(read);
+    taken.write_bytes = taken.write_bytes.saturating_add(written);
 }
 
 impl Reading {
+    /// It has not ended.
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X')
+    }
+
     pub(super) fn own(&self) -> CpuTime {
         CpuTime { user_us: self.user_us, system_us: self.system_us }
     }

@@ -37,6 +37,12 @@ const MAX_CGROUPS: usize = 4096;
 /// The number of the root of all control groups. Where the older hierarchies are used, all processes have it.
 const ROOT_CGROUP: u64 = 1;
 
+/// The first process, which puts what it starts into control groups.
+const INIT: u32 = 1;
+
+/// The longest beginning of its arguments that an end tells.
+const END_COMMAND_BYTES: usize = 128;
+
 /// The longest command line that is kept.
 const COMMAND_BYTES: usize = 4096;
 
@@ -97,6 +103,28 @@ impl Known {
         Self { is_checked: true, ..Self::default() }
     }
 
+    /// Its end says another name than `identity`, or other arguments of one that was seen only young. What runs
+    /// longer may give itself a title.
+    fn became_another(&self, identity: &ProcessIdentity, end: &End) -> bool {
+        if end.is_kernel_thread {
+            return false;
+        }
+        if identity.command.is_empty() || !is_text(end.comm.as_bytes(), &identity.name) {
+            return true;
+        }
+        let mut arguments = split_arguments(&end.arguments);
+        let is_cut = end.arguments.len() >= END_COMMAND_BYTES;
+        if is_cut {
+            arguments.pop();
+        }
+        if self.is_checked || arguments.is_empty() {
+            return false;
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let command = scrub_command(&arguments);
+        if is_cut { !identity.command.starts_with(&command) } else { identity.command != command }
+    }
+
     fn may_change(&self, now_us: u64) -> bool {
         self.changes < QUICK_CHANGES || now_us.saturating_sub(self.changed_us) >= SLOW_CHANGE_US
     }
@@ -107,7 +135,7 @@ impl Identities {
         Self {
             users: Users::new(&config.etc_root),
             boot_time_ms: config.boot_time_ms,
-            newest_id: 0,
+            newest_id: config.newest_identity,
             cgroups: HashMap::new(),
             patience: Patience::new("tacho-cmdline", read_command),
         }
@@ -148,7 +176,12 @@ impl Identities {
         parent: Option<&Entry>,
         out: &mut super::Output<'_, '_>,
     ) -> u32 {
-        let parent = parent.filter(|parent| parent.reading.cgroup_id == end.cgroup_id);
+        // One that is not told is the parent's, but not of those that the first process puts into their own.
+        let is_same = |parent: &&Entry| match end.heard {
+            Some(_) => parent.pid != INIT,
+            None => parent.reading.cgroup_id == end.cgroup_id,
+        };
+        let parent = parent.filter(is_same);
         let cgroup = match parent.and_then(|parent| parent.known.identity.as_ref()) {
             Some((_, parent)) => parent.cgroup.clone(),
             None => self.cgroups.get(&end.cgroup_id).cloned().unwrap_or_default(),
@@ -164,6 +197,41 @@ impl Identities {
             container: container_of(&cgroup).to_owned(),
             cgroup,
         };
+        self.tell(identity, out)
+    }
+
+    /// The number of a process that ended, for its last row. One that became something else after it was read,
+    /// as by an exec, gets a new one.
+    pub(super) fn id_at_end(
+        &mut self,
+        known: &mut Known,
+        end: &End,
+        parent: Option<&Entry>,
+        out: &mut super::Output<'_, '_>,
+    ) -> u32 {
+        let id = match &known.identity {
+            Some((id, identity)) if !known.became_another(identity, end) => return *id,
+            Some((_, identity)) => {
+                let identity = self.identity_at_end(identity, end);
+                self.tell(identity, out)
+            }
+            None => return self.id_of_ended(end, parent, out),
+        };
+        out.retired.extend(known.id());
+        known.identity = None;
+        id
+    }
+
+    /// Whatever the end does not tell is as it was.
+    fn identity_at_end(&self, before: &ProcessIdentity, end: &End) -> ProcessIdentity {
+        ProcessIdentity {
+            name: String::from_utf8_lossy(end.comm.as_bytes()).into_owned(),
+            command: command_of_ended(end),
+            ..before.clone()
+        }
+    }
+
+    fn tell(&mut self, identity: ProcessIdentity, out: &mut super::Output<'_, '_>) -> u32 {
         let id = self.new_id();
         out.new_identities.push((id, Arc::new(identity)));
         id
@@ -198,7 +266,8 @@ impl Identities {
         }
         entry.check_due_us = now_us.saturating_add(CHECK_US);
         // A title is compared once, and only of a process that was seen young.
-        let compares_command = !std::mem::replace(&mut entry.known.is_checked, true);
+        let compares_command =
+            !std::mem::replace(&mut entry.known.is_checked, true) && entry.reading.is_alive();
         let Some((_, known)) = entry.known.identity.clone() else { return };
         // What comes with every reading is compared there.
         let same_user = entry.reading.user_id.is_some()
@@ -234,8 +303,12 @@ impl Identities {
     /// The command line without its secrets. Reading it takes the lock of the process's memory map, which a
     /// thread of it may hold while it waits for a dead file server.
     fn command(&mut self, entry: &Entry, source: &mut ProcessSource) -> String {
-        if entry.reading.is_kernel_thread || entry.reading.state == b'Z' {
+        if entry.reading.is_kernel_thread {
             return String::new();
+        }
+        // Its memory is gone, but its end may say what was in it.
+        if !entry.reading.is_alive() {
+            return entry.end.as_deref().map(command_of_ended).unwrap_or_default();
         }
         let arguments = if entry.reading.threads > 1 || entry.reading.state == b'D' {
             let Ok(file) = source.open_text(entry.pid, "cmdline") else { return String::new() };

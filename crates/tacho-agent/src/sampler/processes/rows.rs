@@ -102,15 +102,16 @@ impl Rows {
         for candidate in &self.candidates {
             if candidate.is_ended {
                 let Some(ended) = ended.get_mut(candidate.position) else { continue };
-                let id = match (ended.identity, &ended.end) {
-                    (Some(id), _) => id,
-                    (None, Some(end)) => {
+                let id = match (ended.known.id(), &ended.end) {
+                    (_, Some(end)) => {
                         let parent = entries.binary_search_by_key(&end.parent, |entry| entry.pid).ok();
-                        identities.id_of_ended(end, parent.and_then(|parent| entries.get(parent)), out)
+                        let parent = parent.and_then(|parent| entries.get(parent));
+                        identities.id_at_end(&mut ended.known, end, parent, out)
                     }
+                    (Some(id), None) => id,
                     (None, None) => continue,
                 };
-                (ended.has_row, ended.identity) = (true, Some(id));
+                (ended.has_row, ended.last_id) = (true, Some(id));
                 out.processes.push(id);
                 write_ended(ended, out.block);
             } else {
@@ -159,7 +160,7 @@ impl Rows {
         // Only who has been told of, or is told of by its end, can be told to have ended.
         let gone = ended.iter().enumerate();
         let gone =
-            gone.filter(|(_, ended)| !ended.waits && (ended.identity.is_some() || ended.end.is_some()));
+            gone.filter(|(_, ended)| !ended.waits && (ended.known.id().is_some() || ended.end.is_some()));
         candidates.extend(alive.map(|(position, entry)| {
             Candidate::new(position, entry.pid, entry.usage.as_ref()).with_memory(entry.memory.rss_bytes)
         }));

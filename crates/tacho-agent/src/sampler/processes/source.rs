@@ -4,15 +4,16 @@ mod bpf;
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tacho_proc::{
     Buffer, Comm, PidDirectory, ProcError, ProcessFiles, ProcessIo, clock_ticks_per_second, is_procfs,
     page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
 };
 
+use super::super::SamplerConfig;
 use super::super::traffic::Traffic;
-use super::super::ways::{SamplerChoice, Ways};
+use super::super::ways::{ExitsChoice, SamplerChoice, Ways};
 use super::exits::News;
 use bpf::BpfSource;
 
@@ -80,25 +81,34 @@ pub(super) struct ProcSource {
     kept: u64,
     kept_limit: u64,
     tells_open_files: bool,
+    root: PathBuf,
+    /// Name of the network namespace; a tree that is not this machine's has none.
+    network: Option<PathBuf>,
+}
+
+fn network_of(process: &Path) -> Option<PathBuf> {
+    std::fs::read_link(process.join("ns/net")).ok()
 }
 
 impl ProcessSource {
     /// Tries what there is, best first. `open_files` is how many files the agent may have open.
-    pub(super) fn open(proc_root: &Path, choice: SamplerChoice, open_files: u64) -> io::Result<(Self, Ways)> {
-        let proc = Box::new(ProcSource::open(proc_root, open_files)?);
+    pub(super) fn open(config: &SamplerConfig, open_files: u64) -> io::Result<(Self, Ways)> {
+        let proc = Box::new(ProcSource::open(&config.proc_root, open_files)?);
         // The kernel knows nothing of another tree.
-        if choice == SamplerChoice::Proc || proc_root != Path::new("/proc") {
+        if config.sampler == SamplerChoice::Proc || config.proc_root != Path::new("/proc") {
             return Ok((Self::Proc(proc), Ways::default()));
         }
-        match bpf::load(&proc) {
+        match bpf::load(&proc, config.network) {
             Ok(bpf) => {
+                let wants_exits = matches!(config.exits, ExitsChoice::Auto | ExitsChoice::Bpf);
+                let bpf = if wants_exits { bpf } else { bpf.without_exits() };
                 let source = BpfSource::new(bpf, proc);
                 let ways = source.ways();
                 Ok((Self::Bpf(Box::new(source)), ways))
             }
             Err(refusal) => {
                 tracing::info!(%refusal, "processes are read from /proc, not by BPF");
-                Ok((Self::Proc(proc), Ways { refusal: Some(refusal), ..Ways::default() }))
+                Ok((Self::Proc(proc), Ways { refusals: vec![format!("BPF: {refusal}")], ..Ways::default() }))
             }
         }
     }
@@ -189,6 +199,18 @@ impl ProcessSource {
         source.files.open_files(pid).ok()
     }
 
+    /// The agent may see which files the process has open: those of another user's process take privileges.
+    pub(super) fn may_see_files(&mut self, pid: u32) -> bool {
+        self.proc().files.open(pid, "fd").is_ok()
+    }
+
+    /// The process's network is the agent's own.
+    pub(super) fn is_in_own_network(&mut self, pid: u32) -> bool {
+        let source = self.proc();
+        let own = source.network.as_deref();
+        own.is_none_or(|own| network_of(&source.root.join(pid.to_string())).as_deref() == Some(own))
+    }
+
     pub(super) fn tells_open_files(&self) -> bool {
         match self {
             Self::Proc(source) => source.tells_open_files,
@@ -225,6 +247,8 @@ impl ProcSource {
             kept: 0,
             kept_limit: open_files.saturating_sub(RESERVED_DESCRIPTORS).min(MAX_KEPT),
             tells_open_files: is_procfs(proc_root) && own.is_ok_and(|count| count > 0),
+            root: proc_root.to_owned(),
+            network: network_of(&proc_root.join("thread-self")),
         })
     }
 

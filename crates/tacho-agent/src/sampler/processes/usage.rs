@@ -58,7 +58,7 @@ impl CpuTime {
     }
 
     /// Takes up to so much away, user and system time where it is there, and answers how much was not.
-    fn take(&mut self, wanted: Self) -> Self {
+    pub(super) fn take(&mut self, wanted: Self) -> Self {
         let (user_us, system_us) = (self.user_us.min(wanted.user_us), self.system_us.min(wanted.system_us));
         let (mut user_left, mut system_left) = (wanted.user_us - user_us, wanted.system_us - system_us);
         self.user_us -= user_us;
@@ -96,9 +96,9 @@ impl Inherited {
         self.sum().total_us()
     }
 
-    /// Takes up to so much away, what was held first.
-    pub(super) fn take(&mut self, wanted: CpuTime) {
+    /// Takes up to so much away, what was held first, and answers how much was not there.
+    pub(super) fn take(&mut self, wanted: CpuTime) -> CpuTime {
         let rest = self.held.take(wanted);
-        self.fresh.take(rest);
+        self.fresh.take(rest)
     }
 }

@@ -11,35 +11,40 @@ use tacho_model::{IntegerColumn, ProcessIdentity};
 
 use super::machine::{block, check_sums};
 use super::real::{boot_us, sampler};
-use crate::sampler::{Sample, Sampler, SamplerChoice};
+use crate::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice};
 
 /// The sampler, and all that it told of identities.
-struct Recording {
+pub(super) struct Recording {
     sampler: Sampler,
-    sample: Sample,
-    identities: HashMap<u32, Arc<ProcessIdentity>>,
+    pub(super) sample: Sample,
+    pub(super) identities: HashMap<u32, Arc<ProcessIdentity>>,
     network: String,
 }
 
 /// A row of a process that ended.
 #[derive(Debug)]
-struct Ended {
-    identity: Arc<ProcessIdentity>,
-    code: Option<i64>,
+pub(super) struct Ended {
+    pub(super) identity: Arc<ProcessIdentity>,
+    pub(super) code: Option<i64>,
     signal: Option<i64>,
-    lifetime_us: i64,
-    cpu_us: i64,
-    tx_bytes: Option<i64>,
+    pub(super) lifetime_us: i64,
+    pub(super) cpu_us: i64,
+    pub(super) tx_bytes: Option<i64>,
 }
 
 impl Recording {
     /// `None`: this machine has not what is to be tested.
-    #[expect(clippy::print_stderr, reason = "a test that can not run says why")]
     fn start() -> Option<Self> {
-        let mut sampler = sampler(SamplerChoice::Auto);
+        Self::start_by(SamplerChoice::Auto, ExitsChoice::Bpf, ("bpf", "bpf"))
+    }
+
+    /// `used`: sampler and exits, as facts name them.
+    #[expect(clippy::print_stderr, reason = "a test that can not run says why")]
+    pub(super) fn start_by(choice: SamplerChoice, exits: ExitsChoice, used: (&str, &str)) -> Option<Self> {
+        let mut sampler = sampler(choice, exits);
         let facts = sampler.facts();
-        if (facts.sampler.as_str(), facts.exits.as_str()) != ("bpf", "bpf") {
-            eprintln!("not tested, there is no BPF here: {:?}", facts.collectors);
+        if (facts.sampler.as_str(), facts.exits.as_str()) != used {
+            eprintln!("not tested, there is no {used:?} here: {:?}", facts.collectors);
             return None;
         }
         let (sample, identities) = (Sample::default(), HashMap::new());
@@ -48,18 +53,18 @@ impl Recording {
         Some(recording)
     }
 
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.sampler.sample(boot_us(), &mut self.sample);
         check_sums(&self.sample);
         self.identities.extend(self.sample.new_identities.iter().cloned());
     }
 
-    fn value(&self, row: usize, column: IntegerColumn) -> Option<i64> {
+    pub(super) fn value(&self, row: usize, column: IntegerColumn) -> Option<i64> {
         block(&self.sample, &process::TABLE).integer(column, row)
     }
 
     /// Rows of this snapshot of processes that ended and that are children of this one.
-    fn ended(&self) -> Vec<Ended> {
+    pub(super) fn ended(&self) -> Vec<Ended> {
         let rows = self.sample.processes.iter().enumerate().filter(|(_, id)| **id != 0);
         let rows = rows
             .filter(|(row, _)| block(&self.sample, &process::TABLE).text(process::STATE, *row) == Some("X"));
@@ -84,7 +89,7 @@ impl Recording {
     }
 
     /// Takes snapshots until the ends of so many processes were told.
-    fn ends_of(&mut self, pids: &[u32]) -> BTreeMap<i64, Ended> {
+    pub(super) fn ends_of(&mut self, pids: &[u32]) -> BTreeMap<i64, Ended> {
         let mut found = BTreeMap::new();
         while found.len() < pids.len() {
             self.tick();
@@ -99,7 +104,7 @@ impl Recording {
     }
 }
 
-fn shell(script: &str) -> Child {
+pub(super) fn shell(script: &str) -> Child {
     Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap()
 }
 
@@ -133,7 +138,7 @@ fn processes_that_no_snapshot_saw_have_a_row_each() {
 #[test]
 fn a_known_process_ends_with_what_it_used_after_it_was_seen() {
     let Some(mut recording) = Recording::start() else { return };
-    let mut child = shell("read line; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; exit 3");
+    let mut child = shell("read line; i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; exit 3");
     let pid = i64::from(child.id());
     recording.tick();
     let known = recording.identities.iter().filter(|(_, identity)| identity.key.pid == pid);
@@ -184,7 +189,7 @@ fn network_bytes_are_in_the_rows_and_in_the_sums() {
 #[test]
 fn everybody_is_there_under_the_same_key_whoever_reads() {
     let Some(recording) = Recording::start() else { return };
-    let (mut by_proc, mut sample) = (sampler(SamplerChoice::Proc), Sample::default());
+    let (mut by_proc, mut sample) = (sampler(SamplerChoice::Proc, ExitsChoice::Parent), Sample::default());
     by_proc.sample(boot_us(), &mut sample);
     let keys: BTreeMap<i64, i64> = recording
         .identities

@@ -152,6 +152,24 @@ fn a_group_that_is_made_is_found_soon_and_brings_all_of_its_own() {
 }
 
 #[test]
+fn a_group_of_version_1_that_is_made_is_found_soon_too() {
+    let mut machine = Machine::new(10);
+    let count = |machine: &Machine, groups: u32| {
+        let text = format!("#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuacct\t2\t{groups}\t1\n");
+        machine.write("proc/cgroups", &text);
+    };
+    put(&machine, "cpuacct/system.slice", &[("cpuacct.stat", "user 7\nsystem 7\n")]);
+    count(&machine, 2);
+    machine.tick();
+    put(&machine, "cpuacct/system.slice/new.service", &[("cpuacct.stat", "user 3\nsystem 2\n")]);
+    count(&machine, 3);
+    machine.tick();
+    machine.tick();
+    let new = integers(&machine, "/system.slice/new.service", [cgroup::CPU_USER_US, cgroup::CPU_SYSTEM_US]);
+    assert_eq!(new, [Some(30_000), Some(20_000)], "all of its own");
+}
+
+#[test]
 fn version_1() {
     let mut machine = Machine::new(10);
     let web = format!("docker/{ID}");

@@ -3,11 +3,11 @@
 use tacho_model::tables::{host, process};
 use tacho_proc::{parse_process_stat, process_cpu_time_us};
 
-use crate::sampler::{Sample, Sampler, SamplerChoice, SamplerConfig};
+use crate::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice, SamplerConfig};
 
-pub(super) fn sampler(choice: SamplerChoice) -> Sampler {
-    Sampler::new(SamplerConfig { sampler: choice, process_rows: 100_000, ..SamplerConfig::default() })
-        .unwrap()
+pub(super) fn sampler(choice: SamplerChoice, exits: ExitsChoice) -> Sampler {
+    let config = SamplerConfig { sampler: choice, exits, process_rows: 100_000, ..SamplerConfig::default() };
+    Sampler::new(config).unwrap()
 }
 
 /// CPU time of this process by its own `stat`, in microseconds.
@@ -30,7 +30,7 @@ fn this_process_is_seen_as_proc_tells_it() {
 }
 
 fn see_this_process(choice: SamplerChoice, slack_us: i64) {
-    let (mut sampler, mut sample) = (sampler(choice), Sample::default());
+    let (mut sampler, mut sample) = (sampler(choice, ExitsChoice::Auto), Sample::default());
     let before_first = own_cpu_us();
     sampler.sample(boot_us(), &mut sample);
     let after_first = own_cpu_us();

@@ -173,6 +173,22 @@ async fn what_hangs_is_stopped_with_all_its_children() {
 }
 
 #[tokio::test]
+async fn what_hangs_is_stopped_with_those_that_made_sessions_of_their_own() {
+    let scripts = Scripts::new();
+    let pids = scripts.directory.path().join("pids");
+    // Both ignore SIGTERM, and are in three sessions.
+    let body = format!(
+        "trap '' TERM; setsid sh -c 'setsid sleep 1000 & echo $! > {0}; echo $$ >> {0}; wait; wait' & wait; wait",
+        pids.display()
+    );
+    let outcome = scripts.run(&body, "format = 'keyvalue'\ntimeout = '1s'").await;
+    assert_eq!(outcome.state, State::Timeout);
+    let pids = fs::read_to_string(&pids).unwrap();
+    assert_eq!(pids.lines().count(), 2);
+    pids.lines().for_each(wait_until_gone);
+}
+
+#[tokio::test]
 async fn what_prints_without_end_is_stopped() {
     let scripts = Scripts::new();
     for body in ["yes a=1", "yes a=1 >&2", "head -c 1000000000 /dev/zero", "head -c 1048577 /dev/zero"] {
@@ -271,11 +287,38 @@ async fn user_and_nice_are_set() {
     } else {
         assert_eq!(outcome.state, State::NotStarted);
         assert!(
-            outcome.text.starts_with("only root may run a script as another user (nobody)"),
+            outcome.text.starts_with("to run a script as another user (nobody) takes root"),
             "{}",
             outcome.text
         );
     }
+}
+
+/// Gives this thread a capability that it hands on to what it starts. `false`: it has it not itself.
+#[expect(unsafe_code, reason = "calls of the kernel")]
+fn hand_on(capability: u32) -> bool {
+    let header = [0x2008_0522u32, 0];
+    // Effective, permitted and inheritable ones, the low 32 of each, then the high.
+    let mut sets = [0u32; 6];
+    // SAFETY: pointers are to arrays of the sizes that this version of the call has, which live across the calls.
+    unsafe {
+        libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr());
+        sets[2] |= 1 << capability;
+        libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr());
+        libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "a test that can not run says why")]
+async fn a_script_has_none_of_the_agents_capabilities() {
+    const READ_ANYTHING: u32 = 2;
+    if !hand_on(READ_ANYTHING) {
+        return eprintln!("left out: takes a capability to hand on");
+    }
+    let scripts = Scripts::new();
+    let outcome = scripts.run("grep CapAmb /proc/self/status", TEXT).await;
+    assert_eq!(outcome.text.split_whitespace().last(), Some("0000000000000000"));
 }
 
 /// The schedule with real runs: each script runs again and again, never twice at once, and a stop ends what is

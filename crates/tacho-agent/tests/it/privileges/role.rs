@@ -8,6 +8,7 @@ use super::NOBODY;
 
 /// Numbers of capabilities.
 const DAC_READ_SEARCH: u32 = 2;
+const NET_ADMIN: u32 = 12;
 const SYS_PTRACE: u32 = 19;
 const PERFMON: u32 = 38;
 const BPF: u32 = 39;
@@ -23,12 +24,18 @@ pub(super) struct Role {
     pub(super) is_for_bpf: bool,
 }
 
-pub(super) const ROLES: [Role; 4] = [
+pub(super) const ROLES: [Role; 5] = [
     Role { name: "`nobody`", user: Some(NOBODY), capabilities: &[], is_for_bpf: false },
     Role {
         name: "`nobody` with `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`",
         user: Some(NOBODY),
         capabilities: &[SYS_PTRACE, DAC_READ_SEARCH],
+        is_for_bpf: false,
+    },
+    Role {
+        name: "`nobody` with `CAP_NET_ADMIN`",
+        user: Some(NOBODY),
+        capabilities: &[NET_ADMIN],
         is_for_bpf: false,
     },
     Role {

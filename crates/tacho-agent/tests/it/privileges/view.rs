@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tacho_agent::sampler::{Sample, Sampler};
+use tacho_agent::sampler::{NetworkChoice, Sample, Sampler, SamplerConfig};
 use tacho_model::tables::{connection, cpu, disk, host, listener, process};
 use tacho_model::{Block, IntegerColumn, ProcessIdentity, Table};
 
@@ -49,22 +49,39 @@ struct Asked {
 #[test]
 fn runs_as_an_agent() {
     let mut view = None;
-    super::super::peer::obey(|_, argument| {
+    super::super::peer::obey(|verb, argument| {
+        // `diag` or `cgroup` looks by that way and by BPF, or not at all.
+        let network = match verb {
+            "diag" => NetworkChoice::Diag,
+            "cgroup" => NetworkChoice::Cgroup,
+            _ => NetworkChoice::Auto,
+        };
+        let view = view.get_or_insert_with(|| View::new(network));
+        if verb == "remarks" {
+            return view.remarks();
+        }
         let numbers: Vec<i64> = argument.split(' ').map(|number| number.parse().unwrap()).collect();
         let asked = |at: usize| Asked { pid: numbers[at], port: numbers[at + 1] };
-        view.get_or_insert_with(View::new).look([asked(0), asked(2)]).join(",")
+        view.look([asked(0), asked(2)]).join(",")
     });
 }
 
 impl View {
-    fn new() -> Self {
+    fn new(network: NetworkChoice) -> Self {
         Self {
-            sampler: Sampler::new(watch::config()).unwrap(),
+            sampler: Sampler::new(SamplerConfig { network, ..watch::config() }).unwrap(),
             sample: Sample::default(),
             now_us: boot_us(),
             identities: HashMap::new(),
             listeners: HashMap::new(),
         }
+    }
+
+    /// What is said of processes.
+    fn remarks(&mut self) -> String {
+        let collectors = self.sampler.facts().collectors;
+        let status = collectors.iter().find(|status| status.name == "process");
+        status.map(|status| status.absent.join("; ")).unwrap_or_default()
     }
 
     fn look(&mut self, asked: [Asked; 2]) -> Vec<Cell> {

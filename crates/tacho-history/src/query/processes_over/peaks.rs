@@ -72,6 +72,13 @@ impl Peaks {
         self.points.push(point);
     }
 
+    /// Nothing holds from here on: what comes next is not what follows.
+    pub(crate) fn restart(&mut self) {
+        self.ages.clear();
+        self.held.fill(None);
+        self.rss_bytes.fill(0);
+    }
+
     /// Takes all rows of an hour, hours in order.
     pub(crate) fn finish_hour(&mut self, usages: &mut Usages) {
         let mut points = std::mem::take(&mut self.points);

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use tacho_model::ProcessKey;
 
 use super::peaks::{Peaks, Point};
 use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
+use crate::time::hour;
 
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
 const PID: usize = 2;
@@ -26,6 +27,10 @@ const DISK_WRITE: usize = 13;
 const NET_RX: usize = 14;
 const NET_TX: usize = 15;
 const PAGE_FAULTS: usize = 16;
+/// Only in rollups.
+const CPU_RATIO_MAX: usize = 17;
+const FIRST_TIME: usize = 18;
+const LAST_TIME: usize = 19;
 
 /// Usage by process or group, and what agents summed up in `other` rows.
 pub(crate) struct Usages {
@@ -51,6 +56,10 @@ struct Columns<'a> {
     intervals: &'a [i64],
     pids: &'a [i64],
     starts: &'a [i64],
+    /// Times of the first and the last row that each stands for.
+    first_times: &'a [i64],
+    last_times: &'a [i64],
+    rolled: bool,
 }
 
 impl Usages {
@@ -224,9 +233,14 @@ fn max_float(left: Option<f64>, right: Option<f64>) -> Option<f64> {
 
 impl<'a> Columns<'a> {
     fn new(batch: &'a RecordBatch) -> Self {
+        let times = integers(batch.column(0));
+        let rolled = batch.num_columns() > LAST_TIME;
         Self {
             batch,
-            times: integers(batch.column(0)),
+            times,
+            first_times: if rolled { integers(batch.column(FIRST_TIME)) } else { times },
+            last_times: if rolled { integers(batch.column(LAST_TIME)) } else { times },
+            rolled,
             intervals: integers(batch.column(1)),
             pids: integers(batch.column(PID)),
             starts: integers(batch.column(START_TIME)),
@@ -243,7 +257,8 @@ impl<'a> Columns<'a> {
             *to = add(*to, sum(self.batch.column(column), rows.clone()));
         }
         for row in rows {
-            seen(line, self.times[row]);
+            seen(line, self.first_times[row]);
+            seen(line, self.last_times[row]);
         }
     }
 
@@ -264,7 +279,7 @@ impl<'a> Columns<'a> {
     /// Names a process as its newest row does.
     fn identify(&self, line: &mut ProcessUsage, row: usize) {
         // Called with the last of rows that were just added: when they are the newest, so is it.
-        if self.times[row] < line.last_seen_ms {
+        if self.last_times[row] < line.last_seen_ms {
             return;
         }
         for (to, column) in [
@@ -283,6 +298,10 @@ impl<'a> Columns<'a> {
 
     /// In cores, user and system time together; absent where the agent could not measure either.
     fn cpu_ratio(&self, row: usize) -> Option<f64> {
+        if self.rolled {
+            let column = self.batch.column(CPU_RATIO_MAX);
+            return column.is_valid(row).then(|| column.as_primitive::<Float64Type>().value(row));
+        }
         let used_us = add(self.integer(CPU_USER, row), self.integer(CPU_SYSTEM, row))?;
         let interval_ms = self.intervals[row];
         (interval_ms > 0).then(|| used_us as f64 / (interval_ms as f64 * 1000.0))
@@ -337,6 +356,18 @@ fn sum(column: &ArrayRef, rows: Range<usize>) -> Option<i64> {
         }
         None => values.iter().copied().reduce(i64::saturating_add),
     }
+}
+
+/// The rows of each hour, which are neighbours.
+pub(crate) fn by_hour(batch: &RecordBatch) -> Vec<(i64, RecordBatch)> {
+    let mut hours = Vec::new();
+    let mut first = 0;
+    for times in integers(batch.column(0)).chunk_by(|a, b| hour(*a) == hour(*b)) {
+        let of_hour = times.first().copied().map(hour).unwrap_or_default();
+        hours.push((of_hour, batch.slice(first, times.len())));
+        first += times.len();
+    }
+    hours
 }
 
 /// Time of the first row.

@@ -19,7 +19,7 @@ pub(crate) struct Wanted {
     columns: Vec<Column>,
 }
 
-enum Column {
+pub(crate) enum Column {
     /// Which input it is.
     Stored(usize),
     /// With, for each position in the table, which input it is.
@@ -63,6 +63,15 @@ impl Wanted {
 
     pub(crate) fn len(&self) -> usize {
         self.columns.len()
+    }
+
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Where an input is in the table.
+    pub(crate) fn position(&self, input: usize) -> Option<usize> {
+        self.inputs.get(input).copied()
     }
 
     /// Stored columns to scan, input by input.

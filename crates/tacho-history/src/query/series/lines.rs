@@ -48,7 +48,25 @@ impl Lines {
 
     /// Takes a row: one value per column. Rows after the range only tell about the time they cover.
     pub(crate) fn add(&mut self, time_ms: i64, interval_ms: i64, values: &[Option<f64>]) {
-        let Buckets { from_ms, to_ms, bucket_ms, count } = self.buckets;
+        self.add_covering(time_ms, interval_ms, interval_ms.clamp(0, COVER_MS), values);
+    }
+
+    /// Takes a bucket of a rollup: for lines it is a row at its end that covers all of it, and what its first row
+    /// covered before it.
+    pub(crate) fn add_bucket(
+        &mut self,
+        (start_ms, length_ms): (i64, i64),
+        covered_from_ms: i64,
+        interval_ms: i64,
+        values: &[Option<f64>],
+    ) {
+        let end_ms = start_ms.saturating_add(length_ms - 1).min(self.buckets.to_ms.saturating_sub(1));
+        let from_ms = covered_from_ms.clamp(start_ms.saturating_sub(COVER_MS), start_ms);
+        self.add_covering(end_ms, interval_ms, end_ms.saturating_sub(from_ms), values);
+    }
+
+    fn add_covering(&mut self, time_ms: i64, interval_ms: i64, cover_ms: i64, values: &[Option<f64>]) {
+        let Buckets { from_ms, to_ms, bucket_ms, count, .. } = self.buckets;
         let Some(since_start) = time_ms.checked_sub(from_ms).filter(|since| *since >= 0) else { return };
         let bucket = usize::try_from(since_start / bucket_ms).unwrap_or(usize::MAX);
         if time_ms < to_ms && bucket < count {
@@ -62,7 +80,7 @@ impl Lines {
             }
         }
         // Buckets before the row's own that begin within its interval or have its start in them.
-        let covered = since_start.saturating_sub(interval_ms.clamp(0, COVER_MS)).max(0);
+        let covered = since_start.saturating_sub(cover_ms).max(0);
         let first = usize::try_from(covered / bucket_ms).unwrap_or(usize::MAX);
         for earlier in first..bucket.min(count) {
             self.cover(earlier, time_ms, values);
@@ -134,6 +152,7 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollup::Level;
 
     fn check(aggregate: Aggregate, rows: &[(i64, i64, Option<f64>)], expected: &[Option<f64>]) {
         let buckets = Buckets {
@@ -141,6 +160,7 @@ mod tests {
             to_ms: 1000 + 10 * expected.len() as i64,
             bucket_ms: 10,
             count: expected.len(),
+            level: Level::Raw,
         };
         let mut lines = Lines::new(buckets, 1, aggregate);
         for (time, interval, value) in rows {

@@ -2,11 +2,11 @@
 
 use std::error::Error as _;
 
-use tacho_bpf::{Bpf, Bytes, Ending, Exit, Task};
+use tacho_bpf::{Bpf, Bytes, Ending, Exit, NetworkWay, NetworkWays, Refusal, Task};
 use tacho_proc::{Comm, ProcError, ProcessIo, process_cpu_time_us};
 
 use super::super::super::traffic::Traffic;
-use super::super::super::ways::{ExitSource, NetworkSource, SamplerWay, Ways};
+use super::super::super::ways::{ExitSource, NetworkChoice, NetworkSource, SamplerWay, Ways};
 use super::super::exits::{End, News};
 use super::super::usage::CpuTime;
 use super::{KeptFiles, MAX_PIDS, ProcSource, Reading};
@@ -32,10 +32,19 @@ pub(in super::super) struct BpfSource {
 
 /// Loads the programs and looks whether they tell the truth about the agent itself. The reason why not is
 /// for people.
-pub(super) fn load(proc: &ProcSource) -> Result<Bpf, String> {
-    let mut bpf = Bpf::load().map_err(|error| with_cause(&error))?;
+pub(super) fn load(proc: &ProcSource, network: NetworkChoice) -> Result<Bpf, String> {
+    let mut bpf = Bpf::load(network_ways(network)).map_err(|error| with_cause(&error))?;
     check(&mut bpf, proc)?;
     Ok(bpf)
+}
+
+fn network_ways(choice: NetworkChoice) -> NetworkWays {
+    match choice {
+        NetworkChoice::Auto => NetworkWays::ALL,
+        NetworkChoice::Tracepoint => NetworkWays { tracepoints: true, ..NetworkWays::NONE },
+        NetworkChoice::Cgroup => NetworkWays { control_groups: true, ..NetworkWays::NONE },
+        NetworkChoice::Diag | NetworkChoice::None => NetworkWays::NONE,
+    }
 }
 
 fn with_cause(error: &tacho_bpf::BpfError) -> String {
@@ -46,6 +55,11 @@ fn with_cause(error: &tacho_bpf::BpfError) -> String {
         cause = error.source();
     }
     text
+}
+
+/// `BPF network by tracepoints: the kernel does not take the program bytes_sent: …`.
+fn describe(refusal: &Refusal) -> String {
+    format!("BPF {}: {}", refusal.what, with_cause(&refusal.error))
 }
 
 /// In another pid namespace than the kernel's first, pids are others than the pass tells.
@@ -100,10 +114,18 @@ impl BpfSource {
     pub(super) fn ways(&self) -> Ways {
         Ways {
             sampler: SamplerWay::Bpf,
-            network: if self.bpf.tells_network() { NetworkSource::Tracepoint } else { NetworkSource::None },
+            network: match self.bpf.network() {
+                Some(NetworkWay::Tracepoints) => NetworkSource::Tracepoint,
+                Some(NetworkWay::ControlGroups) => NetworkSource::Cgroup,
+                None => NetworkSource::None,
+            },
             exits: if self.bpf.tells_exits() { ExitSource::Bpf } else { ExitSource::Parent },
-            refusal: None,
+            refusals: self.bpf.refusals().iter().map(describe).collect(),
         }
+    }
+
+    fn tells_network(&self) -> bool {
+        self.bpf.network().is_some()
     }
 
     pub(super) fn tells_exits(&self) -> bool {
@@ -160,7 +182,7 @@ impl BpfSource {
     }
 
     pub(super) fn drain_exits(&mut self, news: &mut Vec<News>) -> u64 {
-        let (tick_us, tells_network) = (self.proc.tick_us, self.bpf.tells_network());
+        let (tick_us, tells_network) = (self.proc.tick_us, self.tells_network());
         self.bpf.drain_exits(|ending| {
             news.push(match ending {
                 Ending::Exit(exit) => News::End(end_of(&exit, tick_us, tells_network)),
@@ -169,6 +191,7 @@ impl BpfSource {
                     start_us: whole_ticks_us(total.start_boot_ns, tick_us),
                     cpu: cpu_time(total.cpu),
                     major_faults: total.major_faults,
+                    network: network_of(total.network),
                 },
             });
         });
@@ -194,7 +217,7 @@ impl BpfSource {
             exec_mark: task.exec_mark,
             user_id: Some(task.user_id),
             cgroup_id: task.cgroup_id,
-            network: self.bpf.tells_network().then(|| network_of(task.network)),
+            network: self.tells_network().then(|| network_of(task.network)),
             disk_mark: self.tells_exits().then_some(task.disk_mark),
         }
     }
@@ -216,6 +239,7 @@ fn end_of(exit: &Exit<'_>, tick_us: u64, tells_network: bool) -> End {
         user_id: exit.user_id,
         cgroup_id: exit.cgroup_id,
         arguments: exit.arguments.to_vec(),
+        heard: None,
         is_counted: true,
         is_total: false,
         has_waited: false,

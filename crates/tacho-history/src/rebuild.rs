@@ -1,0 +1,263 @@
+//! Makes the catalog's list of files and delivery marks anew from the files alone.
+//!
+//! Each file says in its footer which files it replaced, whose rows a rollup has, and which frames are in it. Jobs
+//! run one after the other and a file is merged only once those it replaced are gone, so only the newest flush, the
+//! newest merge and the newest rollup can be half there. What a file cannot tell is users, tokens, agents and hosts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
+use tacho_catalog::{Catalog, FileRecord, MarkUpdate};
+
+use crate::HistoryError;
+use crate::columns::{HOST_ID, TIME};
+use crate::directory::Directory;
+use crate::id::time_of;
+use crate::notes::{Notes, Stated};
+use crate::rollup::{Level, spec, stored_table};
+
+/// What a rebuild found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RebuildReport {
+    /// Files, and rows in them, that are the history again.
+    pub files: u64,
+    pub rows: u64,
+    /// Streams of frames whose delivery is known again.
+    pub streams: u64,
+    /// Files whose rows are in other files; the next start of the server removes them.
+    pub superseded: u64,
+    /// Files of a flush or a merge that had not come to its end; the next start removes them, agents send again.
+    pub incomplete: u64,
+    /// Files that cannot be read, which were renamed.
+    pub damaged: Vec<PathBuf>,
+}
+
+struct Found {
+    record: FileRecord,
+    notes: Notes,
+}
+
+/// Replaces the catalog's list of files by what is in the directory, and adds the marks. The server must not run.
+pub async fn rebuild_catalog(
+    directory: &Path,
+    catalog: &Catalog,
+    now_ms: i64,
+) -> Result<RebuildReport, HistoryError> {
+    let root = directory.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_all(&root)).await;
+    let (found, mut report) = read.unwrap_or_else(|error| Err(HistoryError::Job(error.to_string())))?;
+    let (kept, marks) = resolve(found, &mut report);
+    report.files = kept.len() as u64;
+    report.rows = kept.iter().map(|file| u64::try_from(file.rows).unwrap_or_default()).sum();
+    report.streams = marks.len() as u64;
+    catalog.rebuild_files(&kept, &marks, now_ms).await?;
+    Ok(report)
+}
+
+fn read_all(root: &Path) -> Result<(Vec<Found>, RebuildReport), HistoryError> {
+    let directory = Directory::open(root.to_owned(), None)?;
+    let mut report = RebuildReport::default();
+    let mut found = Vec::new();
+    for (path, bytes) in directory.list()? {
+        match read(&directory.absolute(&path), &path, bytes) {
+            Ok(file) => found.push(file),
+            Err(why) => {
+                tracing::error!(path = %directory.absolute(&path).display(), why, "a file of the history is damaged");
+                report.damaged.push(directory.set_aside(&path)?);
+            }
+        }
+    }
+    Ok((found, report))
+}
+
+/// Reads a whole file once for its checksum, and its footer.
+fn read(absolute: &Path, path: &Path, bytes: u64) -> Result<Found, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+    let mut hasher = crc32fast::Hasher::new();
+    let mut file = File::open(absolute).map_err(|error| text(&error))?;
+    std::io::copy(&mut file, &mut Checksum(&mut hasher)).map_err(|error| text(&error))?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let reader = ArrowReaderMetadata::load(&file, options).map_err(|error| text(&error))?;
+    let parquet = reader.metadata();
+    let stated = parquet.file_metadata().key_value_metadata().and_then(|pairs| Notes::parse(pairs));
+    let folder = path.iter().next().and_then(|name| name.to_str()).unwrap_or_default();
+    // Written before files said anything about themselves: as if it had just been flushed.
+    let stated = stated.unwrap_or_else(|| Stated {
+        table: folder.to_owned(),
+        written_ms: time_of(&id).unwrap_or_default(),
+        ..Stated::default()
+    });
+    stored_table(&stated.table).ok_or_else(|| format!("there is no table {}", stated.table))?;
+    let (host_min, host_max) = bounds(parquet, HOST_ID, |statistics| match statistics {
+        Statistics::ByteArray(values) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Some((text(values.min_bytes_opt()?), text(values.max_bytes_opt()?)))
+        }
+        _ => None,
+    })
+    .ok_or("it does not say whose rows it has")?;
+    let (time_min_ms, time_max_ms) = bounds(parquet, TIME, |statistics| match statistics {
+        Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
+        _ => None,
+    })
+    .ok_or("it does not say of when its rows are")?;
+    let record = FileRecord {
+        id,
+        table: stated.table,
+        path: path.to_owned(),
+        level: stated.level,
+        host_min,
+        host_max,
+        time_min_ms,
+        time_max_ms,
+        rows: parquet.file_metadata().num_rows(),
+        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+        checksum: hasher.finalize(),
+        written_ms: stated.written_ms,
+        rolled: stated.rolled,
+    };
+    Ok(Found { record, notes: stated.notes })
+}
+
+/// Least and greatest of a column over all row groups.
+fn bounds<T: Ord + Clone>(
+    parquet: &ParquetMetaData,
+    column: usize,
+    of: impl Fn(&Statistics) -> Option<(T, T)>,
+) -> Option<(T, T)> {
+    let mut bounds: Option<(T, T)> = None;
+    for row_group in parquet.row_groups() {
+        let (min, max) = of(row_group.columns().get(column)?.statistics()?)?;
+        bounds = Some(match bounds {
+            None => (min, max),
+            Some((least, greatest)) => (least.min(min), greatest.max(max)),
+        });
+    }
+    bounds
+}
+
+/// Which files are the history, and the marks of the frames in them.
+fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>) {
+    let incomplete = incomplete(&found);
+    let (mut kept, gone): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|file| !incomplete.contains(&file.record.id));
+    report.incomplete = gone.len() as u64;
+    let replaced: HashSet<_> = kept.iter().flat_map(|file| file.notes.replaces.iter().cloned()).collect();
+    let before = kept.len();
+    kept.retain(|file| !replaced.contains(&file.record.id));
+    report.superseded = (before - kept.len()) as u64;
+    let before = kept.len();
+    settle_rollups(&mut kept);
+    report.incomplete += (before - kept.len()) as u64;
+
+    let mut marks = Notes::default();
+    kept.iter().for_each(|file| marks.add_marks(&file.notes.marks));
+    let marks = marks.marks.into_iter().map(|(key, stored)| MarkUpdate { key, version: 0, stored });
+    (kept.into_iter().map(|file| file.record).collect(), marks.collect())
+}
+
+/// Files of the newest flush, or of a merge, that lack one that belongs to them.
+fn incomplete(found: &[Found]) -> HashSet<String> {
+    let ids: HashSet<_> = found.iter().map(|file| file.record.id.as_str()).collect();
+    let replaced: HashSet<_> =
+        found.iter().flat_map(|file| file.notes.replaces.iter().map(String::as_str)).collect();
+    let known = |id: &str| ids.contains(id) || replaced.contains(id);
+    let mut incomplete = HashSet::new();
+    let group = |file: &Found| match &file.notes.group {
+        Some(group) => group.clone(),
+        None => file.record.id.clone(),
+    };
+    let flushed = || found.iter().filter(|file| file.record.level == 0);
+    let groups = flushed().filter(|file| file.notes.group.is_some() || !file.notes.with.is_empty());
+    if let Some(newest) = groups.map(group).max() {
+        let of_newest: Vec<_> = flushed().filter(|file| group(file) == newest).collect();
+        let host = of_newest.iter().find(|file| file.record.id == newest);
+        let whole = host
+            .map_or(replaced.contains(newest.as_str()), |host| host.notes.with.iter().all(|id| known(id)));
+        if !whole {
+            incomplete.extend(of_newest.iter().map(|file| file.record.id.clone()));
+        }
+    }
+    let merged = || found.iter().filter(|file| file.record.level > 0);
+    let named: HashSet<_> = merged().flat_map(|file| file.notes.with.iter().map(String::as_str)).collect();
+    for file in merged() {
+        let lacks_the_last = file.notes.more && !named.contains(file.record.id.as_str());
+        let lacks_another = !file.notes.more && file.notes.with.iter().any(|id| !known(id));
+        if lacks_the_last || lacks_another {
+            incomplete.insert(file.record.id.clone());
+            incomplete.extend(file.notes.with.iter().cloned());
+        }
+    }
+    incomplete
+}
+
+/// Says of each file whether its rows are in rollups, and takes rollups away that are not at both levels.
+fn settle_rollups(kept: &mut Vec<Found>) {
+    let mut sources: BTreeMap<(&'static str, Level), HashSet<String>> = BTreeMap::new();
+    for file in kept.iter() {
+        if let Some((_, raw, level)) =
+            stored_table(&file.record.table).filter(|(.., level)| *level != Level::Raw)
+        {
+            sources.entry((raw.name, level)).or_default().extend(file.notes.sources.iter().cloned());
+        }
+    }
+    let empty = HashSet::new();
+    let mut half: HashMap<&'static str, Vec<String>> = HashMap::new();
+    for (table, level) in sources.keys() {
+        let of = |level| sources.get(&(*table, level)).unwrap_or(&empty);
+        let other = if *level == Level::Minute { Level::Hour } else { Level::Minute };
+        // Older ones may lack a level because retention took it.
+        let newest = of(Level::Minute).union(of(Level::Hour)).max_by_key(|source| job_time(kept, source));
+        half.entry(table).or_default().extend(newest.filter(|source| !of(other).contains(*source)).cloned());
+    }
+    for file in kept.iter_mut() {
+        let Some((_, raw, Level::Raw)) = stored_table(&file.record.table) else { continue };
+        if spec(raw).is_none() {
+            continue;
+        }
+        let source = file.notes.job.as_ref().unwrap_or(&file.record.id);
+        let of = |level| sources.get(&(raw.name, level)).is_some_and(|sources| sources.contains(source));
+        let is_half = half.get(raw.name).is_some_and(|half| half.contains(source));
+        let rolled = of(Level::Minute) || of(Level::Hour);
+        let never =
+            file.notes.job.is_some() && !rolled && file.record.level == 1 && is_newest(&sources, source);
+        file.record.rolled = (file.record.rolled || rolled) && !is_half && !never;
+    }
+    kept.retain(|file| {
+        let Some((_, raw, level)) = stored_table(&file.record.table) else { return true };
+        let is_half = |source: &String| half.get(raw.name).is_some_and(|half| half.contains(source));
+        level == Level::Raw || file.notes.sources.is_empty() || !file.notes.sources.iter().all(is_half)
+    });
+}
+
+/// Is the job newer than all whose rollups there are?
+fn is_newest(sources: &BTreeMap<(&'static str, Level), HashSet<String>>, job: &String) -> bool {
+    sources.values().flatten().all(|other| other <= job)
+}
+
+/// When rows were rolled up: jobs tell it by their id, files that were rolled up as they were by their rollup's.
+fn job_time(kept: &[Found], source: &String) -> Option<String> {
+    let rollups = kept.iter().filter(|file| file.notes.sources.contains(source));
+    rollups.map(|file| file.record.id.clone()).min()
+}
+
+struct Checksum<'a>(&'a mut crc32fast::Hasher);
+
+impl std::io::Write for Checksum<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! E-mail over SMTP.
+
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+
+use crate::channel::{Security, Smtp};
+use crate::error::SendError;
+use crate::message::Message;
+
+/// Of each step of the conversation.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of all of it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Hands `message` to the mail server.
+pub(crate) async fn send(smtp: &Smtp, message: &Message) -> Result<(), SendError> {
+    let email = email(smtp, message)?;
+    let transport = transport(smtp)?;
+    match tokio::time::timeout(TIMEOUT, transport.send(email)).await {
+        Ok(sent) => Ok(sent.map(drop)?),
+        Err(_) => Err(SendError::Timeout { seconds: TIMEOUT.as_secs() }),
+    }
+}
+
+fn email(smtp: &Smtp, message: &Message) -> Result<lettre::Message, SendError> {
+    // A line break in a title would begin another header.
+    let subject: String = message.title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut builder = lettre::Message::builder().from(mailbox(&smtp.from)?).subject(subject);
+    for to in &smtp.to {
+        builder = builder.to(mailbox(to)?);
+    }
+    Ok(builder.body(format!("{}\n\n{}\n", message.text(), message.time_text()))?)
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, SendError> {
+    let wrong = |source| SendError::EmailAddress { address: text.to_owned(), source };
+    Ok(Mailbox::new(None, text.parse::<Address>().map_err(wrong)?))
+}
+
+fn transport(smtp: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, SendError> {
+    type Transport = AsyncSmtpTransport<Tokio1Executor>;
+    let (host, port) = match smtp.server.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| SendError::Address)?),
+        None => (smtp.server.as_str(), smtp.security.port()),
+    };
+    let host = host.trim_matches(['[', ']']);
+    let builder = match smtp.security {
+        Security::Tls => Transport::relay(host)?,
+        Security::Starttls => Transport::starttls_relay(host)?,
+        Security::None => Transport::builder_dangerous(host),
+    };
+    let builder = builder.port(port).timeout(Some(STEP_TIMEOUT));
+    if smtp.user.is_empty() {
+        return Ok(builder.build());
+    }
+    let credentials = Credentials::new(smtp.user.clone(), smtp.password.expose().to_owned());
+    Ok(builder.credentials(credentials).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Secret;
+
+    #[test]
+    fn an_email_has_one_subject_whatever_the_title_holds() {
+        let smtp = Smtp {
+            server: "mail".to_owned(),
+            security: Security::None,
+            user: String::new(),
+            password: Secret::default(),
+            from: "tacho@example.org".to_owned(),
+            to: vec!["a@example.org".to_owned(), "b@example.org".to_owned()],
+        };
+        let message = Message {
+            event: "e".to_owned(),
+            title: "down\r\nBcc: x@example.org".to_owned(),
+            fields: vec![("since".to_owned(), "now".to_owned())],
+            time_ms: 0,
+        };
+        let text = String::from_utf8(email(&smtp, &message).unwrap().formatted()).unwrap();
+        let head = text.split("\r\n\r\n").next().unwrap();
+        assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
+        assert!(head.contains("To: a@example.org, b@example.org") && text.contains("since: now"), "{text}");
+        assert!(email(&Smtp { from: "nobody".to_owned(), ..smtp }, &message).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Messages to people: webhook, WeCom, DingTalk, Feishu, Slack, e-mail.
+//!
+//! What is said is put together by pure functions ([`payload`]); [`send`] brings it there, once, within a bounded
+//! time, and believes no more than a small answer. Addresses of hooks, keys and passwords are [`Secret`]: nothing
+//! prints them.
+
+mod channel;
+mod email;
+mod error;
+mod http;
+mod message;
+pub mod payload;
+mod settings;
+
+pub use channel::{Channel, Kind, Secret, Security, Smtp};
+pub use error::SendError;
+pub use message::Message;
+pub use settings::{ChannelSettings, LoadError, read_channels};
+
+/// Says a message through a channel. `now_ms`: milliseconds since the epoch, for signatures.
+pub async fn send(channel: &Channel, message: &Message, now_ms: i64) -> Result<(), SendError> {
+    match &channel.smtp {
+        Some(smtp) if channel.kind == Kind::Email => email::send(smtp, message).await,
+        _ => {
+            let request = payload::request(channel, message, now_ms)?;
+            let answer = http::post(&request).await?;
+            payload::check_answer(channel.kind, answer.status, &answer.body)
+        }
+    }
+}

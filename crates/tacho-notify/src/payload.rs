@@ -1,0 +1,196 @@
+//! The shape that each kind of channel wants a message in, and how it says that it took it. Pure.
+//!
+//! WeCom: <https://developer.work.weixin.qq.com/document/path/91770>. DingTalk, with its signature:
+//! <https://open.dingtalk.com/document/robots/customize-robot-security-settings>. Feishu, with its signature:
+//! <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>. Slack:
+//! <https://api.slack.com/messaging/webhooks>.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::channel::{Channel, Kind, Secret};
+use crate::error::SendError;
+use crate::message::Message;
+
+/// What the robots take at most: WeCom 2048 bytes of text, the others more.
+const ROBOT_TEXT_BYTES: usize = 2048;
+/// Of an answer's words in an error.
+const QUOTED_CHARACTERS: usize = 200;
+
+/// A POST to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub url: Secret,
+    /// JSON.
+    pub body: String,
+    /// HMAC-SHA-256 of the body in hexadecimal, for the header `X-Tacho-Signature`.
+    pub signature: Option<String>,
+}
+
+/// The request that says `message` through `channel`.
+pub fn request(channel: &Channel, message: &Message, now_ms: i64) -> Result<Request, SendError> {
+    let text = message.text_within(ROBOT_TEXT_BYTES);
+    let mut url = channel.url.clone();
+    let key = channel.key.as_ref().filter(|key| !key.is_empty());
+    let body = match channel.kind {
+        Kind::Webhook => webhook(message),
+        Kind::Wecom => json!({ "msgtype": "text", "text": { "content": text } }),
+        Kind::Dingtalk => {
+            url = key.map_or(url.clone(), |key| dingtalk_url(&url, key, now_ms));
+            json!({ "msgtype": "text", "text": { "content": text } })
+        }
+        Kind::Feishu => feishu(&text, key, now_ms),
+        Kind::Slack => json!({ "text": slack_text(&text) }),
+        Kind::Email => return Err(SendError::Address),
+    };
+    let body = body.to_string();
+    let signature = key
+        .filter(|_| channel.kind == Kind::Webhook)
+        .map(|key| hex(&sign(key.expose().as_bytes(), body.as_bytes())));
+    Ok(Request { url, body, signature })
+}
+
+/// Whether the other side took the message: robots say so in the body, with status 200 in any case.
+pub fn check_answer(kind: Kind, status: u16, body: &[u8]) -> Result<(), SendError> {
+    if !(200..300).contains(&status) {
+        return Err(SendError::Status { status });
+    }
+    let (code, words) = match kind {
+        Kind::Wecom | Kind::Dingtalk => ("errcode", "errmsg"),
+        Kind::Feishu => ("code", "msg"),
+        Kind::Webhook | Kind::Slack | Kind::Email => return Ok(()),
+    };
+    let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    // An older robot of Feishu answers with StatusCode.
+    let number = answer.get(code).or_else(|| answer.get("StatusCode")).and_then(Value::as_i64);
+    match number {
+        Some(0) => Ok(()),
+        Some(number) => {
+            let words = answer.get(words).and_then(Value::as_str).unwrap_or_default();
+            let words: String = words.chars().filter(|c| !c.is_control()).take(QUOTED_CHARACTERS).collect();
+            Err(SendError::Refused(format!("{number} {words}").trim_end().to_owned()))
+        }
+        None => Err(SendError::Refused(format!("the answer has no {code}"))),
+    }
+}
+
+fn webhook(message: &Message) -> Value {
+    let fields: serde_json::Map<String, Value> =
+        message.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    json!({
+        "event": message.event, "title": message.title, "text": message.text(),
+        "time": message.time_text(), "fields": fields,
+    })
+}
+
+/// `timestamp` in milliseconds, and the signature of timestamp and key under the key.
+fn dingtalk_url(url: &Secret, key: &Secret, now_ms: i64) -> Secret {
+    let key = key.expose();
+    let signature = STANDARD.encode(sign(key.as_bytes(), format!("{now_ms}\n{key}").as_bytes()));
+    let url = url.expose();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    Secret::new(format!("{url}{separator}timestamp={now_ms}&sign={}", percent_encoded(&signature)))
+}
+
+/// `timestamp` in seconds, and the signature of nothing under timestamp and key.
+fn feishu(text: &str, key: Option<&Secret>, now_ms: i64) -> Value {
+    let mut body = json!({ "msg_type": "text", "content": { "text": text } });
+    if let Some(key) = key {
+        let seconds = now_ms.div_euclid(1000);
+        let signature = STANDARD.encode(sign(format!("{seconds}\n{}", key.expose()).as_bytes(), b""));
+        body["timestamp"] = Value::from(seconds.to_string());
+        body["sign"] = Value::from(signature);
+    }
+    body
+}
+
+/// Slack reads `&`, `<` and `>` as markup.
+fn slack_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn sign(key: &[u8], text: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The characters of base64 that mean something in a query.
+fn percent_encoded(base64: &str) -> String {
+    base64.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            event: "server_unreachable".to_owned(),
+            title: "server <unreachable>".to_owned(),
+            fields: vec![("host".to_owned(), "web".to_owned())],
+            time_ms: 1_000,
+        }
+    }
+
+    fn made(kind: Kind, url: &str, key: Option<&str>) -> (String, Value, Option<String>) {
+        let channel = Channel { kind, url: Secret::new(url), key: key.map(Secret::new), smtp: None };
+        let request = request(&channel, &message(), 1_599_360_473_000).unwrap();
+        (request.url.expose().to_owned(), serde_json::from_str(&request.body).unwrap(), request.signature)
+    }
+
+    #[test]
+    fn each_kind_has_its_shape() {
+        let text = "server <unreachable>\nhost: web";
+        let (_, body, _) = made(Kind::Webhook, "http://a/", None);
+        assert_eq!(body["event"], "server_unreachable");
+        assert_eq!((&body["fields"]["host"], &body["time"]), (&json!("web"), &json!("1970-01-01T00:00:01Z")));
+        let robot = json!({ "msgtype": "text", "text": { "content": text } });
+        assert_eq!(made(Kind::Wecom, "http://a/", None).1, robot);
+        assert_eq!(made(Kind::Dingtalk, "http://a/", None).1, robot);
+        let feishu = json!({ "msg_type": "text", "content": { "text": text } });
+        assert_eq!(made(Kind::Feishu, "http://a/", None).1, feishu);
+        let slack = json!({ "text": "server &lt;unreachable&gt;\nhost: web" });
+        assert_eq!(made(Kind::Slack, "http://a/", None).1, slack);
+    }
+
+    /// Expected values from Python: `base64.b64encode(hmac.new(key, text, hashlib.sha256).digest())`.
+    #[test]
+    fn signatures_are_those_of_the_documents() {
+        let (url, _, _) = made(Kind::Dingtalk, "http://a/send?access_token=t", Some("SECtest"));
+        assert_eq!(
+            url,
+            "http://a/send?access_token=t&timestamp=1599360473000&sign=9uMBwWNha8Pcr4QQCL9YQitwL0E0g2JIxycWz23gAkE%3D"
+        );
+        let (_, body, _) = made(Kind::Feishu, "http://a/", Some("demo"));
+        assert_eq!(
+            (&body["timestamp"], &body["sign"]),
+            (&json!("1599360473"), &json!("l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8="))
+        );
+        let (_, _, signature) = made(Kind::Webhook, "http://a/", Some("key"));
+        assert_eq!(signature.map(|text| text.len()), Some(64));
+    }
+
+    #[test]
+    fn a_robot_that_refuses_is_heard() {
+        assert!(check_answer(Kind::Wecom, 200, br#"{"errcode":0,"errmsg":"ok"}"#).is_ok());
+        assert!(check_answer(Kind::Feishu, 200, br#"{"StatusCode":0,"StatusMessage":"success"}"#).is_ok());
+        assert!(check_answer(Kind::Feishu, 200, br#"{"code":0}"#).is_ok());
+        assert!(check_answer(Kind::Slack, 200, b"ok").is_ok());
+        assert!(check_answer(Kind::Webhook, 204, b"").is_ok());
+        let error = check_answer(Kind::Dingtalk, 200, br#"{"errcode":310000,"errmsg":"sign not match"}"#);
+        assert_eq!(error.unwrap_err().to_string(), "refused: 310000 sign not match");
+        for (kind, status, body) in [
+            (Kind::Webhook, 302, ""),
+            (Kind::Slack, 404, "no_service"),
+            (Kind::Wecom, 200, "<html>"),
+            (Kind::Feishu, 200, "{}"),
+        ] {
+            assert!(check_answer(kind, status, body.as_bytes()).is_err(), "{kind:?} {status}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+use std::net::Ipv4Addr;
+
+use tonic::Code;
+
+use super::*;
+
+struct Fixture {
+    sessions: Sessions,
+    conflicts: Conflicts,
+    sender: Sender,
+    receiver: mpsc::Receiver<Result<FromServer, Status>>,
+}
+
+fn key() -> HostKey {
+    HostKey { id: "h".into(), name: "web".into() }
+}
+
+fn agent() -> AgentRecord {
+    AgentRecord {
+        agent_id: "a".to_owned(),
+        host: key(),
+        revoked: false,
+        machine: "aa".to_owned(),
+        not_after_ms: 1_000,
+    }
+}
+
+fn entry(revoked_ms: Option<i64>, name: &str) -> AgentEntry {
+    let host = HostKey { name: name.into(), ..key() };
+    AgentEntry { agent_id: "a".to_owned(), host, created_ms: 0, not_after_ms: 1_000, revoked_ms }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(4);
+        Self { sessions: Sessions::default(), conflicts: Conflicts::default(), sender, receiver }
+    }
+
+    fn claim_of(&self, start: u8, machine_hash: &str) -> Claim {
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, start));
+        Claim {
+            agent: agent(),
+            start: vec![start; 16],
+            machine: Machine { address, host_name: format!("machine-{start}") },
+            machine_hash: machine_hash.to_owned(),
+            sender: self.sender.clone(),
+        }
+    }
+
+    async fn claim(&self, start: u8) -> Result<Session, Status> {
+        self.sessions.claim(self.claim_of(start, ""), &self.conflicts, i64::from(start)).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_start_takes_over_and_another_one_only_from_the_dead() {
+    let mut fixture = Fixture::new();
+    let first = fixture.claim(1).await.unwrap();
+    let second = fixture.claim(1).await.unwrap();
+    assert_eq!(first.ended().await.code(), Code::Aborted);
+    assert!(!fixture.sessions.release("a", &first));
+
+    // The agent answers the ping: two machines, and both are named.
+    let pong = Arc::clone(&second.pong);
+    let claim = fixture.claim_of(2, "");
+    let agent = async {
+        fixture.receiver.recv().await.unwrap().unwrap();
+        pong.notify_waiters();
+    };
+    let (refused, ()) = tokio::join!(fixture.sessions.claim(claim, &fixture.conflicts, 5), agent);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::AlreadyExists);
+    assert!(refused.message().contains("10.0.0.1 (machine-1)"), "{}", refused.message());
+    let conflict = fixture.conflicts.of("h", 5).unwrap();
+    assert_eq!(conflict.connected.unwrap().host_name, "machine-1");
+    assert_eq!(conflict.other.host_name, "machine-2");
+
+    // It does not answer: the old connection is dead.
+    let third = fixture.claim(2).await.unwrap();
+    assert_eq!(second.ended().await.code(), Code::Aborted);
+    assert!(fixture.sessions.release("a", &third));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_take_turns_are_both_named_and_a_restart_is_nothing() {
+    let fixture = Fixture::new();
+    for start in [1, 2] {
+        let session = fixture.claim(start).await.unwrap();
+        fixture.sessions.release("a", &session);
+    }
+    assert_eq!(fixture.conflicts.of("h", 2), None, "an agent that started anew");
+    fixture.claim(1).await.unwrap();
+    let conflict = fixture.conflicts.of("h", 2).unwrap();
+    assert_eq!(conflict.connected.unwrap().host_name, "machine-1");
+    assert_eq!(conflict.other.host_name, "machine-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_with_another_id_than_the_one_that_joined_is_told_to_join() {
+    let fixture = Fixture::new();
+    let refused = fixture.sessions.claim(fixture.claim_of(1, "bb"), &fixture.conflicts, 1).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("token create join"), "{}", refused.message());
+    let conflict = fixture.conflicts.of("h", 1).unwrap();
+    assert_eq!((conflict.connected, conflict.other.host_name.as_str()), (None, "machine-1"));
+    assert!(fixture.sessions.claim(fixture.claim_of(1, "aa"), &fixture.conflicts, 1).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_follow_the_inventory() {
+    let fixture = Fixture::new();
+    let session = fixture.claim(1).await.unwrap();
+    assert!(fixture.sessions.follow(&[entry(None, "web")]).is_empty());
+    fixture.sessions.end_expired(999);
+    assert!(session.end.why.get().is_none());
+    let renamed = HostKey { name: "shop".into(), ..key() };
+    assert_eq!(fixture.sessions.follow(&[entry(None, "shop")]), [Change::Renamed(renamed)]);
+    assert_eq!(session.ended().await.code(), Code::Unavailable);
+    assert_eq!(fixture.sessions.follow(&[]), [Change::Removed(key().id)]);
+
+    let session = fixture.claim(1).await.unwrap();
+    assert!(fixture.sessions.follow(&[entry(Some(5), "web")]).is_empty());
+    let told = session.ended().await;
+    assert_eq!(told.code(), Code::PermissionDenied);
+    assert!(told.message().contains("revoked") && told.message().contains("token create join"));
+
+    let session = fixture.claim(1).await.unwrap();
+    fixture.sessions.end_expired(1_000);
+    assert_eq!(session.ended().await.code(), Code::Unauthenticated);
+}

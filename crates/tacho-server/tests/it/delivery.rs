@@ -1,0 +1,569 @@
+//! Streams, lanes, gaps, clocks and the end of connections, over the real protocol.
+
+use tacho_model::SequenceSet;
+use tacho_server::ingest::Pacer;
+use tacho_server::live::{HostState, LiveEventKind};
+use tacho_wire::v1::{Backlog, Frame, Gap, from_agent};
+use tonic::Code;
+
+use crate::agents::{Agent, Agents, Joined, backfill, frame, message};
+use crate::fixture::{INTERVAL_MS, START_MS, Server};
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn sent(frame: Frame) -> from_agent::Message {
+    from_agent::Message::Frame(frame)
+}
+
+fn backlog(stream: u8, frames: u64) -> Backlog {
+    Backlog {
+        stream: vec![stream; 16],
+        frames,
+        bytes: frames * 1000,
+        first_time_ms: START_MS,
+        last_time_ms: START_MS + 60_000,
+    }
+}
+
+fn set(ranges: &[std::ops::RangeInclusive<u64>]) -> Vec<std::ops::RangeInclusive<u64>> {
+    ranges.to_vec()
+}
+
+/// Flushes again and again until the agent has heard what it should.
+async fn stored(server: &Server, agent: &mut Agent, done: impl Fn(&Agent) -> bool) {
+    while !done(agent) {
+        tokio::select! {
+            next = agent.next() => assert!(next.unwrap(), "the server closed the stream"),
+            () = async {
+                server.state.history.flush().await.unwrap();
+                tokio::task::yield_now().await;
+            } => {}
+        }
+    }
+}
+
+/// Times of the host's rows, with how late each arrived.
+async fn rows(server: &Server, joined: &Joined) -> Vec<(i64, Option<i64>)> {
+    let rows = server.state.history.recorded(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
+    rows.into_iter().map(|row| (row.time_ms, row.late_ms)).collect()
+}
+
+fn at(sequence: i64) -> i64 {
+    START_MS + INTERVAL_MS * sequence
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_of_several_streams_come_in_any_order_and_are_acknowledged_by_stream() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(60));
+    let mut agent = agents.connect(&joined, 1, vec![backlog(2, 3), backlog(1, 1)], 0).await;
+    assert_eq!(agent.welcome.streams.len(), 1, "the hello's own is in `stored`");
+    assert!(agent.pace.is_some());
+    for sequence in [60, 62] {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    for (stream, sequence) in [(2, 3), (1, 59), (2, 1), (3, 7), (2, 2)] {
+        agent.send(sent(backfill(stream, sequence))).await;
+    }
+    agent.send(sent(Frame { stream: vec![1; 16], ..frame(61, 0) })).await;
+    let all = |agent: &Agent| {
+        agent.acknowledged(&[]) == set(&[59..=62])
+            && agent.acknowledged(&[2; 16]) == set(&[1..=3])
+            && agent.acknowledged(&[3; 16]) == set(&[7..=7])
+    };
+    stored(&server, &mut agent, all).await;
+    let expected: Vec<i64> = [1, 2, 3, 7, 59, 60, 61, 62].map(at).to_vec();
+    let found = rows(&server, &joined).await;
+    assert_eq!(found.iter().map(|row| row.0).collect::<Vec<_>>(), expected);
+    let late: Vec<i64> = found.iter().filter(|row| row.1.is_some()).map(|row| row.0).collect();
+    assert_eq!(late, [1, 2, 3, 7, 59].map(at));
+
+    // What is stored is said again at the next hello, and to whoever sends it all the same.
+    drop(agent);
+    let mut agent = agents.connect(&joined, 1, vec![backlog(2, 3), backlog(3, 1), backlog(4, 1)], 0).await;
+    assert_eq!(agent.acknowledged(&[]), set(&[59..=62]));
+    let streams: Vec<_> = agent.welcome.streams.iter().map(|stream| stream.stored.len()).collect();
+    assert_eq!(streams, [1, 1, 0]);
+    agent.acknowledged.clear();
+    agent.send(sent(backfill(3, 7))).await;
+    agent.until(|agent| agent.acknowledged(&[3; 16]) == set(&[7..=7])).await;
+    assert_eq!(rows(&server, &joined).await.len(), 8);
+    assert_eq!(server.state.metrics.frames_backfill.get(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_get_the_same_frames_at_once_and_both_acknowledge_them() {
+    let server = Server::empty().await;
+    let other = server.another().await;
+    let (here, there) = (Agents::serve(&server).await, Agents::serve(&other).await);
+    let joined = here.join("web").await;
+    server.set_now(at(40));
+    let mut both =
+        [here.connect(&joined, 1, Vec::new(), 0).await, there.connect(&joined, 1, Vec::new(), 0).await];
+    for sequence in 1..=40 {
+        for agent in &both {
+            agent.send(sent(frame(sequence, 0))).await;
+        }
+    }
+    let [one, two] = &mut both;
+    let all = |agent: &Agent| agent.acknowledged(&[]) == set(&[1..=40]);
+    tokio::join!(stored(&server, one, all), stored(&other, two, all));
+    // Whoever lost has read the other's files anew.
+    let last = server.another().await;
+    let times: Vec<i64> = rows(&last, &joined).await.into_iter().map(|row| row.0).collect();
+    assert_eq!(times, (1..=40).map(at).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_never_replaces_what_is_live() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(1000));
+    let mut agent = agents.connect(&joined, 1, vec![backlog(2, 100)], 0).await;
+    let mut events = server.state.live.subscribe();
+    agent.send(sent(backfill(2, 5))).await;
+    agent.send(sent(frame(1000, 0))).await;
+    for sequence in [999, 7, 1000] {
+        agent.send(sent(backfill(2, sequence))).await;
+    }
+    agent.send(sent(frame(1001, 0))).await;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let event = events.recv().await.unwrap();
+        if event.kind == LiveEventKind::Snapshot {
+            seen.push(event.host.newest().unwrap().time_ms);
+        }
+    }
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1000..=1001])).await;
+    assert_eq!(rows(&server, &joined).await.len(), 6);
+    let host = server.state.live.host("web").unwrap();
+    assert_eq!((host.newest().unwrap().time_ms, host.is_late()), (at(1001), false));
+    // The first came from the backlog, when there was nothing newer.
+    assert!(seen.windows(2).all(|pair| pair[0] <= pair[1]) && seen[2] == at(1001), "{seen:?}");
+    assert_eq!(server.json("/api/v1/hosts/web").await["latest"]["late"], false);
+    assert_eq!(server.json("/api/v1/hosts/web").await["buffered_frames"], 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_frames_pass_while_the_head_is_nearly_full_and_nothing_is_dropped() {
+    let server = Server::with(|config| config.head_limit_bytes = 100_000).await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(5000));
+    let mut agent = agents.connect(&joined, 1, vec![backlog(2, 1000)], 0).await;
+    assert_eq!(agent.pace, Some(1 << 20));
+    let history = &server.state.history;
+    let mut sequence = 0;
+    while history.head_fill() < 0.9 {
+        sequence += 1;
+        agent.send(sent(backfill(2, sequence))).await;
+        while history.stats().head_frames < sequence {
+            tokio::task::yield_now().await;
+        }
+    }
+    agent.until(|agent| agent.pace == Some(0)).await;
+    // Two more that find no room, and a live frame that passes them.
+    let mut events = server.state.live.subscribe();
+    for more in 1..=2 {
+        agent.send(sent(backfill(2, sequence + more))).await;
+    }
+    agent.send(sent(frame(5000, 0))).await;
+    while events.recv().await.unwrap().host.newest().unwrap().time_ms != at(5000) {}
+    while history.stats().head_frames < sequence + 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(history.stats().head_frames, sequence + 1, "the backlog waits");
+    let last = sequence + 2;
+    let all = move |agent: &Agent| {
+        agent.acknowledged(&[2; 16]) == set(&[1..=last]) && agent.acknowledged(&[]) == set(&[5000..=5000])
+    };
+    stored(&server, &mut agent, all).await;
+    agent.until(|agent| agent.pace.is_some_and(|pace| pace > 0)).await;
+    assert_eq!(rows(&server, &joined).await.len() as u64, last + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_says_so_and_acknowledges_all_it_got() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let mut agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+    agent.send(sent(frame(1, 0))).await;
+    let stopping = agents.draining.clone();
+    let history = server.state.history.clone();
+    let stopped = tokio::spawn(async move { stopping.run(&history).await });
+    agent.until(|agent| agent.told_to_go.is_some()).await;
+    assert!((5_000..15_000).contains(&agent.told_to_go.unwrap()));
+    // It was on its way.
+    agent.send(sent(frame(2, 0))).await;
+    agent.until(|agent| agent.acknowledged(&[]) == set(&[1..=2])).await;
+    let hello = agents.hello(1, Vec::new(), 0);
+    let refused = agents.connect_with(&joined, hello).await.err().unwrap();
+    assert_eq!(refused.code(), Code::Unavailable);
+    let end = agent.end().await;
+    assert_eq!((end.code(), end.message()), (Code::Unavailable, "the server is stopping"));
+    stopped.await.unwrap();
+    assert_eq!(server.state.live.host("web").unwrap().state(server.now_ms()), HostState::Down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_is_acknowledged_as_if_it_had_been_sent_and_told_once() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(100));
+    let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
+    agent.send(sent(frame(10, HOUR_MS))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[10..=10])).await;
+    let gap = Gap {
+        first_sequence: 1,
+        last_sequence: 20,
+        first_time_ms: at(1) + HOUR_MS,
+        last_time_ms: at(20) + HOUR_MS,
+        reason: 1,
+        ..Gap::default()
+    };
+    for _ in 0..2 {
+        agent.send(from_agent::Message::Gap(gap.clone())).await;
+    }
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=20])).await;
+    agent.send(from_agent::Message::Gap(Gap { stream: vec![5; 16], reason: 99, ..gap.clone() })).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[5; 16]) == set(&[1..=20])).await;
+    let gaps = server.state.catalog.gaps(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
+    let told: Vec<_> = gaps
+        .iter()
+        .map(|gap| (gap.frames, gap.first_time_ms, gap.last_time_ms, gap.reason.as_str()))
+        .collect();
+    // The other stream was never connected, so its times are as the agent reckons them.
+    assert_eq!(told, [(19, at(1), at(20), "space"), (20, at(1) + HOUR_MS, at(20) + HOUR_MS, "unknown")]);
+    assert_eq!(server.state.history.stats().frames_dropped_total, 39);
+    agent.send(sent(frame(15, HOUR_MS))).await;
+    agent.acknowledged.clear();
+    agent.until(|agent| agent.acknowledged(&[]) == set(&[15..=15])).await;
+    assert_eq!(rows(&server, &joined).await.len(), 1, "it is gone, as the agent said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_put_right_and_stay_so_for_the_backlog() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(10));
+    let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
+    agent.send(sent(frame(10, HOUR_MS))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[10..=10])).await;
+    let host = server.json("/api/v1/hosts/web").await;
+    assert_eq!(host["clock_offset_ms"], HOUR_MS);
+    let path = format!("/api/v1/hosts/web/series?columns=clock_offset_ms&from={}&to={}", at(9), at(11));
+    let series = server.json(&path).await;
+    let values = series["columns"]["clock_offset_ms"].as_array().unwrap();
+    assert!(values.iter().any(|value| value.as_f64() == Some(HOUR_MS as f64)), "{series}");
+    drop(agent);
+
+    // The host starts again with a right clock; the stream of before is sent from its backlog, to another server.
+    let other = server.another().await;
+    let there = Agents::serve(&other).await;
+    let mut agent = there.connect(&joined, 2, vec![backlog(1, 2)], 1_500).await;
+    agent.send(sent(Frame { backfill: true, stream: vec![1; 16], ..frame(9, HOUR_MS) })).await;
+    agent.send(sent(frame(11, 1_500))).await;
+    let all = |agent: &Agent| {
+        agent.acknowledged(&[1; 16]) == set(&[9..=10]) && agent.acknowledged(&[]) == set(&[11..=11])
+    };
+    stored(&other, &mut agent, all).await;
+    let times: Vec<i64> = rows(&other, &joined).await.into_iter().map(|row| row.0).collect();
+    assert_eq!(times, [at(9), at(10), at(11) + 1_500], "what is off by little is left alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_measures_the_clock_better_than_a_hello() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
+    // What the way back took is on top of it; the clock stays as it is until more measurements say the same.
+    agent.pong(at(0), 2 * HOUR_MS).await;
+    agent.send(sent(frame(1, HOUR_MS))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=1])).await;
+    let host = server.json("/api/v1/hosts/web").await;
+    assert!(host["clock_offset_ms"].as_i64().unwrap() >= 2 * HOUR_MS, "{host}");
+    assert_eq!(rows(&server, &joined).await, [(at(1), None)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_reads_nothing_costs_nobody_anything() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let (slow, other) = (agents.join("slow").await, agents.join("other").await);
+    server.set_now(at(300));
+    let mut deaf = agents.connect(&slow, 1, Vec::new(), 0).await;
+    let mut agent = agents.connect(&other, 1, Vec::new(), 0).await;
+    for sequence in 1..=300 {
+        deaf.send(sent(frame(sequence, 0))).await;
+        agent.send(sent(frame(sequence, 0))).await;
+        if sequence % 3 == 0 {
+            // More flushes than are kept for who is behind.
+            server.state.history.flush().await.unwrap();
+        }
+    }
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=300])).await;
+    stored(&server, &mut deaf, |agent| agent.acknowledged(&[]) == set(&[1..=300])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_leaves_while_the_head_is_full_is_gone() {
+    let server = Server::with(|config| config.head_limit_bytes = 1).await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(100));
+    let agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+    let mut events = server.state.live.subscribe();
+    // One fits, four wait, the others are not read.
+    for sequence in 1..=20 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    while events.recv().await.unwrap().host.newest().unwrap().time_ms != at(5) {}
+    drop(agent);
+    while events.recv().await.unwrap().kind != LiveEventKind::Disconnected {}
+    assert_eq!(server.state.history.stats().head_frames, 1);
+    assert_eq!(server.state.live.host("web").unwrap().newest().unwrap().time_ms, at(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_up_silent_or_down() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    assert_eq!(server.json("/api/v1/hosts/web").await["state"], "down");
+    let mut agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+    agent.send(sent(frame(1, 0))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=1])).await;
+    assert_eq!(server.json("/api/v1/hosts/web").await["state"], "up");
+    server.advance(3 * INTERVAL_MS + 10_000);
+    let host = server.json("/api/v1/hosts/web").await;
+    assert_eq!(
+        (host["state"].as_str(), host["last_seen"].as_str()),
+        (Some("silent"), Some("2026-09-21T14:13:20.000Z"))
+    );
+    let mut events = server.state.live.subscribe();
+    drop(agent);
+    while events.recv().await.unwrap().kind != LiveEventKind::Disconnected {}
+    assert_eq!(server.json("/api/v1/hosts/web").await["state"], "down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_host_leaves_nothing_behind() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let mut agent = agents.connect(&joined, 1, Vec::new(), HOUR_MS).await;
+    agent.send(sent(frame(1, HOUR_MS))).await;
+    agent.send(from_agent::Message::Gap(Gap { first_sequence: 5, last_sequence: 6, ..Gap::default() })).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=1, 5..=6])).await;
+    // Still in the head when the host goes.
+    agent.send(sent(frame(2, HOUR_MS))).await;
+    agent.send(sent(frame(1, HOUR_MS))).await;
+    agent.acknowledged.clear();
+    agent.until(|agent| agent.acknowledged(&[]) == set(&[1..=1])).await;
+    let token = server.token(tacho_catalog::Role::Operator).await;
+    let answer = server.call(http::Method::DELETE, "/api/v1/hosts/web").bearer(&token).send().await;
+    assert_eq!(answer.status, http::StatusCode::NO_CONTENT);
+    assert_eq!(agent.end().await.code(), Code::PermissionDenied);
+    server.state.history.flush().await.unwrap();
+    let key = tacho_catalog::StreamKey { agent_id: joined.agent_id.as_str().into(), stream: [1; 16] };
+    let catalog = &server.state.catalog;
+    assert_eq!(catalog.mark(&key).await.unwrap().stored, SequenceSet::new());
+    assert_eq!(catalog.clock(&key).await.unwrap(), None);
+    assert_eq!(catalog.gaps(&joined.key.id, i64::MIN, i64::MAX).await.unwrap(), []);
+    assert_eq!(catalog.forget_orphans().await.unwrap(), 0);
+    let hello = agents.hello(1, Vec::new(), 0);
+    let refused = agents.connect_with(&joined, hello).await.err().unwrap();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pace_is_shared_by_those_who_have_a_backlog() {
+    let server = Server::empty().await;
+    let agents = Agents::serve_with(&server, Pacer::new(1000)).await;
+    let (one, two) = (agents.join("one").await, agents.join("two").await);
+    let mut first = agents.connect(&one, 1, vec![backlog(1, 5)], 0).await;
+    assert_eq!(first.pace, Some(1000));
+    let mut second = agents.connect(&two, 1, Vec::new(), 0).await;
+    second.send(sent(backfill(1, 1))).await;
+    first.until(|agent| agent.pace == Some(500)).await;
+    second.until(|agent| agent.pace == Some(500)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_ends_the_stream_with_a_reason() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let gap = |first_sequence, last_sequence| {
+        from_agent::Message::Gap(Gap { first_sequence, last_sequence, ..Gap::default() })
+    };
+    let wrong = [
+        (gap(5, 4), Code::InvalidArgument),
+        (gap(1, u64::MAX), Code::InvalidArgument),
+        (sent(Frame { stream: vec![1; 15], ..frame(1, 0) }), Code::InvalidArgument),
+        (
+            sent(Frame { blocks: bytes::Bytes::from_static(b"nonsense"), ..frame(1, 0) }),
+            Code::InvalidArgument,
+        ),
+        (
+            from_agent::Message::Backlog(Backlog { stream: vec![7; 17], ..Backlog::default() }),
+            Code::InvalidArgument,
+        ),
+        (from_agent::Message::Hello(agents.hello(1, Vec::new(), 0)), Code::InvalidArgument),
+    ];
+    for (message, code) in wrong {
+        let agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+        agent.send(message).await;
+        let end = agent.end().await;
+        assert!(end.code() == code && end.message().len() > 5, "{end:?}");
+    }
+    let hello = agents.hello(1, Vec::new(), 0);
+    for hello in [
+        tacho_wire::v1::Hello { stream: vec![1; 3], ..hello.clone() },
+        tacho_wire::v1::Hello { start: vec![1; 3], ..hello.clone() },
+    ] {
+        let refused = agents.connect_with(&joined, hello).await.err().unwrap();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let first = message(sent(frame(1, 0)));
+    let (_sender, mut incoming) = agents.open(&joined, first).await.unwrap();
+    assert_eq!(incoming.message().await.unwrap_err().code(), Code::InvalidArgument);
+    // A gap of another stream, as wide as it may be, hides nothing of this one.
+    let mut agent = agents.connect(&joined, 1, Vec::new(), 0).await;
+    let wide =
+        Gap { first_sequence: 0, last_sequence: i64::MAX as u64, stream: vec![2; 16], ..Gap::default() };
+    agent.send(from_agent::Message::Gap(wide)).await;
+    agent.send(sent(frame(1, 0))).await;
+    stored(&server, &mut agent, |agent| {
+        agent.acknowledged(&[]) == set(&[1..=1])
+            && agent.acknowledged(&[2; 16]) == set(&[0..=i64::MAX as u64])
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_beyond_the_bound_wait_for_another_connection() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    let many: Vec<Backlog> = (0..5000u32)
+        .map(|number| Backlog {
+            stream: u128::from(number).to_be_bytes().to_vec(),
+            frames: 1,
+            ..Backlog::default()
+        })
+        .collect();
+    let agent = agents.connect(&joined, 1, many, 0).await;
+    assert_eq!(agent.welcome.streams.len(), 63);
+    let live = server.state.live.host("web").unwrap();
+    assert_eq!(live.buffered().len(), 63);
+    let known = Frame { stream: 5u128.to_be_bytes().to_vec(), ..frame(1, 0) };
+    agent.send(sent(known)).await;
+    agent.send(sent(backfill(77, 1))).await;
+    let end = agent.end().await;
+    assert_eq!((end.code(), end.message().contains("connect again")), (Code::ResourceExhausted, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_without_sense_are_taken_without_harm() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    for (stream, (boot, wall)) in
+        [(u64::MAX, i64::MIN), (0, i64::MAX), (1, 0), (0, 0)].into_iter().enumerate()
+    {
+        let stream = u8::try_from(stream).unwrap();
+        let hello = tacho_wire::v1::Hello {
+            boot_clock_us: boot,
+            wall_clock_ms: 1,
+            ..agents.hello(stream, Vec::new(), 0)
+        };
+        let hello = tacho_wire::v1::Hello { wall_clock_ms: wall.clamp(-1 << 62, 1 << 62), ..hello };
+        let mut agent = agents.connect_with(&joined, hello).await.unwrap();
+        agent.send(sent(Frame { boot_clock_us: u64::MAX, time_ms: i64::MAX, ..frame(1, 0) })).await;
+        agent.send(sent(Frame { boot_clock_us: 0, time_ms: i64::MIN, ..frame(2, 0) })).await;
+        stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=2])).await;
+        drop(agent);
+    }
+    assert_eq!(server.state.history.stats().frames_stored_total, 8);
+    server.json("/api/v1/hosts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_map_of_gaps_says_what_became_of_each_moment() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(40));
+    let keeps = Backlog { first_time_ms: at(21), last_time_ms: at(30), ..backlog(2, 10) };
+    let mut agent = agents.connect(&joined, 1, vec![keeps], 0).await;
+    for sequence in 31..=40 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    for sequence in 11..=15 {
+        agent.send(sent(backfill(2, sequence))).await;
+    }
+    let gap = Gap {
+        stream: vec![2; 16],
+        first_sequence: 16,
+        last_sequence: 20,
+        first_time_ms: at(16),
+        last_time_ms: at(20),
+        reason: 2,
+    };
+    agent.send(from_agent::Message::Gap(gap)).await;
+    let all = |agent: &Agent| {
+        agent.acknowledged(&[]) == set(&[31..=40]) && agent.acknowledged(&[2; 16]) == set(&[11..=20])
+    };
+    stored(&server, &mut agent, all).await;
+    let path = format!("/api/v1/hosts/web/gaps?from={}&to={}", at(0), at(100));
+    let answer = server.json(&path).await;
+    let segments: Vec<_> = answer["segments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|segment| {
+            let text = |key: &str| segment[key].as_str().map(str::to_owned).unwrap_or_default();
+            (text("from")[14..19].to_owned(), text("state"), text("reason"), segment["frames"].as_u64())
+        })
+        .collect();
+    let expected = [
+        ("13:20", "none", "", None),
+        ("14:10", "late", "", Some(5)),
+        ("14:35", "dropped", "age", Some(5)),
+        ("15:00", "buffered", "", Some(10)),
+        ("15:50", "delivered", "", Some(10)),
+    ]
+    .map(|(from, state, reason, frames)| (from.to_owned(), state.to_owned(), reason.to_owned(), frames));
+    assert_eq!(segments, expected);
+    assert_eq!(answer["to"], "2026-09-21T14:16:40.000Z", "the future is no gap");
+    server.advance(24_999);
+    assert_eq!(server.json(&path).await, answer, "and neither is what is not overdue");
+    server.advance(1);
+    assert_eq!(server.json(&path).await["segments"][5]["state"], "none");
+    let totals = serde_json::json!({
+        "delivered_frames": 10, "late_frames": 5, "buffered_frames": 10, "dropped_frames": 5, "none_seconds": 50.0
+    });
+    assert_eq!(answer["totals"], totals);
+
+    // It was delivered after all.
+    let nothing = Backlog { stream: vec![2; 16], ..Backlog::default() };
+    agent.send(from_agent::Message::Backlog(nothing)).await;
+    agent.send(sent(frame(41, 0))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[31..=41])).await;
+    let answer = server.json(&path).await;
+    assert_eq!(
+        (&answer["totals"]["buffered_frames"], &answer["segments"][3]["state"]),
+        (&0.into(), &"none".into())
+    );
+    let wrong = server.invalid("/api/v1/hosts/web/gaps?from=0&to=1790000000000&x=1").await;
+    assert!(wrong.contains("35 days") && wrong.contains("`x`"), "{wrong}");
+    assert_eq!(server.get("/api/v1/hosts/nobody/gaps").await.status, http::StatusCode::NOT_FOUND);
+}
