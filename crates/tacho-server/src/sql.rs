@@ -112,7 +112,9 @@ impl SqlSockets {
         // Ends with the answer, or when nobody wants it any more.
         tokio::spawn(connection);
         let body = serde_json::to_vec(query).unwrap_or_default();
-        let request = http::Request::post("/queries").header(http::header::HOST, "localhost");
+        let request = http::Request::post("/queries")
+            .header(http::header::HOST, "localhost")
+            .header(http::header::CONTENT_TYPE, "application/json");
         let request = request.body(Body::from(body)).expect("a constant request is well formed");
         sender.send_request(request).await.map_err(SqlError::NoAnswer)
     }

@@ -31,10 +31,10 @@ const BUSIEST_PROCESS: &str = "\
 CREATE VIEW busiest_process AS
 SELECT time, host_id, host, pid, start_time, name, command, \"user\", unit, cpu_ratio, rss_bytes FROM (
     SELECT *, row_number() OVER (PARTITION BY host_id, time ORDER BY cpu_ratio DESC) AS place
-    FROM process_rates WHERE pid IS NOT NULL AND cpu_ratio > 0
+    FROM process_rates WHERE pid > 0 AND cpu_ratio > 0
 ) WHERE place = 1";
 
-/// What each process used in all, by host.
+/// What each process used in all, by host. Pid 0 is the row of the processes without one.
 const PROCESS_TOTALS: &str = "\
 CREATE VIEW process_totals AS
 SELECT host_id, host, pid, start_time, max(name) AS name, max(command) AS command, max(\"user\") AS \"user\",
@@ -42,4 +42,4 @@ SELECT host_id, host, pid, start_time, max(name) AS name, max(command) AS comman
     sum(cpu_user_us + cpu_system_us) / 1000000.0 AS cpu_seconds, max(rss_bytes) AS rss_bytes_max,
     sum(disk_read_bytes) AS disk_read_bytes, sum(disk_write_bytes) AS disk_write_bytes,
     sum(net_rx_bytes) AS net_rx_bytes, sum(net_tx_bytes) AS net_tx_bytes
-FROM process WHERE pid IS NOT NULL GROUP BY host_id, host, pid, start_time";
+FROM process WHERE pid > 0 GROUP BY host_id, host, pid, start_time";

@@ -19,7 +19,6 @@ with psycopg.connect(
 
     assert rows("SELECT 1") == [(1,)]
     assert rows("SHOW server_version")
-    assert rows("SELECT current_setting('server_version_num')::int / 100 AS version")[0][0] >= 900
     tables = rows(
         "SELECT quote_ident(table_name) AS \"table\" FROM information_schema.tables"
         " WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog',"
@@ -49,6 +48,6 @@ with psycopg.connect(
     # A table.
     top = rows(
         f"SELECT name, sum(cpu_user_us + cpu_system_us) / 1e6 AS seconds FROM process WHERE {between}"
-        " AND host = 'web-1' AND pid IS NOT NULL GROUP BY name ORDER BY seconds DESC NULLS LAST LIMIT 5"
+        " AND host = 'web-1' AND pid > 0 GROUP BY name ORDER BY seconds DESC NULLS LAST LIMIT 5"
     )
     assert len(top) == 5 and top[0][1] >= top[4][1] > 0, top
