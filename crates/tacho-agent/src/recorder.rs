@@ -159,7 +159,7 @@ impl Start {
     fn note_snapshot(&mut self) {
         self.snapshots = self.snapshots.saturating_add(1);
         if self.snapshots == START_SNAPSHOTS {
-            tacho_proc::drop_code_pages();
+            tacho_proc::give_start_back();
         }
     }
 }

@@ -9,7 +9,6 @@ mod bytes;
 mod cgroup;
 mod cgroup_files;
 mod clock;
-mod code_pages;
 mod diskstats;
 mod error;
 mod file;
@@ -29,6 +28,7 @@ mod process;
 mod rpc;
 mod sensors;
 mod sessions;
+mod start;
 mod stat;
 mod sudoers;
 mod system;
@@ -43,7 +43,6 @@ pub use cgroup_files::{
     parse_group_cpu, parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
-pub use code_pages::drop_code_pages;
 pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};
 pub use error::ProcError;
 pub use file::{Buffer, KeptFile, ProcessFiles, read_small};
@@ -70,6 +69,7 @@ pub use process::{
 pub use rpc::{RpcCalls, parse_rpc};
 pub use sensors::{parse_millidegrees, sensor_number};
 pub use sessions::{Session, parse_session};
+pub use start::give_start_back;
 pub use stat::{CpuTimes, SystemStat, parse_stat};
 pub use sudoers::{Include, Sudoers, parse_sudoers};
 pub use system::{

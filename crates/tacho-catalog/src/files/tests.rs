@@ -101,7 +101,7 @@ async fn files_are_replaced_once() {
 #[tokio::test]
 async fn a_file_is_rolled_up_once_and_only_while_it_is_live() {
     let (_directory, catalog) = catalog().await;
-    catalog.commit_flush(&[file("1"), file("2")], &[], 0).await.unwrap();
+    catalog.commit_flush(&[file("1"), file("2")], &[], &[], 0).await.unwrap();
     assert!(catalog.change_files(&change(&[], &["3"], &["1"])).await.unwrap());
     let rolled: Vec<_> = catalog.live_files().await.unwrap().into_iter().map(|file| file.rolled).collect();
     assert_eq!(rolled, [true, false, false]);

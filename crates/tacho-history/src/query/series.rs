@@ -342,9 +342,14 @@ fn process_series(
     let wanted = Wanted::new(table, &query.columns)?;
     let rolled = Rolled::new(table, &wanted, query.aggregate);
     buckets.check(1, wanted.len())?;
-    // Rows from shortly before tell whether the process was idle when the range begins.
-    let range = query.from_ms.saturating_sub(IDLE_MS)..buckets.read_to_ms();
-    let plan = inner.state().plan(table, &query.host_id, range, buckets.level);
+    // Rows from shortly before tell whether the process was idle when the range begins. They are planned apart: a
+    // rollup that begins before the range has what does not belong to it.
+    let known_ms = query.from_ms.saturating_sub(IDLE_MS)..query.from_ms;
+    let (known, plan) = {
+        let state = inner.state();
+        let plan = |range, level| state.plan(table, &query.host_id, range, level);
+        (plan(known_ms, Level::Raw), plan(query.from_ms..buckets.read_to_ms(), buckets.level))
+    };
     let filter = [
         ("pid".to_owned(), EntityValue::Integer(query.key.pid)),
         ("start_time".to_owned(), EntityValue::Integer(query.key.start_time_ms)),
@@ -352,7 +357,7 @@ fn process_series(
     let mut lines = Lines::new(buckets, wanted.len(), query.aggregate);
     let mut values = vec![None; wanted.len()];
     let mut rows = Vec::new();
-    for part in &plan.parts {
+    for part in known.parts.iter().filter(|part| part.level == Level::Raw).chain(&plan.parts) {
         let of_buckets = rolled.as_ref().filter(|_| part.level != Level::Raw);
         let stored = of_buckets.map_or_else(|| wanted.stored(), Rolled::stored_columns);
         let columns = [vec![TIME, INTERVAL], stored].concat();

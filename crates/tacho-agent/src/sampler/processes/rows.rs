@@ -151,7 +151,7 @@ impl Rows {
         }
     }
 
-    fn choose(&mut self, tick: &Tick, entries: &[Entry], ended: &[Ended]) {
+    fn choose(&mut self, tick: &Tick, entries: &mut [Entry], ended: &[Ended]) {
         // A row that comes half an interval early keeps to its interval better than one that is as late.
         let until_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 2);
         self.candidates.clear();
@@ -170,7 +170,13 @@ impl Rows {
         }));
         if candidates.len() > self.limit {
             candidates.select_nth_unstable_by(self.limit, |a, b| b.cmp(a));
-            candidates.truncate(self.limit);
+            // Were those left out due again at once, all of a crowd would be read in every snapshot.
+            for left_out in candidates.drain(self.limit..).filter(|candidate| !candidate.is_ended) {
+                let Some(entry) = entries.get_mut(left_out.position) else { continue };
+                if entry.row.due_us <= until_us {
+                    entry.row.due_us = tick.now_us.saturating_add(turn_us(self.idle_interval_us, entry.pid));
+                }
+            }
         }
         candidates.sort_unstable_by_key(|candidate| (candidate.pid, !candidate.is_ended));
     }
@@ -179,8 +185,7 @@ impl Rows {
         // Those known from the start would else all come at once, again and again.
         let wait_us = match tick.interval_us {
             Some(_) => self.idle_interval_us,
-            // In step with the turns in which resting processes are read.
-            None => self.idle_interval_us / SPREAD * (SPREAD - u64::from(entry.pid) % SPREAD),
+            None => turn_us(self.idle_interval_us, entry.pid),
         };
         LastRow {
             due_us: tick.now_us.saturating_add(wait_us),
@@ -188,6 +193,11 @@ impl Rows {
             state: entry.reading.state,
         }
     }
+}
+
+/// In how long a process has its turn, in step with those in which resting processes are read.
+fn turn_us(idle_interval_us: u64, pid: u32) -> u64 {
+    idle_interval_us / SPREAD * (SPREAD - u64::from(pid) % SPREAD)
 }
 
 /// It did something, became another, or has not been told of for a while.

@@ -261,6 +261,24 @@ fn a_resting_process_that_wakes_a_little_is_late_but_exact() {
 }
 
 #[test]
+fn resting_processes_are_read_in_turn_however_many_find_no_room() {
+    let mut machine = Machine::new(3);
+    machine.put_busy(1000);
+    (10..70).for_each(|pid| machine.put(&Fake::new(pid)));
+    for _ in 0..30 {
+        machine.tick();
+    }
+    (10..70).for_each(|pid| machine.put(&Fake { user: 3, ..Fake::new(pid) }));
+    let mut ticks = Vec::new();
+    for _ in 0..13 {
+        machine.tick();
+        ticks.push(machine.host(host::PROCESSES_CPU_USER_US).unwrap() / TICK_US);
+    }
+    assert!(ticks[0] < 90, "half of them were read in one snapshot: {ticks:?}");
+    assert_eq!(ticks.iter().sum::<i64>(), 180);
+}
+
+#[test]
 fn the_busiest_get_the_rows() {
     let mut machine = Machine::new(3);
     machine.put(&Fake::new(1));
