@@ -14,7 +14,7 @@ const ENDLESS: &str =
 
 /// Sorts some 200 MB.
 const BIG: &str = "SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY text DESC) AS place FROM
-    (SELECT repeat('x', 1000) || value AS text FROM generate_series(1, 200000))) WHERE place > 100000";
+    (SELECT repeat('x', 500) || value AS text FROM generate_series(1, 400000))) WHERE place > 300000";
 
 /// One program after the other beside one server: each has other settings.
 #[test]
@@ -29,8 +29,8 @@ fn limits_hold_and_say_so() {
         fixture.start_sql(settings);
         memory_and_rows(&fixture, settings);
     };
-    restart(&[("memory", "64MiB"), ("spill", "0B")]);
-    restart(&[("memory", "64MiB"), ("spill", "1GiB")]);
+    restart(&[("memory", "128MiB"), ("spill", "0B")]);
+    restart(&[("memory", "128MiB"), ("spill", "1GiB")]);
     restart(&[("rows", "100")]);
     restart(&[("queries", "1")]);
 }

@@ -17,7 +17,7 @@ assert found and [list(row) for row in found] == expected, (found, expected)
 path = os.path.join(tacho.DATA, "answer.parquet")
 with open(path, "wb") as file:
     file.write(tacho.ask(QUERY, "application/vnd.apache.parquet"))
-assert duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchone() == (answer.num_rows,)
+assert duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall()[0] == (answer.num_rows,)
 
 # The history's files themselves. One that was merged stays for five minutes beside the new one: rows count once.
 files = os.path.join(tacho.DATA, "history", "interface", "**", "*.parquet")
@@ -25,6 +25,6 @@ condition = f"time >= make_timestamptz({tacho.FROM_MS * 1000}) AND time < make_t
 found = duckdb.sql(
     "SELECT count(*), sum(rx_bytes)::BIGINT FROM (SELECT DISTINCT host_id, interface, time, rx_bytes"
     f" FROM read_parquet('{files}') WHERE {condition})"
-).fetchone()
+).fetchall()[0]
 expected = tacho.rows(f"SELECT count(*), sum(rx_bytes) FROM interface WHERE {tacho.closed_hour()}")[0]
 assert list(found) == expected, (found, expected)
