@@ -8,15 +8,16 @@ use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::memory::Halves;
 use crate::reader::Reader;
 use crate::table::HistoryTable;
 use crate::views;
+use crate::yielding::YieldingJoins;
 
 /// What clients that show a database's name show.
 pub(crate) const DATABASE: &str = "tacho";
@@ -62,28 +63,35 @@ pub enum QueryError {
     Timeout(Duration),
 }
 
-/// Without what the engine adds for its own developers.
+/// Without what the engine adds for its own developers, and with settings called as they are here.
 fn message(error: &DataFusionError) -> String {
-    error.strip_backtrace()
+    error
+        .strip_backtrace()
+        .replace("datafusion.runtime.memory_limit", "memory")
+        .replace("datafusion.runtime.max_temp_directory_size", "spill")
 }
 
 impl Engine {
     /// An engine over what `reader` tells of.
     pub async fn new(reader: &Reader, limits: Limits) -> Result<Self, DataFusionError> {
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+            .with_memory_pool(Arc::new(Halves::new(limits.memory_bytes)))
             .with_disk_manager_builder(spill(&limits.spill_directory, limits.spill_bytes))
             .build_arc()?;
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_default_catalog_and_schema(DATABASE, SCHEMA)
             .with_create_default_catalog_and_schema(true);
+        // A sort sets this aside to merge what it wrote to disk; the engine's default is too much of a small memory.
+        let merge = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *merge = (*merge).min(limits.memory_bytes / 64);
         // Times are stored to the millisecond, in UTC.
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(YieldingJoins))
             .build();
         let context = SessionContext::new_with_state(state);
         for table in tacho_history::stored_tables() {
