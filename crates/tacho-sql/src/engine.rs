@@ -74,8 +74,9 @@ fn message(error: &DataFusionError) -> String {
 impl Engine {
     /// An engine over what `reader` tells of.
     pub async fn new(reader: &Reader, limits: Limits) -> Result<Self, DataFusionError> {
+        let parts = SessionConfig::new().target_partitions();
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(Halves::new(limits.memory_bytes)))
+            .with_memory_pool(Arc::new(Halves::new(limits.memory_bytes, parts)))
             .with_disk_manager_builder(spill(&limits.spill_directory, limits.spill_bytes))
             .build_arc()?;
         let mut config = SessionConfig::new()

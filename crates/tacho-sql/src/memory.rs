@@ -1,12 +1,16 @@
 //! The memory of queries: half of it for work that can go on on disk, half for work that can not. In one pool, sorts
-//! would fill it, and what merges them again would find nothing left.
+//! would fill it, and what merges them again would find nothing left. For the same reason no merge may take more than
+//! its share: it takes as much as it can get to read more files at once, and makes do with less.
 
 use std::fmt;
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{
     FairSpillPool, GreedyMemoryPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
+
+/// How the engine calls what merges sorted files.
+const MERGE: &str = "ExternalSorterMerge";
 
 /// Sorting and grouping share one half evenly, and spill beyond; joins and the rest share the other.
 #[derive(Debug)]
@@ -14,12 +18,20 @@ pub(crate) struct Halves {
     bytes: usize,
     spillable: FairSpillPool,
     other: GreedyMemoryPool,
+    /// Most bytes of one merge.
+    merge_bytes: usize,
 }
 
 impl Halves {
-    pub(crate) fn new(bytes: usize) -> Self {
+    /// Of so many bytes, for queries whose sorts run in so many parts.
+    pub(crate) fn new(bytes: usize, parts: usize) -> Self {
         let half = bytes / 2;
-        Self { bytes, spillable: FairSpillPool::new(half), other: GreedyMemoryPool::new(half) }
+        Self {
+            bytes,
+            spillable: FairSpillPool::new(half),
+            other: GreedyMemoryPool::new(half),
+            merge_bytes: half / 2 / parts.max(1),
+        }
     }
 
     fn of(&self, consumer: &MemoryConsumer) -> &dyn MemoryPool {
@@ -55,7 +67,13 @@ impl MemoryPool for Halves {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        self.of(reservation.consumer()).try_grow(reservation, additional)
+        let consumer = reservation.consumer();
+        let wanted = reservation.size().saturating_add(additional);
+        if wanted > self.merge_bytes && consumer.name().starts_with(MERGE) {
+            let message = format!("{} may have {} bytes, not {wanted}", consumer.name(), self.merge_bytes);
+            return Err(DataFusionError::ResourcesExhausted(message));
+        }
+        self.of(consumer).try_grow(reservation, additional)
     }
 
     fn reserved(&self) -> usize {

@@ -158,7 +158,6 @@ mod tests {
             "SELECT 1",
             "WITH a AS (SELECT 1) SELECT * FROM a UNION ALL (SELECT 2)",
             "VALUES (1), (2)",
-            "TABLE process",
             "EXPLAIN ANALYZE SELECT * FROM process",
             "SHOW search_path",
             "BEGIN",
