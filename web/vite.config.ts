@@ -13,6 +13,8 @@ export default defineConfig({
     // The page is one small bundle; the preload helper would only add to it.
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': { target: server, secure: false } } },
+  server: {
+    proxy: { '/api': { target: server, secure: false }, '/metrics': { target: server, secure: false } },
+  },
   test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
 });

@@ -150,12 +150,15 @@ test('a link restores everything in another browser', async ({
   await screen.open(host, at - 60_000, at + 20_000);
   await screen.click(at);
   await expect(screen.panel.getByText('Pinned')).toBeVisible();
+  await screen.settled();
   await screen.table.getByRole('button', { name: 'Memory', exact: true }).click();
   await screen.rows().first().click();
   await expect.poll(() => screen.parameter('process')).not.toBeNull();
+  await expect(page.locator('[data-track="cpu"] [data-process]')).toBeVisible();
   await page.getByLabel('Filter processes').fill('-user:nobody');
   await expect.poll(() => screen.parameter('filter')).toBe('-user:nobody');
   await page.mouse.move(5, 5);
+  await screen.settled();
   const seen = await describe(screen);
 
   const other = await secondBrowser(browser, signedIn, baseURL ?? '');

@@ -30,6 +30,11 @@ export class HostScreen {
     await expect(this.rows().first()).toBeVisible();
   }
 
+  /** The table shows the moment that was asked for, and not still the one before. */
+  async settled(): Promise<void> {
+    await expect(this.panel.locator('[data-loading]')).toHaveCount(0);
+  }
+
   rows(): Locator {
     return this.table.locator('tbody tr[aria-rowindex]');
   }

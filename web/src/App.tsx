@@ -6,20 +6,49 @@ import { type Session, fetchSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
 import { HelpDialog } from './components/HelpDialog';
+import { useAppCommands } from './components/useAppCommands';
+import { usePaletteKey } from './components/usePaletteKey';
 import { Notice, PageLoading } from './components/Notice';
 import { LiveProvider } from './state/live';
 import { useKeys } from './components/useKeys';
+import type { AboutPage as AboutPageType } from './pages/about/AboutPage';
+import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
+import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
-import { SignInPage } from './pages/signin/SignInPage';
-import { StoragePage } from './pages/storage/StoragePage';
+import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
+import type { Palette as PaletteType } from './components/Palette';
+import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
-import { navigate, parseRoute, usePathname } from './state/router';
+import type { ProcessPage as ProcessPageType } from './pages/process/ProcessPage';
+import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
+import { useContrast, useZone } from './state/settings';
 import { text } from './text';
 
 /** Charts are the larger half of the page's code, and neither sign-in nor fleet needs them. */
 const loadHostPage = (): Promise<{ default: typeof HostPageType }> =>
   import('./pages/host/HostPage').then(({ HostPage }) => ({ default: HostPage }));
 const HostPage = lazy(loadHostPage);
+const ProcessPage = lazy((): Promise<{ default: typeof ProcessPageType }> =>
+  import('./pages/process/ProcessPage').then((module) => ({ default: module.ProcessPage })),
+);
+const AlertsPage = lazy((): Promise<{ default: typeof AlertsPageType }> =>
+  import('./pages/alerts/AlertsPage').then((module) => ({ default: module.AlertsPage })),
+);
+const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
+  import('./pages/signin/SignInPage').then((module) => ({ default: module.SignInPage })),
+);
+const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
+  import('./pages/storage/StoragePage').then((module) => ({ default: module.StoragePage })),
+);
+const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
+  import('./components/Palette').then((module) => ({ default: module.Palette }));
+const Palette = lazy(loadPalette);
+const AccessPage = lazy((): Promise<{ default: typeof AccessPageType }> =>
+  import('./pages/access/AccessPage').then((module) => ({ default: module.AccessPage })),
+);
+const AboutPage = lazy((): Promise<{ default: typeof AboutPageType }> =>
+  import('./pages/about/AboutPage').then((module) => ({ default: module.AboutPage })),
+);
 
 export function App(): JSX.Element {
   const session = useQuery({
@@ -32,7 +61,13 @@ export function App(): JSX.Element {
   useSignOutOn401();
   if (session.isPending && session.failureCount === 0) return <PageLoading />;
   if (session.data === undefined) return <Notice {...text.errors.offline} busy={session.isFetching} />;
-  return session.data ? <SignedIn session={session.data} /> : <SignInPage />;
+  return session.data ? (
+    <SignedIn session={session.data} />
+  ) : (
+    <Suspense fallback={<PageLoading />}>
+      <SignInPage />
+    </Suspense>
+  );
 }
 
 /** A session that ended shows the sign-in page, at the same address, whichever call noticed it. */
@@ -53,7 +88,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   const pathname = usePathname();
   const route = useMemo(() => parseRoute(pathname), [pathname]);
   useEffect(() => {
-    document.title = route.page === 'host' ? `${route.host} · ${text.product}` : text.product;
+    document.title = titleOf(route);
   }, [route]);
   const [helpOpen, setHelpOpen] = useState(false);
   const { setColorScheme } = useMantineColorScheme();
@@ -64,23 +99,45 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   );
   const openHelp = useCallback(() => setHelpOpen(true), []);
   const closeHelp = useCallback(() => setHelpOpen(false), []);
+  const [paletteOpen, setPaletteOpen] = useState(false);
+  const openPalette = useCallback(() => setPaletteOpen(true), []);
+  const closePalette = useCallback(() => setPaletteOpen(false), []);
+  usePaletteKey(openPalette);
+  const zone = useZone();
+  const contrast = useContrast();
+  useAppCommands({ session, contrast, toggleScheme, openHelp });
   useKeys({ '?': openHelp, d: toggleScheme });
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
     void loadHostPage();
+    void loadPalette();
   }, []);
 
   return (
-    <LiveProvider host={route.page === 'host' ? route.host : null}>
-      <Header session={session} route={route} scheme={scheme} onScheme={toggleScheme} onHelp={openHelp} />
-      <main>
+    <LiveProvider host={route.page === 'host' || route.page === 'process' ? route.host : null}>
+      <Header
+        {...{ session, route, scheme }}
+        onScheme={toggleScheme}
+        onHelp={openHelp}
+        onPalette={openPalette}
+      />
+      {/* Another zone writes every instant anew. */}
+      <main key={zone}>
         {route.page === 'fleet' && <FleetPage />}
-        {route.page === 'storage' && <StoragePage />}
-        {route.page === 'host' && (
-          <Suspense fallback={<PageLoading />}>
-            <HostPage key={route.host} name={route.host} />
-          </Suspense>
-        )}
+        <Suspense fallback={<PageLoading />}>
+          {route.page === 'host' && <HostPage key={route.host} name={route.host} />}
+          {route.page === 'process' && (
+            <ProcessPage
+              key={processPath(route.host, route.process)}
+              host={route.host}
+              process={route.process}
+            />
+          )}
+          {route.page === 'alerts' && <AlertsPage />}
+          {route.page === 'storage' && <StoragePage />}
+          {route.page === 'access' && <AccessPage session={session} />}
+          {route.page === 'about' && <AboutPage />}
+        </Suspense>
         {route.page === 'unknown' && (
           <Notice
             title={text.errors.unknownPage.title}
@@ -89,6 +146,26 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
         )}
       </main>
       <HelpDialog opened={helpOpen} onClose={closeHelp} />
+      {paletteOpen && (
+        <Suspense>
+          <Palette opened onClose={closePalette} />
+        </Suspense>
+      )}
     </LiveProvider>
   );
+}
+
+function titleOf(route: Route): string {
+  const parts: Readonly<Record<Route['page'], string>> = {
+    fleet: '',
+    host: 'host' in route ? route.host : '',
+    process: route.page === 'process' ? `${String(route.process.pid)} · ${route.host}` : '',
+    alerts: text.alerts.title,
+    storage: text.storage.title,
+    access: text.access.title,
+    about: text.about.title,
+    unknown: '',
+  };
+  const part = parts[route.page];
+  return part === '' ? text.product : `${part} · ${text.product}`;
 }

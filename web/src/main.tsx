@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './App';
 import { ApiError } from './api/client';
 import { CrashBoundary } from './components/CrashBoundary';
+import { language } from './text';
 import { theme } from './theme';
 
 import './styles/mantine.css';
@@ -26,6 +27,8 @@ const queryClient = new QueryClient({
     mutations: { networkMode: 'always' },
   },
 });
+
+document.documentElement.lang = language;
 
 const root = document.querySelector('#root');
 if (root) {

@@ -2,9 +2,9 @@
  * Colours of the charts. Canvas cannot read style sheets cheaply, so that they are here and in
  * `styles/tokens.css` only where HTML shows them; both hues and lightness differ, for colour-blind eyes.
  */
-export type ColorScheme = 'light' | 'dark';
+export type ColorScheme = 'light' | 'dark' | 'light-contrast' | 'dark-contrast';
 
-export type ColorName = 'blue' | 'violet' | 'teal' | 'amber' | 'red' | 'slate' | 'process';
+export type ColorName = 'blue' | 'violet' | 'teal' | 'amber' | 'red' | 'slate' | 'process' | 'ghost';
 
 export interface Palette {
   readonly line: Readonly<Record<ColorName, string>>;
@@ -17,7 +17,7 @@ export interface Palette {
   readonly heat: readonly string[];
 }
 
-export const palettes: Readonly<Record<ColorScheme, Palette>> = {
+const plain: Readonly<Record<'light' | 'dark', Palette>> = {
   dark: {
     line: {
       blue: '#4c9be8',
@@ -27,6 +27,7 @@ export const palettes: Readonly<Record<ColorScheme, Palette>> = {
       red: '#ef6b6b',
       slate: '#8494a7',
       process: '#ff7ab8',
+      ghost: '#b9c4d0',
     },
     grid: 'rgba(148, 163, 184, 0.10)',
     axis: '#7b8898',
@@ -43,12 +44,47 @@ export const palettes: Readonly<Record<ColorScheme, Palette>> = {
       red: '#cf3b3b',
       slate: '#8896a6',
       process: '#d6246e',
+      ghost: '#4a5666',
     },
     grid: 'rgba(51, 65, 85, 0.09)',
     axis: '#7a8797',
     area: 0.12,
     stackedArea: 0.58,
     heat: ['#f3f6f9', '#dbe9f6', '#add0ec', '#6aa9da', '#2f7cc0', '#e0a030', '#cf3b3b'],
+  },
+};
+
+export const palettes: Readonly<Record<ColorScheme, Palette>> = {
+  ...plain,
+  'dark-contrast': {
+    ...plain.dark,
+    line: {
+      ...plain.dark.line,
+      blue: '#6fb6ff',
+      violet: '#c4b0ff',
+      teal: '#5fe0c8',
+      slate: '#b8c4d2',
+      ghost: '#ffffff',
+    },
+    grid: 'rgba(255, 255, 255, 0.24)',
+    axis: '#ffffff',
+    area: 0.25,
+    stackedArea: 0.85,
+  },
+  'light-contrast': {
+    ...plain.light,
+    line: {
+      ...plain.light.line,
+      blue: '#0b4f9e',
+      violet: '#5b2fc0',
+      teal: '#0a6152',
+      amber: '#8a5a00',
+      ghost: '#000000',
+    },
+    grid: 'rgba(0, 0, 0, 0.24)',
+    axis: '#000000',
+    area: 0.2,
+    stackedArea: 0.85,
   },
 };
 

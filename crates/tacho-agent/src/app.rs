@@ -174,7 +174,8 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     let (sender, receiver) = watch::channel(facts);
     let budget = Budget::new(config.budget, config.interval);
     let Shared { queue, mailbox, stop } = shared;
-    let recorder = Recorder { sampler, budget, queue, mailbox, facts: sender, stop };
+    let runtime_dir = config.spool.runtime_dir.clone();
+    let recorder = Recorder { sampler, budget, queue, mailbox, facts: sender, stop, runtime_dir };
     Ok((recorder, receiver))
 }
 

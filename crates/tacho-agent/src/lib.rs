@@ -19,3 +19,4 @@ pub mod sampler;
 pub mod scripts;
 pub mod sentinel;
 pub mod show;
+pub mod waiting;

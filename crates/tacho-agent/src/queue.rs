@@ -203,6 +203,10 @@ impl Queue {
         self.is_delivering.send_replace(is_delivering);
     }
 
+    pub fn is_delivering(&self) -> bool {
+        *self.is_delivering.borrow()
+    }
+
     /// Waits until a server takes frames.
     pub async fn delivering(&self) {
         // The sender lives as long as the queue.

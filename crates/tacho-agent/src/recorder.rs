@@ -1,5 +1,6 @@
 //! The one thread that samples: takes a snapshot on a fixed schedule and puts it into the queue.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::budget::{Budget, Change, Usage};
 use crate::queue::{NewFrame, Queue};
 use crate::sampler::{AgentCounters, Sample, Sampler};
 use crate::scripts::Mailbox;
+use crate::waiting;
 
 /// Facts change rarely; looking costs a few file reads.
 const FACTS_INTERVAL_US: u64 = 60_000_000;
@@ -33,6 +35,8 @@ pub struct Recorder {
     pub mailbox: Arc<Mailbox>,
     pub facts: watch::Sender<Arc<HostFacts>>,
     pub stop: Arc<Stop>,
+    /// Where it is told what waits.
+    pub runtime_dir: PathBuf,
 }
 
 /// Tells a thread to stop, and wakes it from its wait.
@@ -78,6 +82,7 @@ impl Recorder {
                 facts_due_us = now_us;
             }
             self.enqueue(&mut sample);
+            self.tell_state(&sample);
             started.note_snapshot();
             if now_us >= facts_due_us {
                 facts_due_us = now_us.saturating_add(FACTS_INTERVAL_US);
@@ -128,6 +133,15 @@ impl Recorder {
 
     fn time_ms(&self, sample: &Sample) -> i64 {
         self.queue.stream().time_ms(sample.boot_clock_us)
+    }
+
+    /// Tells those who ask on this machine what waits.
+    fn tell_state(&self, sample: &Sample) {
+        let queue = &self.queue;
+        let state =
+            waiting::describe(self.time_ms(sample), &queue.state(), &queue.gaps(), queue.is_delivering());
+        // A directory that can not be written to is the spool's complaint already.
+        drop(waiting::write(&self.runtime_dir, &state));
     }
 
     fn enqueue(&self, sample: &mut Sample) {

@@ -60,7 +60,7 @@ impl Renewal {
                 () = stop.cancelled() => return Ok(()),
             };
             match renewed {
-                Ok(particulars) => schedule = Schedule::new(Some(&particulars), random_part()),
+                Ok(particulars) => schedule = Schedule::after_renewal(&particulars, random_part()),
                 Err(error) => {
                     schedule.again(clock::wall_ms(), boot_ms());
                     tracing::warn!(
@@ -132,6 +132,17 @@ impl Schedule {
         Self { due_wall_ms, due_boot_ms, not_after_ms: particulars.not_after_ms }
     }
 
+    /// Of a certificate that was made just now. A wall clock by which it is due already is wrong: the boot clock
+    /// alone says when half of its time has passed.
+    fn after_renewal(particulars: &Particulars, part: f64) -> Self {
+        let schedule = Self::new(Some(particulars), part);
+        if !schedule.is_due(clock::wall_ms(), boot_ms()) {
+            return schedule;
+        }
+        let lifetime_ms = particulars.not_after_ms.saturating_sub(particulars.not_before_ms);
+        Self { due_wall_ms: i64::MAX, due_boot_ms: boot_ms().saturating_add(lifetime_ms / 2), ..schedule }
+    }
+
     fn is_due(&self, wall_ms: i64, boot_ms: i64) -> bool {
         wall_ms >= self.due_wall_ms || boot_ms >= self.due_boot_ms
     }
@@ -179,6 +190,13 @@ mod tests {
             assert!(schedule.is_due(wall_ms + late_ms, boot), "{part}");
             assert!(schedule.is_due(wall_ms - 3_600_000, boot + late_ms + 1_000), "the clock was set back");
         }
+        // Made by a server whose clock is right, while this one is far ahead.
+        let wrong = Particulars { not_before_ms: 0, not_after_ms: lifetime_ms, ..particulars };
+        let schedule = Schedule::after_renewal(&wrong, 0.5);
+        assert!(
+            !schedule.is_due(wall_ms, boot + 400_000)
+                && schedule.is_due(wall_ms, boot + lifetime_ms / 2 + 1_000)
+        );
         let mut schedule = Schedule::new(None, 0.0);
         assert!(schedule.is_due(clock::wall_ms(), boot_ms()));
         schedule.again(wall_ms, boot);

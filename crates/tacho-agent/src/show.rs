@@ -31,6 +31,9 @@ Lines, fields parted by one space, `-` where this machine does not tell:
            mem-used cpu-temperature disk-level mem-level cpu-level
   users    time ordinary-users recently-active can-become-root
            logged-in_ADDRESS_TERMINAL
+  spool    time frames memory disk dropped gaps delivering
+           what waits for a server, by the running agent's newest snapshot;
+           dropped since it started, gaps not yet told to a server
 Tables: processes, network, sensors.
 
 Times are local, ISO 8601. Sizes are binary: 1KiB is 1024 bytes. Free memory is
@@ -76,12 +79,13 @@ enum Topic {
     Processes,
     Network,
     Sensors,
+    Spool,
     /// All of them.
     All,
 }
 
 impl Topic {
-    const EACH: [Self; 8] = [
+    const EACH: [Self; 9] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -90,6 +94,7 @@ impl Topic {
         Self::Processes,
         Self::Network,
         Self::Sensors,
+        Self::Spool,
     ];
 
     fn name(self) -> &'static str {
@@ -102,6 +107,7 @@ impl Topic {
             Self::Processes => "processes",
             Self::Network => "network",
             Self::Sensors => "sensors",
+            Self::Spool => "spool",
             Self::All => "all",
         }
     }
@@ -116,6 +122,7 @@ impl Topic {
             Self::Processes => "the busiest processes",
             Self::Network => "interfaces with their rates, and who listens",
             Self::Sensors => "temperatures and fans",
+            Self::Spool => "what waits for a server",
             Self::All => "all of these",
         }
     }
@@ -158,6 +165,7 @@ fn topic_text(view: &View<'_>, topic: Topic, top: usize, paint: Paint) -> String
         Topic::Processes => tables::processes(view, top, paint),
         Topic::Network => tables::network(view, paint),
         Topic::Sensors => tables::sensors(view, paint),
+        Topic::Spool => lines::spool(view),
         Topic::All => String::new(),
     };
     if topic != Topic::All {

@@ -113,10 +113,32 @@ fn json_has_its_keys_for_everything() {
 #[test]
 fn without_a_topic_it_says_what_there_is() {
     let text = text(&[]);
-    for topic in ["cpu", "memory", "disk", "system", "users", "processes", "network", "sensors", "all"] {
+    for topic in
+        ["cpu", "memory", "disk", "system", "users", "processes", "network", "sensors", "spool", "all"]
+    {
         assert!(text.contains(&format!("\n  {topic} ")), "{topic}: {text}");
     }
     assert!(json(&["--json"])["missing"].is_array());
     assert!(!text.contains('\x1b'), "no colours where there is no terminal");
     assert!(!show(&["nonsense"]).status.success());
+}
+
+#[test]
+fn the_spool_line_is_what_the_running_agent_wrote() {
+    let directory = tempfile::tempdir().unwrap();
+    let show = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tacho-agent"));
+        command.args(["--config", "/dev/null", "show"]).args(arguments).env_clear().env("TZ", "UTC");
+        let output = command.env("TACHO_AGENT_RUNTIME_DIR", directory.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(show(&["spool"]), "- - - - - - -\n");
+    assert!(show(&[]).contains("does the agent run?"));
+    let state = tacho_spool::State { records: 12, hot_bytes: 2048, ..tacho_spool::State::default() };
+    let state = tacho_agent::waiting::describe(1_790_000_000_000, &state, &[], true);
+    tacho_agent::waiting::write(directory.path(), &state).unwrap();
+    assert_eq!(show(&["spool"]), "2026-09-21T14:13:20+00:00 12 2.0KiB 0B 0 0 yes\n");
+    let told: serde_json::Value = serde_json::from_str(&show(&["spool", "--json"])).unwrap();
+    assert_eq!((&told["spool"]["frames"], &told["spool"]["gaps"]), (&12.into(), &serde_json::json!([])));
 }

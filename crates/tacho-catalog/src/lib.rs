@@ -5,6 +5,7 @@
 //! are milliseconds since the epoch and always come from the caller.
 
 mod agents;
+mod alerts;
 mod clocks;
 mod error;
 mod files;
@@ -13,6 +14,7 @@ mod hosts;
 mod marks;
 mod schema;
 mod sessions;
+mod thresholds;
 mod tokens;
 mod users;
 
@@ -24,12 +26,14 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
+pub use alerts::{Acknowledgement, AlertFilter, AlertRecord, QueuedNotification, SilenceRecord, ToldAlerts};
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;
+pub use thresholds::ThresholdRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};
 pub use users::{UserChange, UserRecord};
 

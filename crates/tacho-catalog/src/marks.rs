@@ -45,6 +45,28 @@ impl Catalog {
         row.map_or_else(|| Ok(Mark::default()), |row| mark_of(&row))
     }
 
+    /// The agent under which a stream of a host is kept: the first identity of the host that spoke of it, so that a host
+    /// that joined again goes on with what it had. `None` when nobody has.
+    pub async fn stream_owner(
+        &self,
+        host_id: &str,
+        stream: [u8; 16],
+    ) -> Result<Option<String>, CatalogError> {
+        let stream = stream_text(stream);
+        sqlx::query_scalar(
+            "SELECT a.id FROM agents a WHERE a.host_id = ? AND (\
+             EXISTS (SELECT 1 FROM delivery_clocks c WHERE c.agent_id = a.id AND c.stream = ?) OR \
+             EXISTS (SELECT 1 FROM delivery_marks m WHERE m.agent_id = a.id AND m.stream = ?)) \
+             ORDER BY a.created_ms, a.id LIMIT 1",
+        )
+        .bind(host_id)
+        .bind(&stream)
+        .bind(&stream)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(CatalogError::query("look up a stream"))
+    }
+
     /// Forgets marks that were not written since `before_ms`, and the clocks of such streams. Call it with a
     /// time so far back that no frame of those streams can arrive again and still be kept. Returns how many
     /// marks there were.

@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use tacho_catalog::{Catalog, StreamKey};
 use tacho_history::{
-    Aggregate, History, HistoryConfig, HistoryError, NowMs, ProcessGroup, ProcessOrder, ProcessSeriesQuery,
-    ProcessesQuery, SeriesQuery,
+    Aggregate, ChangesQuery, FleetQuery, History, HistoryConfig, HistoryError, NowMs, ProcessGroup,
+    ProcessOrder, ProcessSeriesQuery, ProcessText, ProcessesQuery, SeriesQuery, SummaryQuery, TextMatch,
 };
 use tacho_model::{
     Block, Column, ColumnType, FloatColumn, HostKey, IntegerColumn, Meaning, ProcessIdentity, ProcessKey,
@@ -161,6 +161,29 @@ async fn questions(history: &History, only: &str) -> Result<()> {
         aggregate: Aggregate::Average,
     };
     ask!(only, "one process over 24 h".into(), history.process_series(query));
+    fleet_questions(history, only).await
+}
+
+/// Of all hosts, and what takes several tables.
+async fn fleet_questions(history: &History, only: &str) -> Result<()> {
+    let end = START + DAY;
+    for (name, from_ms) in [("1 h", end - HOUR), ("24 h", START)] {
+        let query =
+            FleetQuery { from_ms, to_ms: end, by: ProcessOrder::Cpu, matching: Vec::new(), limit: 20 };
+        let wanted = (ProcessText::Command, TextMatch::containing("p107"));
+        let search = FleetQuery { matching: vec![wanted], ..query.clone() };
+        ask!(only, format!("fleet: top over {name}"), history.fleet_processes(query));
+        ask!(only, format!("fleet: search over {name}"), history.fleet_processes(search));
+        let host_id = "host0".to_owned();
+        let query = SummaryQuery { host_id, from_ms, to_ms: end, processes: 5, events: 100 };
+        ask!(only, format!("summary over {name}"), history.summary(query));
+    }
+    for (name, length) in [("1 h", HOUR), ("6 h", 6 * HOUR), ("12 h", 12 * HOUR)] {
+        let (host_id, group) = ("host0".to_owned(), ProcessGroup::Name);
+        let from_ms = end - length;
+        let query = ChangesQuery { host_id, from_ms, to_ms: end, against_ms: None, group, limit: 20 };
+        ask!(only, format!("what changed in {name}"), history.changes(query));
+    }
     Ok(())
 }
 

@@ -27,6 +27,16 @@ pub enum HistoryError {
     )]
     TooMuch { numbers: usize, most: usize },
 
+    /// The caller's mistake.
+    #[error("the answer would look at {rows} rows, more than {most}: ask for a shorter range")]
+    TooManyRows { rows: u64, most: u64 },
+
+    /// The caller's mistake.
+    #[error(
+        "there are too many different things to compare: ask for a shorter range, or for groups that are fewer"
+    )]
+    TooManyEntities,
+
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 
@@ -71,6 +81,8 @@ impl HistoryError {
                 | Self::NotANumber { .. }
                 | Self::EmptyRange { .. }
                 | Self::TooMuch { .. }
+                | Self::TooManyRows { .. }
+                | Self::TooManyEntities
         )
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tacho_catalog::FileRecord;
 use tacho_model::Table;
 
+use crate::scan::Hosts;
 use crate::time::{DAY_MS, hour};
 
 /// A file and what is known of it since the server started.
@@ -65,13 +66,12 @@ impl FileEntry {
         self.record.time_min_ms.div_euclid(DAY_MS)
     }
 
-    /// Could it have rows of this host in this range?
-    pub(crate) fn may_have(&self, host_id: &str, from_ms: i64, to_ms: i64) -> bool {
+    /// Could it have rows of these hosts in this range?
+    pub(crate) fn may_have(&self, hosts: &Hosts, from_ms: i64, to_ms: i64) -> bool {
         let record = &self.record;
         record.time_min_ms < to_ms
             && record.time_max_ms >= from_ms
-            && *record.host_min <= *host_id
-            && *host_id <= *record.host_max
+            && hosts.may_be_between(&record.host_min, &record.host_max)
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tacho_catalog::StreamKey;
 use tacho_model::{Block, ColumnValues, GapReason, HostKey, ProcessIdentity, SequenceSet, Snapshot};
 
+use crate::scan::Hosts;
+
 /// A frame that is not durable yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
@@ -84,9 +86,15 @@ impl Head {
         self.hosts.values().flat_map(|host| &host.frames)
     }
 
-    /// The frames of one host in the order they came.
-    pub(crate) fn frames_of(&self, host_id: &str) -> &[Arc<Frame>] {
-        self.hosts.get(host_id).map_or(&[], |host| &host.frames)
+    /// The frames of hosts, of each in the order they came.
+    pub(crate) fn frames_of(&self, hosts: &Hosts) -> impl Iterator<Item = &Arc<Frame>> {
+        let found: Vec<_> = match hosts {
+            Hosts::One(id) => self.hosts.get(id.as_str()).into_iter().collect(),
+            Hosts::Between(..) => {
+                self.hosts.iter().filter(|(id, _)| hosts.include(id)).map(|(_, host)| host).collect()
+            }
+        };
+        found.into_iter().flat_map(|host| &host.frames)
     }
 }
 
@@ -177,8 +185,8 @@ mod tests {
         let mut head: Head = [frame("a", 2, Vec::new())].into_iter().collect();
         let bytes = older.bytes + head.bytes;
         head.put_back(&older);
-        let sequences: Vec<_> = head.frames_of("a").iter().map(|frame| frame.sequence).collect();
+        let sequences: Vec<_> = head.frames_of(&"a".into()).map(|frame| frame.sequence).collect();
         assert_eq!((sequences, head.frames, head.bytes), (vec![1, 2], 3, bytes));
-        assert!(head.frames_of("c").is_empty());
+        assert!(head.frames_of(&"c".into()).next().is_none());
     }
 }

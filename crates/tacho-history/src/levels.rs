@@ -12,10 +12,11 @@ use tacho_model::Table;
 use crate::files::FileEntry;
 use crate::head::Frame;
 use crate::rollup::{Level, spec};
+use crate::scan::Hosts;
 use crate::state::State;
 use crate::time::HOUR_MS;
 
-/// Files and frames of one host that have rows of one level in a range.
+/// Files and frames of one host, or of several, that have rows of one level in a range.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) level: Level,
@@ -44,14 +45,21 @@ struct Since {
 impl State {
     /// What to read of a table of [`tacho_model::tables::ALL`], in buckets as coarse as `level` where that loses
     /// no row.
-    pub(crate) fn plan(&self, table: &'static Table, host_id: &str, range: Range<i64>, level: Level) -> Plan {
+    pub(crate) fn plan(
+        &self,
+        table: &'static Table,
+        hosts: impl Into<Hosts>,
+        range: Range<i64>,
+        level: Level,
+    ) -> Plan {
+        let hosts = hosts.into();
         let levels = match spec(table).zip(self.since(table)) {
             Some((_, since)) => choose(range, level, since),
             None => vec![(Level::Raw, range)],
         };
         let mut parts = Vec::new();
         for (level, range) in &levels {
-            parts.extend(self.parts(table, host_id, range, *level));
+            parts.extend(self.parts(table, &hosts, range, *level));
         }
         Plan { parts, levels }
     }
@@ -69,8 +77,8 @@ impl State {
         Some(Since { raw_ms, minute_ms: minute_ms.unwrap_or(i64::MAX) })
     }
 
-    fn parts(&self, table: &'static Table, host_id: &str, range: &Range<i64>, level: Level) -> Vec<Part> {
-        let view = self.view(table, host_id, range.start, range.end);
+    fn parts(&self, table: &'static Table, hosts: &Hosts, range: &Range<i64>, level: Level) -> Vec<Part> {
+        let view = self.view(table, hosts, range.start, range.end);
         let raw = |files| Part { level: Level::Raw, table, range: range.clone(), files, frames: view.frames };
         let rolled = spec(table).and_then(|spec| match level {
             Level::Raw => None,
@@ -79,7 +87,7 @@ impl State {
         });
         let Some(rolled) = rolled else { return vec![raw(view.files)] };
         let files = self.files.of(rolled).iter();
-        let files = files.filter(|file| file.may_have(host_id, range.start, range.end)).cloned().collect();
+        let files = files.filter(|file| file.may_have(hosts, range.start, range.end)).cloned().collect();
         let rollups = Part { level, table: rolled, range: range.clone(), files, frames: Vec::new() };
         vec![rollups, raw(view.files.into_iter().filter(|file| !file.is_rolled()).collect())]
     }

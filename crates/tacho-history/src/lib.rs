@@ -17,7 +17,6 @@ mod columns;
 mod compact;
 mod config;
 mod counters;
-pub mod derived;
 mod directory;
 mod error;
 mod files;
@@ -51,13 +50,15 @@ pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;
 pub use history::{Appended, Commit, Gap, History, Lane, Offered};
 pub use query::{
-    Aggregate, ByteStream, HostRow, ProcessGroup, ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessUsage,
-    ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, TableView,
-    buckets_of,
+    Aggregate, ByteStream, Change, Changed, Changes, ChangesQuery, ConnectionLabel, Event, Events, Extreme,
+    Figure, Figures, FleetProcesses, FleetQuery, HostRow, MetricLabel, OnHost, ProcessGroup, ProcessLabel,
+    ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessText, ProcessUsage, ProcessesAt, ProcessesOver,
+    ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary, SummaryQuery, TableView, buckets_of,
 };
 pub use rebuild::{RebuildReport, rebuild_catalog};
 pub use rollup::{Level, stored_table, stored_tables};
-pub use scan::ReadReport;
+pub use scan::{ReadReport, TextMatch};
 pub use stats::HistoryStats;
 pub use storage::{DayStorage, StorageReport, TableStorage};
 pub use tacho_catalog::StreamKey;
+pub use tacho_model::derived;

@@ -4,6 +4,8 @@
 //! statistics; what is decoded is filtered exactly. All synchronous: callers are on a blocking thread.
 
 mod filter;
+mod hosts;
+mod matching;
 mod metadata;
 mod prune;
 mod reading;
@@ -20,6 +22,8 @@ use parquet::file::metadata::ParquetMetaData;
 use tacho_model::Table;
 use tokio::runtime::Handle;
 
+pub(crate) use hosts::Hosts;
+pub use matching::TextMatch;
 pub(crate) use metadata::MetadataCache;
 pub use reading::ReadReport;
 pub(crate) use reading::{CancelOnDrop, Reading};
@@ -41,11 +45,12 @@ use source::Source;
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
-/// What is read: some columns of the rows of one host in a range of time, all or of one entity.
+/// What is read: some columns of the rows of one host, or of several, in a range of time: all, of one entity, or those
+/// whose texts are such and such.
 #[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub(crate) layout: &'static Layout,
-    pub(crate) host_id: String,
+    pub(crate) hosts: Hosts,
     /// Stored columns, in the order in which batches have them.
     pub(crate) columns: Vec<usize>,
     pub(crate) from_ms: i64,
@@ -53,6 +58,8 @@ pub(crate) struct Scan {
     pub(crate) to_ms: i64,
     /// Stored columns and what they must equal.
     pub(crate) entity: Vec<(usize, EntityValue)>,
+    /// Stored columns of text and what they must be.
+    pub(crate) texts: Vec<(usize, TextMatch)>,
     /// The answer that it is for.
     pub(crate) reading: Arc<Reading>,
 }
@@ -86,29 +93,37 @@ pub(crate) struct FileRows {
 impl Scan {
     pub(crate) fn new(
         table: &'static Table,
-        host_id: &str,
+        hosts: impl Into<Hosts>,
         columns: Vec<usize>,
         range: std::ops::Range<i64>,
         reading: &Arc<Reading>,
     ) -> Self {
-        let (from_ms, to_ms) = (range.start, range.end);
         let (layout, reading) = (layout(table), Arc::clone(reading));
-        Self { layout, host_id: host_id.to_owned(), columns, from_ms, to_ms, entity: Vec::new(), reading }
+        Self {
+            layout,
+            hosts: hosts.into(),
+            columns,
+            from_ms: range.start,
+            to_ms: range.end,
+            entity: Vec::new(),
+            texts: Vec::new(),
+            reading,
+        }
     }
 
     /// What this scan would look at now.
     pub(crate) fn view(&self, inner: &Inner) -> View {
-        inner.state().view(self.layout.table, &self.host_id, self.from_ms, self.to_ms)
+        inner.state().view(self.layout.table, &self.hosts, self.from_ms, self.to_ms)
     }
 
     fn predicates(&self) -> Vec<Predicate> {
         let mut predicates = vec![
-            Predicate::Text { column: HOST_ID, value: self.host_id.clone() },
+            Predicate::text(HOST_ID, self.hosts.bounds()),
             Predicate::Integer { column: TIME, min: self.from_ms, max: self.to_ms.saturating_sub(1) },
         ];
         predicates.extend(self.entity.iter().map(|(column, value)| match value {
             EntityValue::Integer(value) => Predicate::Integer { column: *column, min: *value, max: *value },
-            EntityValue::Text(value) => Predicate::Text { column: *column, value: value.clone() },
+            EntityValue::Text(value) => Predicate::text(*column, (Some(value), Some(value))),
         }));
         predicates
     }
@@ -116,7 +131,7 @@ impl Scan {
     /// Rows of the head, one batch per hour, each sorted as in a file.
     pub(crate) fn head_by_hour(&self, frames: &[Arc<Frame>]) -> Result<Vec<RecordBatch>, HistoryError> {
         let rows = frames.iter().flat_map(|frame| rows_of(self.layout.table, frame));
-        let mut rows: Vec<_> = rows.filter(|row| self.is_of_entity(row)).collect();
+        let mut rows: Vec<_> = rows.filter(|row| self.is_of_entity(row) && self.has_texts(row)).collect();
         rows.sort_by(|a, b| {
             hour(a.time_ms()).cmp(&hour(b.time_ms())).then_with(|| a.compare(b, self.layout))
         });
@@ -128,6 +143,13 @@ impl Scan {
         self.entity.iter().all(|(column, value)| match (row.cell(column - FIRST), value) {
             (tacho_model::Cell::Integer(cell), EntityValue::Integer(value)) => cell == *value,
             (tacho_model::Cell::Text(cell), EntityValue::Text(value)) => cell == value,
+            _ => false,
+        })
+    }
+
+    fn has_texts(&self, row: &RowRef<'_>) -> bool {
+        self.texts.iter().all(|(column, wanted)| match row.cell(column - FIRST) {
+            tacho_model::Cell::Text(text) => wanted.holds(text),
             _ => false,
         })
     }
@@ -359,8 +381,9 @@ pub(crate) fn scrub(inner: &Inner, file: &Arc<FileEntry>) -> Result<(), HistoryE
 
 /// Which leaves of the file to decode, which decoded column each one asked for is, and the filter.
 fn project(meta: &FileMeta, scan: &Scan) -> (Vec<usize>, Vec<Option<usize>>, Filter) {
-    let wanted =
-        scan.columns.iter().chain([&TIME, &HOST_ID]).chain(scan.entity.iter().map(|(column, _)| column));
+    let conditions = scan.entity.iter().map(|(column, _)| column);
+    let conditions = conditions.chain(scan.texts.iter().map(|(column, _)| column));
+    let wanted = scan.columns.iter().chain([&TIME, &HOST_ID]).chain(conditions);
     let mut leaves: Vec<_> = wanted.filter_map(|column| meta.leaf(*column)).collect();
     leaves.sort_unstable();
     leaves.dedup();

@@ -13,6 +13,7 @@ use crate::Commit;
 use crate::files::{FileEntry, FileSet};
 use crate::head::{Frame, Head, PendingGap};
 use crate::rollup::{Level, stored_table};
+use crate::scan::Hosts;
 
 /// Streams in memory above which those not used for long are dropped; they are read again when needed.
 const STREAMS_KEPT: usize = 20_000;
@@ -350,11 +351,11 @@ impl State {
     }
 
     /// What a query has to look at.
-    pub(crate) fn view(&self, table: &Table, host_id: &str, from_ms: i64, to_ms: i64) -> View {
+    pub(crate) fn view(&self, table: &Table, hosts: &Hosts, from_ms: i64, to_ms: i64) -> View {
         let in_range = |frame: &&Arc<Frame>| (from_ms..to_ms).contains(&frame.snapshot.time_ms);
-        let flushing = self.flushing.iter().flat_map(|head| head.frames_of(host_id));
-        let frames = flushing.chain(self.head.frames_of(host_id)).filter(in_range).cloned().collect();
-        let files = self.files.of(table).iter().filter(|file| file.may_have(host_id, from_ms, to_ms));
+        let heads = self.flushing.as_deref().into_iter().chain([&self.head]);
+        let frames = heads.flat_map(|head| head.frames_of(hosts)).filter(in_range).cloned().collect();
+        let files = self.files.of(table).iter().filter(|file| file.may_have(hosts, from_ms, to_ms));
         View { frames, files: files.cloned().collect() }
     }
 

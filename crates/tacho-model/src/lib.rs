@@ -5,6 +5,7 @@
 //! same id. This crate does no I/O and knows no runtime.
 
 mod block;
+pub mod derived;
 mod facts;
 mod gap;
 mod identity;

@@ -35,12 +35,22 @@ pub enum Kind {
     Dingtalk,
     Feishu,
     Slack,
+    Telegram,
+    Alertmanager,
     Email,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::Webhook, Self::Wecom, Self::Dingtalk, Self::Feishu, Self::Slack, Self::Email];
+    pub const ALL: [Self; 8] = [
+        Self::Webhook,
+        Self::Wecom,
+        Self::Dingtalk,
+        Self::Feishu,
+        Self::Slack,
+        Self::Telegram,
+        Self::Alertmanager,
+        Self::Email,
+    ];
 
     /// As in configurations and on the wire.
     pub fn name(self) -> &'static str {
@@ -50,12 +60,39 @@ impl Kind {
             Self::Dingtalk => "dingtalk",
             Self::Feishu => "feishu",
             Self::Slack => "slack",
+            Self::Telegram => "telegram",
+            Self::Alertmanager => "alertmanager",
             Self::Email => "email",
         }
     }
 
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Messages a minute that the service takes, or that people can read.
+    ///
+    /// WeCom and DingTalk: 20 for each robot. Feishu: 100. Slack: one a second. Telegram: 20 to one group.
+    pub fn per_minute(self) -> usize {
+        match self {
+            Self::Wecom | Self::Dingtalk | Self::Telegram => 20,
+            Self::Slack | Self::Email => 60,
+            Self::Feishu => 100,
+            Self::Webhook | Self::Alertmanager => 600,
+        }
+    }
+
+    /// Bytes of text that the service takes in one message.
+    ///
+    /// WeCom: 2048 bytes. DingTalk and Feishu: 20 kB for the whole request. Slack: 40 000 characters, of which it
+    /// shows 4000 well. Telegram: 4096 characters.
+    pub(crate) fn text_bytes(self) -> usize {
+        match self {
+            Self::Wecom => 2048,
+            Self::Slack | Self::Telegram => 4000,
+            Self::Dingtalk | Self::Feishu => 8000,
+            Self::Webhook | Self::Alertmanager | Self::Email => 64 << 10,
+        }
     }
 
     /// Whether messages can be signed with a key.
@@ -68,7 +105,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     pub kind: Kind,
-    /// Of the hook or robot; empty for e-mail.
+    /// Of the hook or robot; empty for e-mail. For Telegram it ends with the chat: `…/sendMessage?chat_id=-100123`.
     pub url: Secret,
     /// Signs the messages, where [`Kind::has_key`].
     pub key: Option<Secret>,

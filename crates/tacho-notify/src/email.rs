@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use lettre::message::Mailbox;
+use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
-use crate::channel::{Security, Smtp};
+use crate::channel::{Kind, Security, Smtp};
 use crate::error::SendError;
 use crate::message::Message;
 
@@ -32,7 +32,8 @@ fn email(smtp: &Smtp, message: &Message) -> Result<lettre::Message, SendError> {
     for to in &smtp.to {
         builder = builder.to(mailbox(to)?);
     }
-    Ok(builder.body(format!("{}\n\n{}\n", message.text(), message.time_text()))?)
+    let text = format!("{}\n\n{}\n", message.text_within(Kind::Email.text_bytes()), message.time_text());
+    Ok(builder.multipart(MultiPart::alternative_plain_html(text, message.html()))?)
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, SendError> {
@@ -79,7 +80,7 @@ mod tests {
             event: "e".to_owned(),
             title: "down\r\nBcc: x@example.org".to_owned(),
             fields: vec![("since".to_owned(), "now".to_owned())],
-            time_ms: 0,
+            ..Message::default()
         };
         let text = String::from_utf8(email(&smtp, &message).unwrap().formatted()).unwrap();
         let head = text.split("\r\n\r\n").next().unwrap();

@@ -3,6 +3,8 @@
 /// Why a message did not arrive, or may not have.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
+    #[error("the address of a Telegram bot has to end with its chat, such as …/sendMessage?chat_id=-100123")]
+    Chat,
     #[error("the address is none that a message can be sent to")]
     Address,
     #[error("cannot reach {host}")]
@@ -25,4 +27,12 @@ pub enum SendError {
     EmailAddress { address: String, source: lettre::address::AddressError },
     #[error("the mail server did not take the message")]
     Smtp(#[from] lettre::transport::smtp::Error),
+}
+
+impl SendError {
+    /// Whether the same message will hardly be taken at another time either: the other side finds fault with what
+    /// it says.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::Status { status: 400 | 413 | 422 } | Self::Email(_))
+    }
 }

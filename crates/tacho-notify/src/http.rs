@@ -110,3 +110,6 @@ async fn tls_config() -> Result<ClientConfig, SendError> {
         .with_root_certificates(roots)
         .with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! WeCom: <https://developer.work.weixin.qq.com/document/path/91770>. DingTalk, with its signature:
 //! <https://open.dingtalk.com/document/robots/customize-robot-security-settings>. Feishu, with its signature:
 //! <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>. Slack:
-//! <https://api.slack.com/messaging/webhooks>.
+//! <https://api.slack.com/messaging/webhooks>. Telegram: <https://core.telegram.org/bots/api#sendmessage>.
+//! Alertmanager: <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::channel::{Channel, Kind, Secret};
 use crate::error::SendError;
-use crate::message::Message;
+use crate::message::{Item, Message, time_text};
 
-/// What the robots take at most: WeCom 2048 bytes of text, the others more.
-const ROBOT_TEXT_BYTES: usize = 2048;
+/// Alertmanager forgets what is not told again; Tacho tells it again after some hours and when it ends.
+const ALERTMANAGER_KEEPS_MS: i64 = 24 * 3_600_000;
 /// Of an answer's words in an error.
 const QUOTED_CHARACTERS: usize = 200;
 
@@ -31,7 +32,7 @@ pub struct Request {
 
 /// The request that says `message` through `channel`.
 pub fn request(channel: &Channel, message: &Message, now_ms: i64) -> Result<Request, SendError> {
-    let text = message.text_within(ROBOT_TEXT_BYTES);
+    let text = message.text_within(channel.kind.text_bytes());
     let mut url = channel.url.clone();
     let key = channel.key.as_ref().filter(|key| !key.is_empty());
     let body = match channel.kind {
@@ -43,6 +44,15 @@ pub fn request(channel: &Channel, message: &Message, now_ms: i64) -> Result<Requ
         }
         Kind::Feishu => feishu(&text, key, now_ms),
         Kind::Slack => json!({ "text": slack_text(&text) }),
+        Kind::Telegram => {
+            let (address, chat) = telegram_chat(url.expose()).ok_or(SendError::Chat)?;
+            let body = json!({
+                "chat_id": chat, "text": text, "link_preview_options": { "is_disabled": true },
+            });
+            url = Secret::new(address);
+            body
+        }
+        Kind::Alertmanager => alertmanager(message),
         Kind::Email => return Err(SendError::Address),
     };
     let body = body.to_string();
@@ -60,7 +70,7 @@ pub fn check_answer(kind: Kind, status: u16, body: &[u8]) -> Result<(), SendErro
     let (code, words) = match kind {
         Kind::Wecom | Kind::Dingtalk => ("errcode", "errmsg"),
         Kind::Feishu => ("code", "msg"),
-        Kind::Webhook | Kind::Slack | Kind::Email => return Ok(()),
+        Kind::Webhook | Kind::Slack | Kind::Telegram | Kind::Alertmanager | Kind::Email => return Ok(()),
     };
     let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     // An older robot of Feishu answers with StatusCode.
@@ -76,13 +86,68 @@ pub fn check_answer(kind: Kind, status: u16, body: &[u8]) -> Result<(), SendErro
     }
 }
 
-fn webhook(message: &Message) -> Value {
+/// What a webhook gets.
+pub fn webhook(message: &Message) -> Value {
     let fields: serde_json::Map<String, Value> =
         message.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    let items: Vec<Value> = message
+        .items
+        .iter()
+        .map(|item| {
+            json!({
+                "labels": item.labels, "text": item.text, "starts": time_text(item.starts_ms),
+                "ends": item.ends_ms.map(time_text), "link": item.link, "details": item.details,
+            })
+        })
+        .collect();
     json!({
         "event": message.event, "title": message.title, "text": message.text(),
-        "time": message.time_text(), "fields": fields,
+        "time": message.time_text(), "fields": fields, "items": items,
     })
+}
+
+/// One alert for each item, or for the message where it has none.
+fn alertmanager(message: &Message) -> Value {
+    let alone = Item {
+        labels: message.fields.iter().cloned().collect(),
+        text: message.text(),
+        starts_ms: message.time_ms,
+        ..Item::default()
+    };
+    let items = if message.items.is_empty() { std::slice::from_ref(&alone) } else { &message.items };
+    let alerts = items.iter().map(|item| {
+        let mut labels: serde_json::Map<String, Value> = item
+            .labels
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (label_name(name), Value::from(value.as_str())))
+            .collect();
+        labels.entry("alertname").or_insert_with(|| Value::from(message.event.as_str()));
+        let ends_ms = item.ends_ms.unwrap_or(message.time_ms.saturating_add(ALERTMANAGER_KEEPS_MS));
+        let mut alert = json!({
+            "labels": labels, "annotations": { "summary": item.text, "description": message.text() },
+            "startsAt": time_text(item.starts_ms), "endsAt": time_text(ends_ms),
+        });
+        if let Some(link) = &item.link {
+            alert["generatorURL"] = Value::from(link.as_str());
+        }
+        alert
+    });
+    alerts.collect()
+}
+
+/// Letters, digits and `_`, no digit first, as Alertmanager wants names of labels.
+fn label_name(name: &str) -> String {
+    let mut name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name
+}
+
+/// The address without its chat, and the chat.
+pub(crate) fn telegram_chat(url: &str) -> Option<(&str, &str)> {
+    url.rsplit_once("?chat_id=").filter(|(_, chat)| !chat.is_empty() && !chat.contains('&'))
 }
 
 /// `timestamp` in milliseconds, and the signature of timestamp and key under the key.
@@ -134,6 +199,7 @@ mod tests {
             title: "server <unreachable>".to_owned(),
             fields: vec![("host".to_owned(), "web".to_owned())],
             time_ms: 1_000,
+            items: Vec::new(),
         }
     }
 
@@ -156,6 +222,39 @@ mod tests {
         assert_eq!(made(Kind::Feishu, "http://a/", None).1, feishu);
         let slack = json!({ "text": "server &lt;unreachable&gt;\nhost: web" });
         assert_eq!(made(Kind::Slack, "http://a/", None).1, slack);
+        let (url, body, _) = made(Kind::Telegram, "http://a/bot1:k/sendMessage?chat_id=-5", None);
+        assert_eq!(url, "http://a/bot1:k/sendMessage");
+        assert_eq!((&body["chat_id"], &body["text"]), (&json!("-5"), &json!(text)));
+    }
+
+    #[test]
+    fn alertmanager_gets_an_alert_for_each_item() {
+        let (_, body, _) = made(Kind::Alertmanager, "http://a/api/v2/alerts", None);
+        assert_eq!(body[0]["labels"], json!({ "alertname": "server_unreachable", "host": "web" }));
+        assert_eq!(body[0]["endsAt"], "1970-01-02T00:00:01Z");
+        let labels = [("alertname", "full"), ("mount point", "/"), ("1st", "x"), ("entity", "")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let item =
+            Item { labels, ends_ms: Some(2_000), link: Some("http://p".to_owned()), ..Item::default() };
+        let body = alertmanager(&Message { items: vec![item], ..message() });
+        assert_eq!(body[0]["labels"], json!({ "alertname": "full", "mount_point": "/", "_1st": "x" }));
+        assert_eq!(
+            (&body[0]["endsAt"], &body[0]["generatorURL"]),
+            (&json!("1970-01-01T00:00:02Z"), &json!("http://p"))
+        );
+    }
+
+    #[test]
+    fn texts_keep_to_what_services_take() {
+        let long = Message { title: "ü".repeat(50_000), ..message() };
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Email) {
+            let url = Secret::new("http://a/?chat_id=1");
+            let channel = Channel { kind, url, key: None, smtp: None };
+            let body = request(&channel, &long, 0).unwrap().body;
+            let most = if kind == Kind::Wecom { 2048 + 100 } else { 20_000 };
+            let robot = !matches!(kind, Kind::Webhook | Kind::Alertmanager);
+            assert!(!robot || body.len() <= most, "{kind:?}: {}", body.len());
+        }
     }
 
     /// Expected values from Python: `base64.b64encode(hmac.new(key, text, hashlib.sha256).digest())`.

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use tacho_runtime::config::Reader;
 
 use crate::channel::{Channel, Kind, Secret, Security, Smtp};
+use crate::payload::telegram_chat;
 
 /// Each may hold up the others for as long as a send takes.
 const MAX_CHANNELS: usize = 16;
 const MAX_RECEIVERS: usize = 64;
 /// A secret is one line.
 const SECRET_BYTES: u64 = 4096;
-const KINDS: &[&str] = &["webhook", "wecom", "dingtalk", "feishu", "slack", "email"];
+/// Names of all kinds.
+pub const KINDS: &[&str] =
+    &["webhook", "wecom", "dingtalk", "feishu", "slack", "telegram", "alertmanager", "email"];
 
 /// A channel as a configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +32,18 @@ pub struct ChannelSettings {
 pub enum LoadError {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+    #[error("a Telegram bot's address has to end with its chat, such as …/sendMessage?chat_id=-100123")]
+    Chat,
     #[error("{} is empty, is longer than {SECRET_BYTES} bytes, or is no text; write the secret on one line", path.display())]
     Content { path: PathBuf },
 }
 
 /// Reads all tables `[[channel]]` of `reader`.
 pub fn read_channels(reader: &mut Reader<'_>) -> Vec<ChannelSettings> {
-    let channels = reader.tables("channel", read_channel);
+    let channels = reader.tables("channel", |reader| {
+        let name = reader.choice("kind", "webhook", KINDS);
+        read_channel(reader, Kind::by_name(&name).unwrap_or(Kind::Webhook))
+    });
     if channels.len() > MAX_CHANNELS {
         reader
             .problem("channel", format_args!("there are {}; at most {MAX_CHANNELS} can be", channels.len()));
@@ -52,13 +60,16 @@ impl ChannelSettings {
         if let (Some(smtp), Some(file)) = (&mut smtp, &self.password_file) {
             smtp.password = read_secret(file)?;
         }
+        if self.kind == Kind::Telegram && telegram_chat(url.expose()).is_none() {
+            return Err(LoadError::Chat);
+        }
         Ok(Channel { kind: self.kind, url, key, smtp })
     }
 }
 
-fn read_channel(reader: &mut Reader<'_>) -> ChannelSettings {
-    let name = reader.choice("kind", "webhook", KINDS);
-    let kind = Kind::by_name(&name).unwrap_or(Kind::Webhook);
+/// Reads the keys of a channel of a kind.
+pub fn read_channel(reader: &mut Reader<'_>, kind: Kind) -> ChannelSettings {
+    let name = kind.name();
     let url = reader.text("url", "");
     let file = |reader: &mut Reader<'_>, key| Some(reader.text(key, "")).filter(|text| !text.is_empty());
     let (url_file, key_file) = (file(reader, "url_file"), file(reader, "key_file"));

@@ -15,6 +15,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
 use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
@@ -23,8 +24,13 @@ use crate::page;
 use crate::sql::SqlSockets;
 
 mod agents;
+mod alert_events;
+mod alerts;
+mod all_hosts;
+mod changes;
 mod debug;
 mod error;
+mod fleet;
 mod gaps;
 mod guard;
 mod hosts;
@@ -34,17 +40,22 @@ mod observe;
 mod openapi;
 mod parameters;
 mod processes;
+mod receivers;
 mod rows;
 mod series;
 mod session;
+mod silences;
 mod sql;
 mod status;
 mod storage;
+mod summary;
 mod tables;
+mod thresholds;
 mod time;
 mod tokens;
 mod users;
 
+pub(crate) use alerts::alert_json;
 pub use error::{ApiError, ErrorKind};
 
 /// Longest body of a request; the longest that makes sense is a fraction of it.
@@ -56,6 +67,7 @@ pub struct ApiState {
     pub history: History,
     pub catalog: Catalog,
     pub live: Live,
+    pub alerts: Alerts,
     pub now: NowMs,
     pub metrics: Metrics,
     pub passwords: Passwords,
@@ -102,21 +114,41 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
         .routes(routes!(gaps::host_gaps))
+        .routes(routes!(summary::summarise_host))
+        .routes(routes!(changes::what_changed))
+        .routes(routes!(all_hosts::fleet_series))
         .route_layer(from_fn_with_state(guard::QueryLimit::default(), guard::limit_queries))
+        .route_layer(from_fn_with_state(state.clone(), guard::viewer));
+    let fleet = OpenApiRouter::new()
+        .routes(routes!(fleet::top))
+        .routes(routes!(fleet::search_processes))
+        .route_layer(from_fn_with_state(guard::QueryLimit::of_fleet(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
         .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::show_alert))
+        .routes(routes!(alerts::list_rules))
+        .routes(routes!(alert_events::follow_alerts))
+        .routes(routes!(silences::list_silences))
+        .routes(routes!(receivers::list_receivers))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
+        .routes(routes!(all_hosts::fleet_processes))
         .routes(routes!(status::metrics))
         .routes(routes!(session::change_password))
         .routes(routes!(hosts::show_host))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
         .routes(routes!(hosts::remove_host, hosts::change_host))
+        .routes(routes!(alerts::acknowledge_alert))
+        .routes(routes!(silences::create_silence))
+        .routes(routes!(receivers::test_receiver))
+        .routes(routes!(thresholds::set_threshold, thresholds::remove_threshold))
+        .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));
     let admin = OpenApiRouter::new()
         .routes(routes!(agents::list_agents))
@@ -126,7 +158,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::change_user, users::remove_user))
         .route_layer(from_fn_with_state(state.clone(), guard::admin));
-    open.merge(queries).merge(viewer).merge(operator).merge(admin)
+    open.merge(queries).merge(fleet).merge(viewer).merge(operator).merge(admin)
 }
 
 async fn unknown_call(uri: http::Uri) -> ApiError {

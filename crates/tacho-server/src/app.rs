@@ -19,6 +19,7 @@ use tacho_wire::v1::agent_service_server::AgentServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::{Alerts, ReceiverSettings, Watch, load_rules};
 use crate::api::{self, ApiState};
 use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
@@ -48,6 +49,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let certificate = ServerCertificate::new(Arc::clone(&authority), names, lifetime, Arc::clone(&now))?;
     let tls = tls::server_config(certificate.shown(), authority.certificate().clone())?;
     let sentinels = sentinels(&config)?;
+    let receivers = config.receivers.iter().map(ReceiverSettings::load).collect::<Result<Vec<_>, _>>();
+    let receivers = receivers.context("a receiver of alerts cannot be used")?;
     // Sockets before anything else that lasts: a port in use is the most likely mistake.
     let (tls_socket, http_socket) = (bind(config.listen).await?, bind(config.http_listen).await?);
 
@@ -68,6 +71,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let passwords = Passwords::new(PasswordCost::default())?;
     first_start(&config, &catalog, &passwords, now()).await?;
 
+    let rules = Arc::new(load_rules(&config.rules_dir)?);
+    let alerts = Alerts::new(rules, receivers, page_url(&config), catalog.clone(), Arc::clone(&now));
+
     let stop_serving = CancellationToken::new();
     let stop_history = CancellationToken::new();
     let live = Live::new(Arc::clone(&now));
@@ -77,6 +83,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         history: history.clone(),
         catalog: catalog.clone(),
         live: live.clone(),
+        alerts: alerts.clone(),
         now: Arc::clone(&now),
         metrics: metrics.clone(),
         passwords,
@@ -94,6 +101,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         live: live.clone(),
         now: Arc::clone(&now),
     };
+    let alert_watch = Watch::new(alerts, live.clone(), config.rules_dir.clone());
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -128,6 +136,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     };
     let http_listener = Listener { socket: http_socket, tls: None, router: api, metrics };
+    tasks.spawn("alerts", alert_watch.run(stop_serving.clone()));
     tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
     tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
     tasks.spawn("sql", history_service.run(history_socket, stop_serving.clone()));
@@ -186,6 +195,16 @@ pub fn history_config(config: &Config) -> HistoryConfig {
         retention_of: config.retention_tables.clone(),
         limit_bytes: config.history_limit_bytes,
     }
+}
+
+/// Where people see the page.
+pub fn page_url(config: &Config) -> String {
+    if !config.page_url.is_empty() {
+        return config.page_url.clone();
+    }
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = config.names.first().map_or(own.trim(), String::as_str);
+    format!("https://{}:{}", if name.is_empty() { "localhost" } else { name }, config.listen.port())
 }
 
 /// What browsers and API clients may call this server.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use tacho_runtime::config::{ConfigError, process_environment, read_file};
 use tacho_runtime::logging;
 
+use crate::alerts::commands::{self as alerts, RulesCommand};
 use crate::config::{self, Config};
 use crate::{app, inventory, rebuild, tokens};
 
@@ -23,6 +24,9 @@ Examples:
   tacho-server token create join --host web-1    print a token with which web-1 joins again, on whatever machine
   tacho-server host rename web-1 shop-1          call a host otherwise
   tacho-server agent revoke web-1                refuse the agent of a host from now on
+  tacho-server rules list                        print the alert rules that hold
+  tacho-server test-rules cases.toml             run scripted cases against the alert rules
+  tacho-server notify-test ops                   send a message through the receiver ops
   tacho-server check /etc/tacho/server.toml      say what is wrong with a configuration
   tacho-server rebuild-catalog                   after the catalog was lost: list the history's files anew
 
@@ -45,6 +49,24 @@ enum Command {
     Check {
         /// The file to check.
         file: Option<PathBuf>,
+    },
+    /// List and check alert rules.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Run scripted cases against alert rules; exits with 1 when one fails.
+    TestRules {
+        /// The file with the cases.
+        file: PathBuf,
+        /// A file of rules, in place of the rules directory's [default: rules_dir of the settings].
+        #[arg(long)]
+        rules: Option<PathBuf>,
+    },
+    /// Send a message through a receiver of alerts; exits with 1 when it is not taken. Works beside a running server.
+    NotifyTest {
+        /// Name of the receiver; without it all are listed.
+        name: Option<String>,
     },
     /// Make the catalog's list of files anew from the files themselves, when the catalog was lost or damaged. The
     /// server must not run. A catalog that cannot be opened is kept beside the new one.
@@ -93,6 +115,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let config = load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
             runtime()?.block_on(app::run(config))
+        }
+        Command::Rules { command } => alerts::rules(&load(cli.config.as_deref())?, command),
+        Command::TestRules { file, rules } => {
+            alerts::test_rules(&load(cli.config.as_deref())?, &file, rules.as_deref())
+        }
+        Command::NotifyTest { name } => {
+            let config = load(cli.config.as_deref())?;
+            runtime()?.block_on(alerts::notify_test(&config, name.as_deref()))
         }
         Command::RebuildCatalog => {
             let config = load(cli.config.as_deref())?;

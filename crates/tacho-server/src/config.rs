@@ -10,6 +10,8 @@ use tacho_notify::{ChannelSettings, read_channels};
 use tacho_runtime::config::{ConfigError, Environment, Reader, parse_duration};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
+use crate::alerts::{ReceiverSettings, read_receivers};
+
 pub const DEFAULT_FILE: &str = "/etc/tacho/server.toml";
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,7 +40,7 @@ const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 const LEAST_HISTORY_LIMIT: u64 = 64 << 20;
 
 /// What a server is told to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where everything is kept: authority, catalog, history.
     pub data_dir: PathBuf,
@@ -62,6 +64,12 @@ pub struct Config {
     pub history_limit_bytes: Option<u64>,
     /// Networks that agents may come from; empty means any.
     pub allowed_networks: Vec<IpNet>,
+    /// Where files of alert rules are.
+    pub rules_dir: PathBuf,
+    /// Where notifications go.
+    pub receivers: Vec<ReceiverSettings>,
+    /// Where people see the page, for links in messages; empty when it is made of the server's name and port.
+    pub page_url: String,
     /// How long certificates hold, of agents and the server's own.
     pub certificate_lifetime: Duration,
     /// How many agents raise the alarm when no server can be reached.
@@ -109,6 +117,9 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
                 format!(r#"is {network:?}; write a network, such as "10.0.0.0/8" or "fd00::/8""#)
             })
         }),
+        rules_dir: reader.path("rules_dir", "/etc/tacho/rules.d"),
+        receivers: read_receivers(&mut reader),
+        page_url: read_page_url(&mut reader),
         certificate_lifetime: reader.duration(
             "certificate_lifetime",
             DEFAULT_CERTIFICATE_LIFETIME,
@@ -138,6 +149,17 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_page_url(reader: &mut Reader<'_>) -> String {
+    let url = reader.text("page_url", "");
+    if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+        reader.problem(
+            "page_url",
+            format_args!(r#"is {url:?}; write one such as "https://tacho.example.org""#),
+        );
+    }
+    url.trim_end_matches('/').to_owned()
 }
 
 fn read_sentinels(reader: &mut Reader<'_>) -> (usize, Duration, Vec<ChannelSettings>) {

@@ -1,5 +1,6 @@
 //! The server: takes in snapshots, keeps them, answers the API and serves the page.
 
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod auth;

@@ -234,25 +234,27 @@ impl Disk {
         result
     }
 
-    /// Drops what is too old or too much.
-    pub(crate) fn keep_limits(&mut self, now_ms: i64) -> io::Result<()> {
-        let mut result = Ok(());
-        while let Some(oldest) = self.segments.front() {
-            let is_old = oldest.contents.last_time_ms() < now_ms.saturating_sub(self.age_ms);
-            let reason = match () {
-                () if is_old && !oldest.contents.is_empty() => Reason::Age,
-                () if self.bytes() > self.disk_bytes => Reason::Space,
-                () => break,
-            };
-            // One that can not be deleted takes its room, but its frames are as good as gone.
-            result = files::remove(&oldest.path).and(result);
-            self.lost.extend(oldest.contents.gaps(reason));
-            self.segments.pop_front();
-            if self.segments.is_empty() {
-                self.open = None;
-            }
+    /// What the oldest file holds, and is to be dropped because it is too old or there is too much; `None` when all is
+    /// within the limits. The file goes with [`Self::drop_oldest`].
+    pub(crate) fn excess(&self, now_ms: i64) -> Option<Vec<Gap>> {
+        let oldest = self.segments.front()?;
+        let is_old = oldest.contents.last_time_ms() < now_ms.saturating_sub(self.age_ms);
+        let reason = match () {
+            () if is_old && !oldest.contents.is_empty() => Reason::Age,
+            () if self.bytes() > self.disk_bytes => Reason::Space,
+            () => return None,
+        };
+        Some(oldest.contents.gaps(reason))
+    }
+
+    /// Deletes the oldest file.
+    pub(crate) fn drop_oldest(&mut self) -> io::Result<()> {
+        let Some(oldest) = self.segments.pop_front() else { return Ok(()) };
+        if self.segments.is_empty() {
+            self.open = None;
         }
-        result
+        // One that can not be deleted takes its room, but its frames are as good as gone.
+        files::remove(&oldest.path)
     }
 
     /// Reads on from where `cursor` is, until there are so many bytes of records that `wants` says yes to. Fewer

@@ -14,7 +14,7 @@ const GAP_BYTES: usize = 49;
 const MAX_GAPS: usize = 1024;
 
 /// The gaps, in memory and in a file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gaps {
     path: PathBuf,
     list: Vec<Gap>,

@@ -87,6 +87,10 @@ impl Spool {
         for head in gone {
             hot.remove(head.stream, &[head.sequence..=head.sequence].into_iter().collect());
         }
+        // A kill may have come between a gap and the file that it is about.
+        for gap in gaps.list() {
+            disk.acknowledge(gap.stream, &[gap.first_sequence..=gap.last_sequence].into_iter().collect());
+        }
         disk.damaged += recovered.damaged + recovered.broken.len() as u64;
         recovered.broken.into_iter().for_each(|head| disk.lose(head));
         // What is damaged here may be whole there.
@@ -258,7 +262,7 @@ impl Spool {
         let mut result = self.move_groups(&mut old, is_delivering, false);
         result = old.disk.delete_delivered().and(result);
         result = old.disk.pack_full().and(result);
-        result = old.disk.keep_limits(now_ms).and(result);
+        result = self.keep_limits(&mut old, now_ms).and(result);
         self.finish(&mut old, result);
     }
 
@@ -305,6 +309,27 @@ impl Spool {
         }
     }
 
+    /// Drops what is too old or too much. That it is dropped is kept where it outlives a kill before the file goes; a
+    /// file about which that can be kept nowhere stays.
+    fn keep_limits(&self, old: &mut Old, now_ms: i64) -> std::io::Result<()> {
+        let mut result = Ok(());
+        while let Some(gaps) = old.disk.excess(now_ms) {
+            let mut new = self.recent_part();
+            let (known, dropped) = (new.gaps.clone(), self.dropped.load(Ordering::Relaxed));
+            self.add_gaps(gaps, &mut new);
+            let saved = new.gaps.save();
+            if saved.is_err() && new.hot.error().is_some() {
+                new.gaps = known;
+                new.keep_gaps();
+                self.dropped.store(dropped, Ordering::Relaxed);
+                return saved;
+            }
+            drop(new);
+            result = old.disk.drop_oldest().and(result);
+        }
+        result
+    }
+
     fn group_to_move(&self, new: &New, is_delivering: bool) -> Vec<RecordHead> {
         // A quarter is left for what comes while the disk is busy.
         let is_short = new.hot.bytes() > self.hot_bytes / 4 * 3;
@@ -325,13 +350,17 @@ impl Spool {
         self.disk_records.store(old.disk.records(), Ordering::Relaxed);
         self.disk_bytes.store(old.disk.bytes(), Ordering::Relaxed);
         self.damaged.store(old.disk.damaged, Ordering::Relaxed);
-        for gap in std::mem::take(&mut old.disk.lost) {
+        self.add_gaps(std::mem::take(&mut old.disk.lost), new);
+        new.backlog = backlog(&old.disk);
+    }
+
+    fn add_gaps(&self, gaps: Vec<Gap>, new: &mut New) {
+        for gap in gaps {
             let records = (gap.last_sequence - gap.first_sequence).saturating_add(1);
             self.dropped.fetch_add(records, Ordering::Relaxed);
             new.gaps.add(gap);
         }
         new.keep_gaps();
-        new.backlog = backlog(&old.disk);
     }
 
     fn recent_part(&self) -> MutexGuard<'_, New> {

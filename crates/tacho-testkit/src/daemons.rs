@@ -8,6 +8,7 @@ mod process;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -35,6 +36,7 @@ pub struct Agent {
     pub data_dir: PathBuf,
     log: PathBuf,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     running: Option<Daemon>,
 }
 
@@ -199,7 +201,8 @@ impl Agent {
         if settings.iter().all(|(key, _)| key != "runtime_dir") {
             settings.push(("runtime_dir".to_owned(), data_dir.join("run").display().to_string()));
         }
-        let agent = Self { data_dir, log: directory.join(format!("{name}.log")), settings, running: None };
+        let log = directory.join(format!("{name}.log"));
+        let agent = Self { data_dir, log, settings, environment: Vec::new(), running: None };
         let token = server.create_token(&["join"])?;
         agent.command(&["join", &server.tls.to_string(), &token])?.finish()?;
         Ok(agent)
@@ -210,6 +213,16 @@ impl Agent {
         self.running = None;
         self.running = Some(self.command(&["run"])?);
         Ok(())
+    }
+
+    /// An environment variable of its further starts that is no setting.
+    pub fn set_environment(&mut self, key: &str, value: &str) {
+        self.environment.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Runs another command of the agent with its settings to its end; what it printed.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.command(arguments)?.finish()
     }
 
     /// Starts it as another user, who must be able to read the binary and write the data directory.
@@ -256,7 +269,9 @@ impl Agent {
     fn command(&self, arguments: &[&str]) -> anyhow::Result<Daemon> {
         let arguments = with_file(&self.log, arguments);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Daemon::start(&binary("tacho-agent")?, &arguments, "TACHO_AGENT", &self.settings, &self.log)
+        let mut command = Command::new(binary("tacho-agent")?);
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        Daemon::start_command(command, &arguments, "TACHO_AGENT", &self.settings, &self.log)
     }
 }
 

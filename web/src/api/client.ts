@@ -32,7 +32,7 @@ export class ApiError extends Error {
 export type Query = Readonly<Record<string, string | number | null | undefined>>;
 
 export interface RequestOptions {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly query?: Query;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
@@ -78,6 +78,21 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     if (signal?.aborted) throw cause;
     throw new ApiError('unreadable', 'the server sent an answer that is not JSON', { cause });
   }
+}
+
+/** A page of plain text outside of the API's root. */
+export async function requestText(path: string, signal: AbortSignal): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch(path, { signal });
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    noteReachable(false);
+    throw new ApiError('offline', 'the server cannot be reached', { cause });
+  }
+  noteReachable(true);
+  if (!response.ok) throw await readError(response);
+  return response.text();
 }
 
 const KINDS: ReadonlySet<string> = new Set<ErrorKind>([

@@ -140,7 +140,7 @@ export async function fetchProcessesAt(
 }
 
 export type Resource = 'cpu' | 'memory' | 'disk' | 'network';
-export type Group = 'process' | 'name' | 'user' | 'unit';
+export type Group = 'process' | 'name' | 'user' | 'unit' | 'container';
 
 export interface ProcessesQuery extends Span {
   readonly host: string;

@@ -1,8 +1,10 @@
 import { ApiError, request } from './client';
 
+export type Role = 'viewer' | 'operator' | 'admin';
+
 export interface Session {
   readonly user: string;
-  readonly role: 'viewer' | 'operator' | 'admin';
+  readonly role: Role;
 }
 
 export const sessionKey = ['session'] as const;
@@ -24,4 +26,9 @@ export function signIn(user: string, password: string): Promise<Session> {
 
 export async function signOut(): Promise<void> {
   await request<undefined>('session', { method: 'DELETE' });
+}
+
+/** Ends the other sessions of whoever is signed in. */
+export async function changeOwnPassword(current: string, next: string): Promise<void> {
+  await request<undefined>('session/password', { method: 'PUT', body: { current, new: next } });
 }

@@ -1,25 +1,33 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
-import type { JSX } from 'react';
-import { useQueryClient } from '@tanstack/react-query';
+import { ActionIcon, Badge, Tooltip } from '@mantine/core';
+import { type JSX, useEffect } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 
 import type { Route } from '../state/router';
-import type { ColorScheme } from '../palette';
-import { type Session, sessionKey, signOut } from '../api/session';
+import { alertsKey, fetchAlerts } from '../api/alerts';
+import type { Session } from '../api/session';
 import { useLiveState } from '../state/live';
 import { text } from '../text';
+import { AccountMenu } from './AccountMenu';
 import styles from './Header.module.css';
 import { Link } from './Link';
-import { HelpIcon, Logo, MoonIcon, SunIcon, UserIcon } from './icons';
+import { BellIcon, HelpIcon, Logo, MoonIcon, SearchIcon, SunIcon } from './icons';
+import { PALETTE_KEY } from './usePaletteKey';
+
+const ALERTS_REFETCH_MS = 30_000;
 
 export interface HeaderProps {
   readonly session: Session;
   readonly route: Route;
-  readonly scheme: ColorScheme;
+  readonly scheme: 'light' | 'dark';
   readonly onScheme: () => void;
   readonly onHelp: () => void;
+  readonly onPalette: () => void;
 }
 
-export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps): JSX.Element {
+/** Pages that are reached from the fleet. */
+const ofFleet: ReadonlySet<Route['page']> = new Set(['fleet', 'host', 'process']);
+
+export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: HeaderProps): JSX.Element {
   const themeLabel = scheme === 'dark' ? text.header.theme.light : text.header.theme.dark;
   return (
     <header className={styles.header}>
@@ -28,14 +36,30 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
         <span>{text.product}</span>
       </Link>
       <nav className={styles.crumbs} aria-label={text.header.nav}>
-        <Link to="/" className={styles.crumb} current={route.page === 'fleet' || route.page === 'host'}>
+        <Link to="/" className={styles.crumb} current={ofFleet.has(route.page)}>
           {text.header.fleet}
         </Link>
+        <AlertBell current={route.page === 'alerts'} />
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>
+        {session.role === 'admin' && (
+          <Link to="/access" className={styles.crumb} current={route.page === 'access'}>
+            {text.header.access}
+          </Link>
+        )}
       </nav>
       <div className={styles.spring} />
+      <button
+        type="button"
+        className={styles.palette}
+        onClick={onPalette}
+        title={text.palette.label}
+        aria-label={`${text.header.find} ${PALETTE_KEY}: ${text.palette.label}`}
+      >
+        <SearchIcon />
+        <span className={styles.paletteHint}>{text.header.find}</span> <kbd>{PALETTE_KEY}</kbd>
+      </button>
       <LiveBadge />
       <Tooltip label={`${text.header.help} (?)`}>
         <ActionIcon variant="subtle" color="gray" aria-label={text.header.help} onClick={onHelp}>
@@ -52,6 +76,33 @@ export function Header({ session, route, scheme, onScheme, onHelp }: HeaderProps
   );
 }
 
+/** How many alerts fire, told by the server as they do. */
+function AlertBell({ current }: { readonly current: boolean }): JSX.Element {
+  const client = useQueryClient();
+  const list = useQuery({
+    queryKey: alertsKey,
+    queryFn: ({ signal }) => fetchAlerts(signal),
+    refetchInterval: ALERTS_REFETCH_MS,
+  });
+  useEffect(() => {
+    const source = new EventSource('/api/v1/alert-events');
+    const look = (): void => void client.invalidateQueries({ queryKey: alertsKey });
+    ['fired', 'resolved', 'missed'].forEach((name) => source.addEventListener(name, look));
+    return () => source.close();
+  }, [client]);
+  const firing = list.data?.firing ?? 0;
+  return (
+    <Link to="/alerts" className={styles.crumb} current={current} title={text.header.alerts(firing)}>
+      <BellIcon /> {text.alerts.title}{' '}
+      {firing > 0 && (
+        <Badge color="red" size="sm">
+          {firing}
+        </Badge>
+      )}
+    </Link>
+  );
+}
+
 function LiveBadge(): JSX.Element {
   const state = useLiveState();
   const label = { open: text.header.live, connecting: text.header.connecting, lost: text.header.lost }[state];
@@ -62,30 +113,5 @@ function LiveBadge(): JSX.Element {
         {label}
       </span>
     </Tooltip>
-  );
-}
-
-function AccountMenu({ session }: { readonly session: Session }): JSX.Element {
-  const client = useQueryClient();
-  const leave = async (): Promise<void> => {
-    await signOut().catch(() => undefined);
-    client.clear();
-    client.setQueryData(sessionKey, null);
-    window.location.assign('/');
-  };
-  return (
-    <Menu position="bottom-end" width={220}>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={text.header.account(session.user)}>
-          <UserIcon />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          {text.header.account(session.user)} · {session.role}
-        </Menu.Label>
-        <Menu.Item onClick={() => void leave()}>{text.header.signOut}</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
   );
 }

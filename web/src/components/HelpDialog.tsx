@@ -3,6 +3,7 @@ import type { JSX } from 'react';
 
 import { text } from '../text';
 import styles from './HelpDialog.module.css';
+import { PALETTE_KEY } from './usePaletteKey';
 
 export interface HelpDialogProps {
   readonly opened: boolean;
@@ -10,18 +11,21 @@ export interface HelpDialogProps {
 }
 
 export function HelpDialog({ opened, onClose }: HelpDialogProps): JSX.Element {
-  const { title, mouse, keys, mouseRows, keyRows } = text.help;
+  const { title, mouse, keys, time, filter, mouseRows, keyRows, timeRows, filterRows, paletteRow } =
+    text.help;
   return (
     <Modal
       opened={opened}
       onClose={onClose}
       title={title}
-      size="lg"
+      size="xl"
       closeButtonProps={{ 'aria-label': text.common.close }}
     >
       <div className={styles.columns}>
+        <HelpTable heading={time} rows={timeRows} />
         <HelpTable heading={mouse} rows={mouseRows} />
-        <HelpTable heading={keys} rows={keyRows} />
+        <HelpTable heading={keys} rows={[[PALETTE_KEY, paletteRow], ...keyRows]} />
+        <HelpTable heading={filter} rows={filterRows} />
       </div>
     </Modal>
   );

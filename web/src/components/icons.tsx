@@ -26,6 +26,11 @@ export const SunIcon = (): JSX.Element => (
     <path d="M8 1.5v1.6M8 12.9v1.6M1.5 8h1.6M12.9 8h1.6M3.4 3.4l1.1 1.1M11.5 11.5l1.1 1.1M3.4 12.6l1.1-1.1M11.5 4.5l1.1-1.1" />
   </Icon>
 );
+export const BellIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M4 11V7.2a4 4 0 0 1 8 0V11l1.2 1.4H2.8zM6.8 14.2h2.4" />
+  </Icon>
+);
 export const MoonIcon = (): JSX.Element => (
   <Icon>
     <path d="M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1Z" />
@@ -107,6 +112,44 @@ export const CopyIcon = (): JSX.Element => (
   <Icon>
     <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />
     <path d="M10.500 3.200v-.2A1.500 1.5 0 0 0 9 1.500H3A1.500 1.5 0 0 0 1.5 3v6A1.500 1.5 0 0 0 3 10.500h.2" />
+  </Icon>
+);
+
+export const UndoIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M5.500 3 2.500 6l3 3M3 6h6.500a3.500 3.500 0 0 1 0 7H6" />
+  </Icon>
+);
+export const CompareIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M1.500 11.500c2-6 4-6 6-2s4 3 7-4.500" />
+    <path d="M1.500 7.500c2-4 4-4 6 0s4 3 7-1.500" strokeDasharray="1.500 2.500" />
+  </Icon>
+);
+export const StatsIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M2 3h12M2 8h12M2 13h12M8 3v10" />
+  </Icon>
+);
+export const ColumnsIcon = (): JSX.Element => (
+  <Icon>
+    <rect x="2" y="3" width="12" height="10" rx="1.500" />
+    <path d="M6 3v10M10 3v10" />
+  </Icon>
+);
+export const ExportIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M8 2v8M5 7l3 3 3-3M3 12.500v1h10v-1" />
+  </Icon>
+);
+export const OpenIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M6 3H3.500v9.500H13V10M9 3h4v4M13 3 7.500 8.500" />
+  </Icon>
+);
+export const MoreIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M3.500 8v.01M8 8v.01M12.500 8v.01" />
   </Icon>
 );
 

@@ -6,7 +6,7 @@ const EDITABLE =
   'input, textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="listbox"]';
 
 /**
- * Keys of a page, by `event.key` in lower case, with `shift+` for named keys. Not while somebody types, and
+ * Keys of a page, by `event.key` in lower case, with `shift+` for named keys and letters. Not while somebody types, and
  * never with Ctrl, Alt or Meta: those belong to the browser.
  */
 export function useKeys(keys: KeyMap): void {
@@ -18,7 +18,8 @@ export function useKeys(keys: KeyMap): void {
     const onKeyDown = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
       if (event.target instanceof Element && event.target.closest(EDITABLE)) return;
-      const name = event.key.length > 1 && event.shiftKey ? `shift+${event.key}` : event.key;
+      const isShifted = event.shiftKey && /^([a-z]|.{2,})$/i.test(event.key);
+      const name = isShifted ? `shift+${event.key}` : event.key;
       const run = current.current[name.toLowerCase()];
       if (!run) return;
       event.preventDefault();

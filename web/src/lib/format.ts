@@ -1,3 +1,5 @@
+import { text } from '../text';
+
 /**
  * Every number the page shows becomes text here. An absent value is a dash, never a zero.
  */
@@ -54,35 +56,32 @@ export function formatNumber(value: Maybe, digits = 2): string {
   return isAbsent(value) ? ABSENT : value.toFixed(digits);
 }
 
-const DECIMAL_UNITS = ['', 'k', 'M', 'G', 'T'] as const;
-
 /** A count: exact below 10 000, then `12.3k`. */
 export function formatCount(value: Maybe): string {
   if (isAbsent(value)) return ABSENT;
-  if (Math.abs(value) < 9999.5) return value.toFixed(0);
-  let size = value;
-  let unit = 0;
-  while (Math.abs(size) >= 999.5 && unit < DECIMAL_UNITS.length - 1) {
-    size /= 1000;
-    unit += 1;
-  }
-  return `${size.toFixed(Math.abs(size) >= 99.95 ? 0 : 1)}${DECIMAL_UNITS[unit] ?? ''}`;
+  const size = Math.abs(value);
+  if (size < 9999.5) return value.toFixed(0);
+  // 999.5k would print as "1000k": go on to the next unit a little early.
+  const [step = 1, unit = ''] = text.units.counts.find(([one]) => size >= one * 0.9995) ?? [];
+  const digits = size / step >= 99.95 ? 0 : 1;
+  return `${(value / step).toFixed(digits)}${unit}`;
 }
 
 const DURATION_UNITS: readonly (readonly [string, number])[] = [
-  ['d', 86_400],
-  ['h', 3_600],
-  ['m', 60],
-  ['s', 1],
+  [text.units.day, 86_400],
+  [text.units.hour, 3_600],
+  [text.units.minute, 60],
+  [text.units.second, 1],
 ];
 
 /** A duration in its two largest units: `93784` → `1d 2h`, `75` → `1m 15s`, `0.25` → `250ms`. */
 export function formatDuration(seconds: Maybe): string {
+  const { second, millisecond, between } = text.units;
   if (isAbsent(seconds)) return ABSENT;
   if (seconds < 0) return `-${formatDuration(-seconds)}`;
-  if (seconds === 0) return '0s';
-  if (seconds < 0.9995) return `${Math.max(1, Math.round(seconds * 1000))}ms`;
-  if (seconds < 9.95) return `${trimZeros(seconds.toFixed(1))}s`;
+  if (seconds === 0) return `0${second}`;
+  if (seconds < 0.9995) return `${Math.max(1, Math.round(seconds * 1000))}${millisecond}`;
+  if (seconds < 9.95) return `${trimZeros(seconds.toFixed(1))}${second}`;
   let rest = Math.round(seconds);
   const parts: string[] = [];
   for (const [name, size] of DURATION_UNITS) {
@@ -92,14 +91,14 @@ export function formatDuration(seconds: Maybe): string {
     else if (parts.length > 0) break;
     if (parts.length === 2) break;
   }
-  return parts.join(' ');
+  return parts.join(between);
 }
 
 /** CPU time: `12.34` → `12.3s`, `754` → `12m 34s`. Finer than a duration at the low end. */
 export function formatCpuSeconds(seconds: Maybe): string {
   if (isAbsent(seconds)) return ABSENT;
-  if (seconds < 9.995) return `${seconds.toFixed(2)}s`;
-  if (seconds < 99.95) return `${seconds.toFixed(1)}s`;
+  if (seconds < 9.995) return `${seconds.toFixed(2)}${text.units.second}`;
+  if (seconds < 99.95) return `${seconds.toFixed(1)}${text.units.second}`;
   return formatDuration(seconds);
 }
 

@@ -5,8 +5,8 @@ import type { Span } from './range';
 
 /** A stretch without snapshots. */
 export interface Gap extends Span {
-  /** `unknown`: the server has not told yet. */
-  readonly state: Exclude<GapState, 'delivered' | 'late'> | 'unknown';
+  /** `unknown`: the server has not told yet. `absent`: what is shown was not there. */
+  readonly state: Exclude<GapState, 'delivered' | 'late'> | 'unknown' | 'absent';
   readonly reason: string | null;
   readonly frames: number | null;
 }

@@ -77,6 +77,25 @@ export function stack(lines: readonly Values[]): (number | null | undefined)[][]
   return sums;
 }
 
+export interface Extent {
+  readonly min: number;
+  readonly mean: number;
+  readonly max: number;
+}
+
+/** Least, mean and most of the values that are there; null when none is. */
+export function extentOf(values: Values): Extent | null {
+  let [min, max, total, count] = [Infinity, -Infinity, 0, 0];
+  for (const value of values) {
+    if (value == null) continue;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    total += value;
+    count += 1;
+  }
+  return count === 0 ? null : { min, mean: total / count, max };
+}
+
 export function maxOf(lines: readonly Values[]): number {
   let max = 0;
   for (const line of lines) {

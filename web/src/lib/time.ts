@@ -1,40 +1,41 @@
 /**
  * Instants as text and back. All times in the page are milliseconds since the epoch; they are shown in
- * the browser's time zone and written to addresses in UTC.
+ * the zone that was chosen and written to addresses in UTC.
  */
+import { fromWall, toWall } from './zone';
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
+/** Both of what `toWall` made. */
 function clock(date: Date, seconds: boolean): string {
-  const minutes = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
-  return seconds ? `${minutes}:${pad(date.getSeconds())}` : minutes;
+  const minutes = `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}`;
+  return seconds ? `${minutes}:${pad(date.getUTCSeconds())}` : minutes;
 }
 
 function day(date: Date): string {
-  return `${pad(date.getFullYear(), 4)}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${pad(date.getUTCFullYear(), 4)}-${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())}`;
 }
 
 /** `03:12:05` */
 export function formatClock(ms: number): string {
-  return clock(new Date(ms), true);
+  return clock(toWall(ms), true);
 }
 
 /** `2026-11-20 03:12:05`; the date is left out for an instant of the same day as `nowMs`. */
 export function formatInstant(ms: number, nowMs: number): string {
-  const date = new Date(ms);
-  return day(date) === day(new Date(nowMs)) ? clock(date, true) : `${day(date)} ${clock(date, true)}`;
+  const date = toWall(ms);
+  return day(date) === day(toWall(nowMs)) ? clock(date, true) : `${day(date)} ${clock(date, true)}`;
 }
 
 /** `2026-11-20 03:12:05` */
 export function formatDateTime(ms: number): string {
-  const date = new Date(ms);
+  const date = toWall(ms);
   return `${day(date)} ${clock(date, true)}`;
 }
 
 /** Both ends of a range, the date only where it helps. */
 export function formatRange(fromMs: number, toMs: number, nowMs: number): string {
-  const to =
-    day(new Date(fromMs)) === day(new Date(toMs)) ? clock(new Date(toMs), true) : formatDateTime(toMs);
+  const to = day(toWall(fromMs)) === day(toWall(toMs)) ? clock(toWall(toMs), true) : formatDateTime(toMs);
   return `${formatInstant(fromMs, nowMs)} – ${to}`;
 }
 
@@ -50,15 +51,15 @@ export function decodeInstant(text: string | null): number | null {
   return Number.isFinite(ms) ? ms : null;
 }
 
-/** The value of an `<input type="datetime-local" step="1">`: local time, no zone. */
+/** The value of an `<input type="datetime-local" step="1">`: what the clock shows, no zone. */
 export function toLocalInput(ms: number): string {
-  const date = new Date(ms);
+  const date = toWall(ms);
   return `${day(date)}T${clock(date, true)}`;
 }
 
 export function fromLocalInput(text: string): number | null {
-  const ms = Date.parse(text);
-  return Number.isFinite(ms) ? ms : null;
+  const wall = Date.parse(`${text}Z`);
+  return Number.isFinite(wall) ? fromWall(wall) : null;
 }
 
 export interface TimeTick {
@@ -98,23 +99,21 @@ const STEPS = [
   28 * DAY,
 ] as const;
 
-/** Round instants between `fromMs` and `toMs`, at most `most` of them, aligned to local time. */
+/** Round instants between `fromMs` and `toMs`, at most `most` of them, aligned to the clock. */
 export function timeTicks(fromMs: number, toMs: number, most: number): TimeTick[] {
   if (!(toMs > fromMs) || most < 1) return [];
   const step = STEPS.find((candidate) => (toMs - fromMs) / candidate <= most) ?? 28 * DAY;
   const ticks: TimeTick[] = [];
   for (let ms = firstTick(fromMs, step); ms < toMs; ms = nextTick(ms, step)) {
-    const date = new Date(ms);
-    const major = date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0;
+    const date = toWall(ms);
+    const major = date.getTime() % DAY === 0;
     ticks.push({ ms, major, label: major ? day(date) : clock(date, step < MINUTE) });
   }
   return ticks;
 }
 
 function firstTick(fromMs: number, step: number): number {
-  const midnight = new Date(fromMs);
-  midnight.setHours(0, 0, 0, 0);
-  const start = midnight.getTime();
+  const start = fromWall(Math.floor(toWall(fromMs).getTime() / DAY) * DAY);
   if (step > DAY) return start >= fromMs ? start : nextTick(start, DAY);
   return start + Math.ceil((fromMs - start) / step) * step;
 }
@@ -122,7 +121,5 @@ function firstTick(fromMs: number, step: number): number {
 /** Days are stepped by the calendar, so that midnight stays midnight when clocks change. */
 function nextTick(ms: number, step: number): number {
   if (step < DAY) return ms + step;
-  const date = new Date(ms);
-  date.setDate(date.getDate() + step / DAY);
-  return date.getTime();
+  return fromWall(toWall(ms).getTime() + step);
 }

@@ -1,16 +1,21 @@
 import { describe, expect, it } from 'vitest';
 
-import { DEFAULT_FLEET, decodeFleetView, encodeFleetView } from './fleetAddress';
+import { DEFAULT_FLEET, type FleetView, decodeFleetView, encodeFleetView } from './fleetAddress';
 
 describe('fleet view in the address', () => {
-  it.each([
-    DEFAULT_FLEET,
+  it.each<Partial<FleetView>>([
+    {},
+    { view: 'heat', reading: 'io_pressure_some_ratio', rangeMs: 7 * 86_400_000 },
+    { group: 'kernel' },
     { sort: { column: 'name', descending: true }, filter: '' },
     { sort: { column: 'cpu', descending: true }, filter: 'db -02 ä&=' },
     { sort: { column: 'load', descending: false }, filter: '' },
-  ])('%j comes back', (view) => expect(decodeFleetView(encodeFleetView(view))).toEqual(view));
+  ])('%j comes back', (part) => {
+    const view = { ...DEFAULT_FLEET, ...part };
+    expect(decodeFleetView(encodeFleetView(view))).toEqual(view);
+  });
   it('leaves out defaults and ignores nonsense', () => {
     expect(encodeFleetView(DEFAULT_FLEET)).toBe('');
-    expect(decodeFleetView('?sort=!!')).toEqual(DEFAULT_FLEET);
+    expect(decodeFleetView('?sort=!!&view=3d&group=colour&reading=../x&range=soon')).toEqual(DEFAULT_FLEET);
   });
 });

@@ -1,15 +1,37 @@
-/** The fleet page's part of its address: sort order and filter. */
+/** The fleet page's part of its address: how it is shown, sort order and filter. */
+import { formatLength, parseLength } from '../lib/range';
 import type { Sort } from './hostAddress';
 
+/** What hosts are put together by. */
+export type FleetGroup = 'none' | 'state' | 'os' | 'kernel' | 'agent';
+
 export interface FleetView {
+  readonly view: 'table' | 'heat';
   readonly sort: Sort;
   readonly filter: string;
+  readonly group: FleetGroup;
+  /** Of the heat map: a column of the table `host`, and the newest stretch of time. */
+  readonly reading: string;
+  readonly rangeMs: number;
 }
 
-export const DEFAULT_FLEET: FleetView = { sort: { column: 'name', descending: false }, filter: '' };
+export const FLEET_GROUPS: readonly FleetGroup[] = ['none', 'state', 'os', 'kernel', 'agent'];
+
+export const DEFAULT_FLEET: FleetView = {
+  view: 'table',
+  sort: { column: 'name', descending: false },
+  filter: '',
+  group: 'none',
+  reading: 'cpu_used_ratio',
+  rangeMs: 3_600_000,
+};
 
 export function encodeFleetView(view: FleetView): string {
   const params = new URLSearchParams();
+  if (view.view === 'heat') params.set('view', 'heat');
+  if (view.reading !== DEFAULT_FLEET.reading) params.set('reading', view.reading);
+  if (view.rangeMs !== DEFAULT_FLEET.rangeMs) params.set('range', formatLength(view.rangeMs));
+  if (view.group !== 'none') params.set('group', view.group);
   if (view.sort.column !== DEFAULT_FLEET.sort.column || view.sort.descending) {
     params.set('sort', (view.sort.descending ? '-' : '') + view.sort.column);
   }
@@ -20,9 +42,15 @@ export function encodeFleetView(view: FleetView): string {
 
 export function decodeFleetView(search: string): FleetView {
   const params = new URLSearchParams(search);
-  const match = /^(-?)([a-z_]{1,32})$/.exec(params.get('sort') ?? '');
+  const sort = /^(-?)([a-z_]{1,32})$/.exec(params.get('sort') ?? '');
+  const reading = params.get('reading') ?? '';
+  const group = params.get('group');
   return {
-    sort: match?.[2] === undefined ? DEFAULT_FLEET.sort : { column: match[2], descending: match[1] === '-' },
+    view: params.get('view') === 'heat' ? 'heat' : 'table',
+    sort: sort?.[2] === undefined ? DEFAULT_FLEET.sort : { column: sort[2], descending: sort[1] === '-' },
     filter: params.get('filter') ?? '',
+    group: FLEET_GROUPS.find((known) => known === group) ?? 'none',
+    reading: /^[a-z0-9_]{1,64}$/.test(reading) ? reading : DEFAULT_FLEET.reading,
+    rangeMs: parseLength(params.get('range') ?? '') ?? DEFAULT_FLEET.rangeMs,
   };
 }

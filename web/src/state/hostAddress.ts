@@ -5,6 +5,7 @@
 import type { Group, ProcessKey } from '../api/processes';
 import type { Range, Span } from '../lib/range';
 
+import { COMPARISONS, type Comparison } from '../lib/compare';
 import { DEFAULT_RANGE, formatLength, parseLength } from '../lib/range';
 import { decodeInstant, encodeInstant } from '../lib/time';
 
@@ -12,6 +13,9 @@ export interface Sort {
   readonly column: string;
   readonly descending: boolean;
 }
+
+/** What one row of the process table stands for; a tree shows who started whom. */
+export type RowKind = Group | 'tree';
 
 export interface HostView {
   readonly range: Range;
@@ -21,9 +25,13 @@ export interface HostView {
   readonly selection: Span | null;
   /** The process whose lines overlay the charts. */
   readonly process: ProcessKey | null;
-  readonly group: Group;
+  readonly group: RowKind;
   readonly sort: Sort;
   readonly filter: string;
+  /** The earlier time that is drawn behind the charts. */
+  readonly compare: Comparison | null;
+  /** Lines shown alone in their track, as `track.line`. */
+  readonly only: readonly string[];
 }
 
 export const DEFAULT_SORT: Sort = { column: 'cpu', descending: true };
@@ -36,9 +44,14 @@ export const DEFAULT_VIEW: HostView = {
   group: 'process',
   sort: DEFAULT_SORT,
   filter: '',
+  compare: null,
+  only: [],
 };
 
-const GROUPS: readonly Group[] = ['process', 'name', 'user', 'unit'];
+export const ROW_KINDS: readonly RowKind[] = ['process', 'tree', 'name', 'user', 'unit', 'container'];
+
+/** More lines than these are not told apart. */
+const MOST_ONLY = 20;
 
 export function encodeHostView(view: HostView): string {
   const parts: string[] = [];
@@ -59,6 +72,8 @@ export function encodeHostView(view: HostView): string {
     add('sort', (view.sort.descending ? '-' : '') + view.sort.column);
   }
   if (view.filter !== '') add('filter', view.filter);
+  if (view.compare) add('compare', view.compare);
+  if (view.only.length > 0) add('only', view.only.join(','));
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
@@ -75,9 +90,11 @@ export function decodeHostView(search: string): HostView {
     pinMs: decodeInstant(params.get('at')),
     selection: decodeSpan(params.get('selection')),
     process: decodeProcess(params.get('process')),
-    group: GROUPS.find((known) => known === group) ?? 'process',
+    group: ROW_KINDS.find((known) => known === group) ?? 'process',
     sort: decodeSort(params.get('sort')),
     filter: params.get('filter') ?? '',
+    compare: COMPARISONS.find((known) => known === params.get('compare')) ?? null,
+    only: decodeOnly(params.get('only')),
   };
 }
 
@@ -98,6 +115,13 @@ function decodeSpan(text: string | null): Span | null {
   const fromMs = decodeInstant(from);
   const toMs = decodeInstant(to);
   return fromMs !== null && toMs !== null && fromMs < toMs ? { fromMs, toMs } : null;
+}
+
+function decodeOnly(text: string | null): readonly string[] {
+  return (text ?? '')
+    .split(',')
+    .filter((name) => /^[a-z_]{1,32}\.[a-z0-9_-]{1,32}$/.test(name))
+    .slice(0, MOST_ONLY);
 }
 
 function decodeProcess(text: string | null): ProcessKey | null {

@@ -1,12 +1,22 @@
 /** What one person likes, kept in this browser: never part of an address. */
 import { useCallback, useState } from 'react';
 
-function read<T>(key: string, fallback: T, isValid: (value: unknown) => value is T): T {
+const keyOf = (name: string): string => `tacho.${name}`;
+
+export function readPreference<T>(name: string, fallback: T, isValid: (value: unknown) => value is T): T {
   try {
-    const value: unknown = JSON.parse(window.localStorage.getItem(key) ?? 'null');
+    const value: unknown = JSON.parse(window.localStorage.getItem(keyOf(name)) ?? 'null');
     return isValid(value) ? value : fallback;
   } catch {
     return fallback;
+  }
+}
+
+export function writePreference(name: string, value: unknown): void {
+  try {
+    window.localStorage.setItem(keyOf(name), JSON.stringify(value));
+  } catch {
+    // A browser that keeps nothing (private mode, full) still shows the page.
   }
 }
 
@@ -15,24 +25,21 @@ export function usePreference<T>(
   fallback: T,
   isValid: (value: unknown) => value is T,
 ): [T, (value: T) => void] {
-  const key = `tacho.${name}`;
-  const [value, setValue] = useState(() => read(key, fallback, isValid));
+  const [value, setValue] = useState(() => readPreference(name, fallback, isValid));
   const change = useCallback(
     (next: T) => {
       setValue(next);
-      try {
-        window.localStorage.setItem(key, JSON.stringify(next));
-      } catch {
-        // A browser that keeps nothing (private mode, full) still shows the page.
-      }
+      writePreference(name, next);
     },
-    [key],
+    [name],
   );
   return [value, change];
 }
 
 export const isNumber = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value);
+
+export const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
 
 export const isStringList = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');

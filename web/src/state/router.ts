@@ -1,21 +1,34 @@
 /**
- * The address bar as the page's state: three routes, and a search string that each page encodes for itself.
+ * The address bar as the page's state: a few routes, and a search string that each page encodes for itself.
  */
 import { useSyncExternalStore } from 'react';
+
+import type { ProcessKey } from '../api/processes';
+import { decodeInstant, encodeInstant } from '../lib/time';
 
 export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'host'; readonly host: string }
+  | { readonly page: 'alerts' }
+  | { readonly page: 'process'; readonly host: string; readonly process: ProcessKey }
   | { readonly page: 'storage' }
+  | { readonly page: 'access' }
+  | { readonly page: 'about' }
   | { readonly page: 'unknown' };
 
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };
-  if (/^\/storage\/?$/.test(pathname)) return { page: 'storage' };
-  const match = /^\/hosts\/([^/]+)\/?$/.exec(pathname);
+  const plain = /^\/(alerts|storage|access|about)\/?$/.exec(pathname)?.[1];
+  if (plain === 'alerts' || plain === 'storage' || plain === 'access' || plain === 'about')
+    return { page: plain };
+  const match = /^\/hosts\/([^/]+)(?:\/processes\/(\d{1,10})\/([^/]+))?\/?$/.exec(pathname);
   if (match?.[1] === undefined) return { page: 'unknown' };
   try {
-    return { page: 'host', host: decodeURIComponent(match[1]) };
+    const host = decodeURIComponent(match[1]);
+    if (match[2] === undefined) return { page: 'host', host };
+    const startMs = decodeInstant(decodeURIComponent(match[3] ?? ''));
+    if (startMs === null) return { page: 'unknown' };
+    return { page: 'process', host, process: { pid: Number(match[2]), startMs } };
   } catch {
     return { page: 'unknown' };
   }
@@ -23,6 +36,10 @@ export function parseRoute(pathname: string): Route {
 
 export function hostPath(host: string): string {
   return `/hosts/${encodeURIComponent(host)}`;
+}
+
+export function processPath(host: string, { pid, startMs }: ProcessKey): string {
+  return `${hostPath(host)}/processes/${String(pid)}/${encodeInstant(startMs)}`;
 }
 
 const CHANGED = 'tacho:address';

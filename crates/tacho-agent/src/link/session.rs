@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tacho_model::SequenceSet;
+use rustls::ClientConfig;
+use tacho_model::{HostFacts, SequenceSet};
 use tacho_spool::{Gap, Reason, StreamId};
 use tacho_wire::v1::{
     self, Acknowledge, FromAgent, FromServer, Hello, Pace, Pong, Welcome, from_agent, from_server,
 };
 use tacho_wire::{facts_to_wire, ranges_from_wire};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
@@ -31,6 +32,9 @@ type Reading = JoinHandle<(tacho_spool::Cursor, Vec<tacho_spool::Record>)>;
 pub(super) struct Session<'a> {
     link: &'a Link,
     server: &'a str,
+    /// Both tell what has changed since this session used it.
+    facts: watch::Receiver<Arc<HostFacts>>,
+    tls: watch::Receiver<Arc<ClientConfig>>,
     hello: StreamId,
     lanes: Lanes,
     pub(super) is_welcome: bool,
@@ -51,6 +55,8 @@ impl<'a> Session<'a> {
         Self {
             link,
             server,
+            facts: link.facts.clone(),
+            tls: link.tls.clone(),
             hello,
             lanes: Lanes::new(hello),
             is_welcome: false,
@@ -73,10 +79,11 @@ impl<'a> Session<'a> {
     }
 
     async fn open(&mut self) -> Result<(mpsc::Sender<FromAgent>, Streaming<FromServer>), LinkError> {
-        let tls = Arc::clone(&self.link.tls.borrow());
+        let tls = Arc::clone(&self.tls.borrow_and_update());
         let channel = connect(self.server, tls).await?;
         let (sender, receiver) = mpsc::channel(OUTGOING_MESSAGES);
-        sender.send(self.hello()).await.map_err(|_| LinkError::Closed)?;
+        let hello = self.hello();
+        sender.send(hello).await.map_err(|_| LinkError::Closed)?;
         let opened = tokio::time::timeout(CONNECT_TIMEOUT, async {
             let mut client = client(channel);
             let mut incoming = client.connect(ReceiverStream::new(receiver)).await?.into_inner();
@@ -91,9 +98,9 @@ impl<'a> Session<'a> {
         Ok((sender, incoming))
     }
 
-    fn hello(&self) -> FromAgent {
+    fn hello(&mut self) -> FromAgent {
         let Clocks { boot_us, wall_ms } = self.link.queue.clocks();
-        let facts = self.link.facts.borrow();
+        let facts = self.facts.borrow_and_update();
         message(from_agent::Message::Hello(Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             stream: self.hello.to_vec(),
@@ -159,8 +166,6 @@ impl<'a> Session<'a> {
         sender: &mpsc::Sender<FromAgent>,
         mut incoming: Streaming<FromServer>,
     ) -> LinkError {
-        let mut facts = self.link.facts.clone();
-        let mut tls = self.link.tls.clone();
         let mut tell_backlog = tokio::time::interval(BACKLOG_INTERVAL);
         let mut reading: Option<Reading> = None;
         loop {
@@ -173,11 +178,11 @@ impl<'a> Session<'a> {
                     Ok(None) => return self.end(LinkError::Closed),
                     Err(status) => return self.end(LinkError::Refused(status)),
                 },
-                Ok(()) = facts.changed() => {
-                    let facts = facts.borrow_and_update();
+                Ok(()) = self.facts.changed() => {
+                    let facts = self.facts.borrow_and_update();
                     vec![from_agent::Message::Facts(facts_to_wire(&facts))]
                 },
-                Ok(()) = tls.changed() => return self.end(LinkError::Renewed),
+                Ok(()) = self.tls.changed() => return self.end(LinkError::Renewed),
                 () = self.link.queue.changed() => {
                     self.has_live = true;
                     self.has_backlog |= reading.is_none() && self.told_backlog;

@@ -17,11 +17,7 @@ pub(super) enum Outcome {
 
 pub(super) fn message(host: &str, servers: &[String], outcome: &Outcome, now_ms: i64) -> Message {
     let list = servers.join(", ");
-    let since = |since_ms| {
-        let message =
-            Message { event: String::new(), title: String::new(), fields: Vec::new(), time_ms: since_ms };
-        message.time_text()
-    };
+    let since = |since_ms| Message { time_ms: since_ms, ..Message::default() }.time_text();
     let field = |name: &str, value: String| (name.to_owned(), value);
     let (event, title, mut fields) = match outcome {
         Outcome::Unreachable { since_ms, error } => (
@@ -46,7 +42,7 @@ pub(super) fn message(host: &str, servers: &[String], outcome: &Outcome, now_ms:
     };
     fields.insert(0, field("host", host.to_owned()));
     fields.insert(1, field("servers", list));
-    Message { event: event.to_owned(), title, fields, time_ms: now_ms }
+    Message { event: event.to_owned(), title, fields, time_ms: now_ms, items: Vec::new() }
 }
 
 #[cfg(test)]

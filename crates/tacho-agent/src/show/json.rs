@@ -21,6 +21,7 @@ pub(super) fn topics(view: &View<'_>, topics: &[Topic], top: usize) -> String {
             Topic::Processes => processes(view, top),
             Topic::Network => network(view),
             Topic::Sensors => sensors(view),
+            Topic::Spool => view.spool.clone().unwrap_or_default(),
             Topic::All => Value::Null,
         };
     }

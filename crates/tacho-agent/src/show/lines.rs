@@ -85,6 +85,24 @@ pub(super) fn users(view: &View<'_>) -> String {
     ])
 }
 
+/// `time frames memory disk dropped gaps delivering`, as of the agent's newest snapshot.
+pub(super) fn spool(view: &View<'_>) -> String {
+    let state = view.spool.as_ref().ok();
+    let number = |key: &str| state.and_then(|state| state[key].as_u64());
+    let count = |key: &str| or_dash(number(key), |count| count.to_string());
+    let time = state.and_then(|state| state["time_ms"].as_i64());
+    let delivering = state.and_then(|state| state["delivering"].as_bool());
+    line(&[
+        or_dash(time, local_time),
+        count("frames"),
+        or_dash(number("memory_bytes"), size),
+        or_dash(number("disk_bytes"), size),
+        count("dropped_frames"),
+        count("gap_count"),
+        or_dash(delivering, |is| if is { "yes" } else { "no" }.to_owned()),
+    ])
+}
+
 fn degrees(temperature: Option<&Temperature>) -> String {
     or_dash(temperature, |temperature| format!("{:.1}°C", temperature.degrees))
 }

@@ -1,16 +1,18 @@
 //! Two looks at this machine, half a second apart.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tacho_model::{Block, FloatColumn, HostFacts, IntegerColumn, ProcessIdentity, Table, tables};
 use tacho_runtime::clock;
 
-use crate::app;
 use crate::config::Config;
 use crate::sampler::accounts::{self, Places, UsersOverview};
 use crate::sampler::{PartsConfig, Sample, Sampler, SamplerConfig};
+use crate::{app, waiting};
 
 /// Rates are measured over this.
 const MEASURE_TIME: Duration = Duration::from_millis(500);
@@ -20,6 +22,7 @@ const PROCESS_ROWS: usize = 100_000;
 /// Reads this machine.
 pub(super) struct Machine {
     sampler: Sampler,
+    runtime_dir: PathBuf,
     identities: HashMap<u32, Arc<ProcessIdentity>>,
     sample: Sample,
 }
@@ -29,6 +32,8 @@ pub(super) struct View<'m> {
     pub(super) time_ms: i64,
     pub(super) facts: HostFacts,
     pub(super) users: UsersOverview,
+    /// What the running agent says that waits for a server, or why that is not known.
+    pub(super) spool: Result<Value, String>,
     sample: &'m Sample,
     identities: &'m HashMap<u32, Arc<ProcessIdentity>>,
 }
@@ -50,7 +55,9 @@ impl Machine {
             parts,
             ..SamplerConfig::default()
         })?;
-        let mut machine = Self { sampler, identities: HashMap::new(), sample: Sample::default() };
+        let runtime_dir = config.spool.runtime_dir.clone();
+        let mut machine =
+            Self { sampler, runtime_dir, identities: HashMap::new(), sample: Sample::default() };
         machine.read();
         Ok(machine)
     }
@@ -64,6 +71,7 @@ impl Machine {
             time_ms: clock::wall_ms(),
             facts: self.sampler.facts(),
             users: accounts::overview(&Places::default()),
+            spool: waiting::read(&self.runtime_dir),
             sample: &self.sample,
             identities: &self.identities,
         }
@@ -109,6 +117,7 @@ impl View<'_> {
             missing.extend(reasons.map(|reason| (collector.name.as_str(), reason.clone())));
         }
         missing.extend(self.users.absent.iter().map(|reason| ("users", reason.clone())));
+        missing.extend(self.spool.as_ref().err().map(|reason| ("spool", reason.clone())));
         missing.dedup();
         missing
     }

@@ -532,7 +532,7 @@ async fn reading_ends_when_nobody_waits_for_the_answer() {
             if cancelled {
                 drop(cancel);
             }
-            let view = job.state().view(&host::TABLE, "a", 0, i64::MAX);
+            let view = job.state().view(&host::TABLE, &"a".into(), 0, i64::MAX);
             let scan = crate::scan::Scan::new(&host::TABLE, "a", vec![0], 0..i64::MAX, &reading);
             crate::scan::read_all(&job, scan, &view.files, &view.frames)
         };

@@ -239,7 +239,7 @@ fn fill(batch: &RecordBatch, row: usize, mut to: Row<'_>, first: u16) {
     }
 }
 
-fn integer(column: &ArrayRef, row: usize) -> Option<i64> {
+pub(super) fn integer(column: &ArrayRef, row: usize) -> Option<i64> {
     match column.data_type() {
         DataType::Int64 if column.is_valid(row) => Some(column.as_primitive::<Int64Type>().value(row)),
         DataType::Timestamp(..) if column.is_valid(row) => {
@@ -254,7 +254,7 @@ fn float(column: &ArrayRef, row: usize) -> Option<f64> {
     (is_float && column.is_valid(row)).then(|| column.as_primitive::<Float64Type>().value(row))
 }
 
-fn text(column: &ArrayRef, row: usize) -> Option<&str> {
+pub(super) fn text(column: &ArrayRef, row: usize) -> Option<&str> {
     let dictionary = column.as_dictionary_opt::<Int32Type>()?;
     dictionary.key(row).map(|key| dictionary.values().as_string::<i32>().value(key))
 }

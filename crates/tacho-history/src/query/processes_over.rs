@@ -4,6 +4,7 @@ mod peaks;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,13 +13,13 @@ use tacho_model::tables::process;
 
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
-use crate::levels::Part;
+use crate::levels::{Part, Plan};
 use crate::rollup::{Level, spec};
 use crate::scan::{ReadReport, Reading, Scan, read_files};
 use crate::time::{HOUR_MS, hour};
 use crate::{History, HistoryError};
-use peaks::Peaks;
-use usage::Usages;
+pub(crate) use peaks::Peaks;
+pub(crate) use usage::{NAME, Usages, add_line, greatest_first};
 
 /// What decides the order, greatest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,6 +112,16 @@ impl ProcessUsage {
     pub fn cpu_us(&self) -> Option<i64> {
         add(self.cpu_user_us, self.cpu_system_us)
     }
+
+    /// What it is ordered by.
+    pub fn rank(&self, by: ProcessOrder) -> Option<i64> {
+        match by {
+            ProcessOrder::Cpu => self.cpu_us(),
+            ProcessOrder::Memory => self.rss_bytes_max,
+            ProcessOrder::Disk => add(self.disk_read_bytes, self.disk_write_bytes),
+            ProcessOrder::Network => add(self.net_rx_bytes, self.net_tx_bytes),
+        }
+    }
 }
 
 impl History {
@@ -155,29 +166,50 @@ fn processes_over(
     reading: &Arc<Reading>,
     query: &ProcessesQuery,
 ) -> Result<(ProcessesOver, ReadReport), HistoryError> {
-    let range = query.from_ms..query.to_ms;
+    let all = Kept { group: query.group, most: usize::MAX };
+    let (usages, plan) = usages(inner, reading, &query.host_id, query.from_ms..query.to_ms, all)?;
+    Ok((usages.into_answer(query), reading.report(&plan)))
+}
+
+/// Which lines there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) group: ProcessGroup,
+    /// So many lines, for lines that are processes: above it the greatest of every order stay, and the others are
+    /// summed up.
+    pub(crate) most: usize,
+}
+
+/// What each process or group used.
+pub(crate) fn usages(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    host_id: &str,
+    range: Range<i64>,
+    kept: Kept,
+) -> Result<(Usages, Plan), HistoryError> {
     if range.is_empty() {
-        return Err(HistoryError::EmptyRange { from_ms: query.from_ms, to_ms: query.to_ms });
+        return Err(HistoryError::EmptyRange { from_ms: range.start, to_ms: range.end });
     }
-    let long = query.to_ms.saturating_sub(query.from_ms) >= BY_HOUR_MS;
+    let long = range.end.saturating_sub(range.start) >= BY_HOUR_MS;
     let level = if long { Level::Hour } else { Level::Raw };
-    let plan = inner.state().plan(&process::TABLE, &query.host_id, range, level);
-    let mut totals = Totals { usages: Usages::new(query.group), peaks: Peaks::new(query.group) };
+    let plan = inner.state().plan(&process::TABLE, host_id, range, level);
+    let (usages, peaks) = (Usages::new(kept.group), Peaks::new(kept.group));
+    let mut totals = Totals { usages, peaks, most: kept.most };
     for part in &plan.parts {
         totals.peaks.restart();
-        let columns = columns_at(part.level);
-        let scan = Scan::new(part.table, &query.host_id, columns, part.range.clone(), reading);
+        let scan = Scan::new(part.table, host_id, columns_at(part.level), part.range.clone(), reading);
         let scan = Arc::new(scan);
         match part.level {
             Level::Raw => totals.add_rows(inner, &scan, part)?,
             _ => totals.add_buckets(inner, &scan, part)?,
         }
     }
-    Ok((totals.usages.into_answer(query), reading.report(&plan)))
+    Ok((totals.usages, plan))
 }
 
 /// Stored columns in the order that [`usage`] knows.
-fn columns_at(level: Level) -> Vec<usize> {
+pub(crate) fn columns_at(level: Level) -> Vec<usize> {
     let positions = COLUMNS.iter().map(|column| usize::from(*column));
     let own: Vec<_> = match spec(&process::TABLE).filter(|_| level != Level::Raw) {
         None => positions.collect(),
@@ -200,7 +232,12 @@ fn columns_at(level: Level) -> Vec<usize> {
 struct Totals {
     usages: Usages,
     peaks: Peaks,
+    most: usize,
 }
+
+/// All there are.
+pub(crate) const ORDERS: [ProcessOrder; 4] =
+    [ProcessOrder::Cpu, ProcessOrder::Memory, ProcessOrder::Disk, ProcessOrder::Network];
 
 impl Totals {
     /// Adds up hour by hour: a group's peaks need all rows of a moment together.
@@ -228,13 +265,23 @@ impl Totals {
         for batches in hours.into_values() {
             batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
             self.peaks.finish_hour(&mut self.usages);
+            self.bound();
+        }
+    }
+
+    fn bound(&mut self) {
+        if self.usages.len() > self.most {
+            self.usages.forget_least(&ORDERS, self.most / (2 * ORDERS.len()));
         }
     }
 
     /// Adds up buckets: a group's peak is taken for what its processes' peaks in one bucket come to.
     fn add_buckets(&mut self, inner: &Arc<Inner>, scan: &Arc<Scan>, part: &Part) -> Result<(), HistoryError> {
         read_files(inner, scan, &part.files, |_, batches| {
-            batches.iter().for_each(|batch| self.usages.add(batch, &mut self.peaks));
+            for batch in &batches {
+                self.usages.add(batch, &mut self.peaks);
+                self.bound();
+            }
             self.peaks.finish_hour(&mut self.usages);
             Ok(())
         })

@@ -14,9 +14,10 @@ use crate::levels::Part;
 use crate::rollup::Level;
 use crate::scan::{EntityValue, ReadReport, Reading, Scan, read_each};
 use crate::{History, HistoryError};
-use columns::{Entities, Numbers, Wanted};
+pub(crate) use columns::{Entities, Numbers, Wanted};
 use lines::Lines;
-use rolled::{Rolled, level_for};
+pub(crate) use rolled::Rolled;
+use rolled::level_for;
 
 /// How the rows in one bucket become one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -178,7 +179,7 @@ impl Buckets {
     }
 }
 
-fn series(
+pub(crate) fn series(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
     query: &SeriesQuery,
@@ -301,7 +302,7 @@ fn placed(table: &Table, filter: &[(String, EntityValue)]) -> Vec<(usize, Entity
 }
 
 /// Numbers by value, so that core 10 comes after core 9.
-fn by_entity(a: &[String], b: &[String]) -> std::cmp::Ordering {
+pub(crate) fn by_entity(a: &[String], b: &[String]) -> std::cmp::Ordering {
     let number =
         |names: &[String]| names.iter().map(|name| name.parse::<i64>().ok()).collect::<Option<Vec<_>>>();
     match (number(a), number(b)) {

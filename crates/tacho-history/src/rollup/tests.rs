@@ -32,7 +32,7 @@ pub(crate) async fn rolled(
     let table = if level == Level::Minute { spec.minute } else { spec.hour };
     let layout = crate::columns::layout(table);
     let (inner, host) = (Arc::clone(&history.inner), host.to_owned());
-    let view = inner.state().view(table, &host, i64::MIN, i64::MAX);
+    let view = inner.state().view(table, &(&host).into(), i64::MIN, i64::MAX);
     let scan = Scan::new(
         table,
         &host,

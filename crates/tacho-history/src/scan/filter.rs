@@ -5,7 +5,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
-use super::{EntityValue, Scan};
+use super::{EntityValue, Hosts, Scan, TextMatch};
 use crate::columns::{HOST_ID, TIME};
 
 /// Conditions on decoded columns, all of which must hold.
@@ -16,6 +16,8 @@ enum Condition {
     Between(i64, i64),
     Integer(i64),
     Text(String),
+    Hosts(Hosts),
+    Matching(TextMatch),
     /// The file does not have the column.
     Never,
 }
@@ -25,12 +27,14 @@ impl Filter {
     pub(crate) fn new(scan: &Scan, decoded: impl Fn(usize) -> Option<usize>) -> Self {
         let mut conditions = vec![
             (TIME, Condition::Between(scan.from_ms, scan.to_ms)),
-            (HOST_ID, Condition::Text(scan.host_id.clone())),
+            (HOST_ID, Condition::Hosts(scan.hosts.clone())),
         ];
         conditions.extend(scan.entity.iter().map(|(column, value)| match value {
             EntityValue::Integer(value) => (*column, Condition::Integer(*value)),
             EntityValue::Text(value) => (*column, Condition::Text(value.clone())),
         }));
+        conditions
+            .extend(scan.texts.iter().map(|(column, text)| (*column, Condition::Matching(text.clone()))));
         let place = |(column, condition)| match decoded(column) {
             Some(decoded) => (decoded, condition),
             None => (0, Condition::Never),
@@ -65,7 +69,9 @@ impl Condition {
         let holds: Vec<bool> = match self {
             Self::Between(from, to) => integers(column, |value| *from <= value && value < *to),
             Self::Integer(wanted) => integers(column, |value| value == *wanted),
-            Self::Text(wanted) => texts(column, wanted),
+            Self::Text(wanted) => texts(column, |text| text == wanted),
+            Self::Hosts(hosts) => texts(column, |id| hosts.include(id)),
+            Self::Matching(wanted) => texts(column, |text| wanted.holds(text)),
             Self::Never => vec![false; column.len()],
         };
         (!holds.iter().all(|holds| *holds)).then(|| BooleanArray::from(holds))
@@ -83,10 +89,14 @@ fn integers(column: &ArrayRef, holds: impl Fn(i64) -> bool) -> Vec<bool> {
     values.iter().enumerate().map(|(row, value)| column.is_valid(row) && holds(*value)).collect()
 }
 
-fn texts(column: &ArrayRef, wanted: &str) -> Vec<bool> {
+fn texts(column: &ArrayRef, holds: impl Fn(&str) -> bool) -> Vec<bool> {
     let keys = column.as_dictionary::<Int32Type>();
     let values = keys.values().as_string::<i32>();
-    // Once per text and not once per row.
-    let equal: Vec<_> = values.iter().map(|value| value == Some(wanted)).collect();
-    (0..keys.len()).map(|row| keys.key(row).is_some_and(|key| equal[key])).collect()
+    // Once per text and not once per row, and only for those that occur: a dictionary is that of a whole row group.
+    let mut known: Vec<Option<bool>> = vec![None; values.len()];
+    let row_holds = |row: usize| {
+        let key = keys.key(row)?;
+        Some(*known.get_mut(key)?.get_or_insert_with(|| holds(values.value(key))))
+    };
+    (0..keys.len()).map(row_holds).map(Option::unwrap_or_default).collect()
 }

@@ -16,15 +16,9 @@ use super::metadata::FileMeta;
 #[derive(Debug, Clone)]
 pub(crate) enum Predicate {
     /// Between the two, both included.
-    Integer {
-        column: usize,
-        min: i64,
-        max: i64,
-    },
-    Text {
-        column: usize,
-        value: String,
-    },
+    Integer { column: usize, min: i64, max: i64 },
+    /// Between the two, both included; without one there is no limit.
+    Text { column: usize, least: Option<String>, greatest: Option<String> },
 }
 
 /// What has to be decoded.
@@ -66,6 +60,10 @@ pub(crate) fn select(meta: &FileMeta, predicates: &[Predicate]) -> Selected {
 }
 
 impl Predicate {
+    pub(crate) fn text(column: usize, (least, greatest): (Option<&str>, Option<&str>)) -> Self {
+        Self::Text { column, least: least.map(str::to_owned), greatest: greatest.map(str::to_owned) }
+    }
+
     fn column(&self) -> usize {
         match self {
             Self::Integer { column, .. } | Self::Text { column, .. } => *column,
@@ -80,11 +78,11 @@ impl Predicate {
         };
         match (self, statistics) {
             (Self::Integer { min, max, .. }, Statistics::Int64(values)) => {
-                overlaps(values.min_opt(), values.max_opt(), min, max)
+                overlaps(values.min_opt(), values.max_opt(), Some(min), Some(max))
             }
-            (Self::Text { value, .. }, Statistics::ByteArray(_)) => {
-                let value = value.as_bytes();
-                overlaps(statistics.min_bytes_opt(), statistics.max_bytes_opt(), value, value)
+            (Self::Text { least, greatest, .. }, Statistics::ByteArray(_)) => {
+                let (least, greatest) = (bytes(least), bytes(greatest));
+                overlaps(statistics.min_bytes_opt(), statistics.max_bytes_opt(), least, greatest)
             }
             _ => true,
         }
@@ -124,21 +122,31 @@ impl Predicate {
             (Self::Integer { min, max, .. }, ColumnIndexMetaData::INT64(index)) => {
                 // No bounds here means that all values are absent.
                 index.min_value(page).is_some()
-                    && overlaps(index.min_value(page), index.max_value(page), min, max)
+                    && overlaps(index.min_value(page), index.max_value(page), Some(min), Some(max))
             }
-            (Self::Text { value, .. }, ColumnIndexMetaData::BYTE_ARRAY(index)) => {
-                let value = value.as_bytes();
+            (Self::Text { least, greatest, .. }, ColumnIndexMetaData::BYTE_ARRAY(index)) => {
+                let (least, greatest) = (bytes(least), bytes(greatest));
                 index.min_value(page).is_some()
-                    && overlaps(index.min_value(page), index.max_value(page), value, value)
+                    && overlaps(index.min_value(page), index.max_value(page), least, greatest)
             }
             _ => true,
         }
     }
 }
 
-/// Could a value between `least` and `greatest` be between `min` and `max`?
-fn overlaps<T: PartialOrd + ?Sized>(least: Option<&T>, greatest: Option<&T>, min: &T, max: &T) -> bool {
-    least.is_none_or(|least| least <= max) && greatest.is_none_or(|greatest| min <= greatest)
+fn bytes(text: &Option<String>) -> Option<&[u8]> {
+    text.as_ref().map(String::as_bytes)
+}
+
+/// Could a value between `least` and `greatest` be between `min` and `max`? What is not known excludes nothing.
+fn overlaps<T: PartialOrd + ?Sized>(
+    least: Option<&T>,
+    greatest: Option<&T>,
+    min: Option<&T>,
+    max: Option<&T>,
+) -> bool {
+    let in_order = |low: Option<&T>, high: Option<&T>| low.zip(high).is_none_or(|(low, high)| low <= high);
+    in_order(least, max) && in_order(min, greatest)
 }
 
 /// Rows that are in both; both ascending and without overlap.
@@ -185,7 +193,12 @@ mod tests {
 
     #[test]
     fn bounds_that_are_not_known_exclude_nothing() {
-        assert!(overlaps::<i64>(None, None, &1, &2) && overlaps(Some(&2), None, &1, &2));
-        assert!(!overlaps(Some(&3), None, &1, &2) && !overlaps(None, Some(&0), &1, &2));
+        assert!(
+            overlaps::<i64>(None, None, Some(&1), Some(&2)) && overlaps(Some(&2), None, Some(&1), Some(&2))
+        );
+        assert!(overlaps(Some(&3), Some(&4), None, None) && overlaps(Some(&3), Some(&4), Some(&4), None));
+        assert!(
+            !overlaps(Some(&3), None, Some(&1), Some(&2)) && !overlaps(None, Some(&0), Some(&1), Some(&2))
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! One answer being read: what it looked at so far, and whether anyone still waits for it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,8 +56,13 @@ impl Reading {
     }
 
     pub(crate) fn report(&self, plan: &Plan) -> ReadReport {
+        self.report_levels(&plan.levels)
+    }
+
+    /// The same for what was planned step by step.
+    pub(crate) fn report_levels(&self, levels: &[(Level, Range<i64>)]) -> ReadReport {
         ReadReport {
-            levels: plan.levels.iter().map(|(level, range)| (*level, range.start, range.end)).collect(),
+            levels: levels.iter().map(|(level, range)| (*level, range.start, range.end)).collect(),
             files: self.files.get(),
             files_read: self.files_read.get(),
             row_groups: self.row_groups.get(),

@@ -41,7 +41,7 @@ pub(crate) struct GapMap {
     /// The end that was asked for; when that is in the future, now, or the newest snapshot when the next is not
     /// overdue.
     to: Time,
-    /// By time. What is shorter than a two-thousandth of the range counts with its neighbour.
+    /// By time. What is shorter than a two-thousandth of the range counts with its neighbour, but for what was dropped.
     segments: Vec<Segment>,
     totals: Totals,
 }
@@ -95,27 +95,34 @@ pub(crate) async fn host_gaps(
     QueryOf(parameters): QueryOf<GapParameters>,
 ) -> Result<Json<GapMap>, ApiError> {
     let mut problems = Problems::new(&parameters.unknown);
-    let now_ms = (state.now)();
-    let (from_ms, to_ms) = problems.range(parameters.from.as_deref(), parameters.to.as_deref(), now_ms);
-    if to_ms.saturating_sub(from_ms) > MOST_MS {
-        problems.add("the range is longer than 35 days; ask for parts of it");
-    }
+    let (from, to) = (parameters.from.as_deref(), parameters.to.as_deref());
+    let (from_ms, to_ms) = problems.range_up_to(from, to, (state.now)(), MOST_MS);
     problems.finish()?;
     let host = find_host(&state, &host).await?;
+    gap_map(&state, &host.id, from_ms, to_ms).await.map(Json)
+}
+
+/// The map of one host, of at most [`MOST_MS`].
+pub(crate) async fn gap_map(
+    state: &ApiState,
+    host_id: &str,
+    from_ms: i64,
+    to_ms: i64,
+) -> Result<GapMap, ApiError> {
     let read_to_ms = to_ms.saturating_add(AHEAD_MS);
     let sources = Sources {
-        recorded: state.history.recorded(&host.id, from_ms, read_to_ms).await?,
-        gaps: state.catalog.gaps(&host.id, from_ms, read_to_ms).await?,
-        buffered: state.live.host(&host.id).as_deref().map(LiveHost::buffered).unwrap_or_default(),
+        recorded: state.history.recorded(host_id, from_ms, read_to_ms).await?,
+        gaps: state.catalog.gaps(host_id, from_ms, read_to_ms).await?,
+        buffered: state.live.host(host_id).as_deref().map(LiveHost::buffered).unwrap_or_default(),
     };
-    let end_ms = map::end_ms(&sources, to_ms, now_ms).max(from_ms);
+    let end_ms = map::end_ms(&sources, to_ms, (state.now)()).max(from_ms);
     let runs = map::runs(&sources, from_ms, end_ms);
-    Ok(Json(GapMap {
+    Ok(GapMap {
         from: Time(from_ms),
         to: Time(end_ms),
         totals: totals(&sources, &runs, from_ms, end_ms),
         segments: runs.iter().map(Segment::of).collect(),
-    }))
+    })
 }
 
 impl Segment {

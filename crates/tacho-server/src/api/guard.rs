@@ -31,6 +31,12 @@ const QUERIES_AT_ONCE: usize = 16;
 /// Queries that may wait for their turn: some page loads. More are told to come back later.
 const QUERIES_WAITING: usize = 256;
 
+/// Queries of all hosts' rows that run at one time, each for seconds, and with some 60 MB.
+const FLEET_QUERIES_AT_ONCE: usize = 2;
+
+/// Those that may wait for their turn.
+const FLEET_QUERIES_WAITING: usize = 16;
+
 /// Bounds the queries of the history. Clones share the bound.
 #[derive(Clone)]
 pub(crate) struct QueryLimit {
@@ -41,9 +47,20 @@ pub(crate) struct QueryLimit {
 
 impl Default for QueryLimit {
     fn default() -> Self {
+        Self::new(QUERIES_AT_ONCE, QUERIES_WAITING)
+    }
+}
+
+impl QueryLimit {
+    /// For queries of all hosts' rows.
+    pub(crate) fn of_fleet() -> Self {
+        Self::new(FLEET_QUERIES_AT_ONCE, FLEET_QUERIES_WAITING)
+    }
+
+    fn new(at_once: usize, waiting: usize) -> Self {
         Self {
-            running: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
-            admitted: Arc::new(Semaphore::new(QUERIES_AT_ONCE + QUERIES_WAITING)),
+            running: Arc::new(Semaphore::new(at_once)),
+            admitted: Arc::new(Semaphore::new(at_once + waiting)),
         }
     }
 }

@@ -162,6 +162,7 @@ pub(crate) async fn remove_host(
     if !state.catalog.remove_host(&key.id).await? {
         return Err(unknown_host(&name));
     }
+    state.alerts.remove_host(&key.id).await?;
     for agent in agents {
         state.history.forget_agent(&agent);
     }

@@ -57,6 +57,22 @@ impl Problems {
         (from_ms, to_ms)
     }
 
+    /// The same, not longer than so many days.
+    pub(crate) fn range_up_to(
+        &mut self,
+        from: Option<&str>,
+        to: Option<&str>,
+        now_ms: i64,
+        most_ms: i64,
+    ) -> (i64, i64) {
+        let (from_ms, to_ms) = self.range(from, to, now_ms);
+        if to_ms.saturating_sub(from_ms) > most_ms {
+            let days = most_ms / (24 * 3_600_000);
+            self.add(format_args!("the range is longer than {days} days; ask for parts of it"));
+        }
+        (from_ms, to_ms)
+    }
+
     pub(crate) fn integer(
         &mut self,
         key: &str,

@@ -18,19 +18,19 @@ mod entry;
 mod usage;
 
 pub(crate) use entry::{OtherEntry, ProcessEntry, Reading};
-use usage::{Usage, UsageEntry};
+pub(crate) use usage::{Usage, UsageEntry};
 
 const DEFAULT_LIMIT: usize = 100;
 const MOST_LINES: usize = 10_000;
 
-const ORDERS: &[(&str, ProcessOrder)] = &[
+pub(crate) const ORDERS: &[(&str, ProcessOrder)] = &[
     ("cpu", ProcessOrder::Cpu),
     ("memory", ProcessOrder::Memory),
     ("disk", ProcessOrder::Disk),
     ("network", ProcessOrder::Network),
 ];
 
-const GROUPS: &[(&str, ProcessGroup)] = &[
+pub(crate) const GROUPS: &[(&str, ProcessGroup)] = &[
     ("process", ProcessGroup::Process),
     ("name", ProcessGroup::Name),
     ("user", ProcessGroup::User),

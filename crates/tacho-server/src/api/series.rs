@@ -20,7 +20,7 @@ use super::time::{Time, parse_time_ms};
 const DEFAULT_POINTS: usize = 300;
 const MOST_POINTS: usize = 10_000;
 
-const AGGREGATES: &[(&str, Aggregate)] =
+pub(crate) const AGGREGATES: &[(&str, Aggregate)] =
     &[("avg", Aggregate::Average), ("max", Aggregate::Max), ("min", Aggregate::Min), ("sum", Aggregate::Sum)];
 
 #[derive(Deserialize, IntoParams)]

@@ -262,6 +262,7 @@ impl Connection {
     async fn stream_of(&self, welcomed: &mut Welcomed, bytes: &[u8]) -> Result<StreamId, Status> {
         let id = welcomed.streams.id_of(bytes)?;
         if !welcomed.streams.knows(id) {
+            self.find_owner(&mut welcomed.streams, id).await?;
             let clock = self.stored_clock(&welcomed.streams.key(id)).await?;
             welcomed.streams.add(id, clock)?;
         }

@@ -28,6 +28,8 @@ pub(super) type StreamId = [u8; 16];
 /// All streams that were named on a connection.
 pub(super) struct Streams {
     agent_id: Arc<str>,
+    /// Of streams that an earlier identity of the host began.
+    owners: HashMap<StreamId, Arc<str>>,
     /// The hello's.
     own: StreamId,
     by_id: HashMap<StreamId, Stream>,
@@ -58,15 +60,24 @@ pub(super) struct Arrival {
 
 impl Streams {
     pub(super) fn new(agent_id: &str, own: StreamId) -> Self {
-        Self { agent_id: Arc::from(agent_id), own, by_id: HashMap::new() }
+        Self { agent_id: Arc::from(agent_id), owners: HashMap::new(), own, by_id: HashMap::new() }
     }
 
     pub(super) fn own(&self) -> StreamId {
         self.own
     }
 
+    /// Under which it is kept what of a stream is stored.
     pub(super) fn key(&self, id: StreamId) -> StreamKey {
-        StreamKey { agent_id: Arc::clone(&self.agent_id), stream: id }
+        let agent_id = self.owners.get(&id).unwrap_or(&self.agent_id);
+        StreamKey { agent_id: Arc::clone(agent_id), stream: id }
+    }
+
+    /// Notes under which agent a stream is kept; to be called before it is [added](Self::add).
+    pub(super) fn note_owner(&mut self, id: StreamId, agent_id: &str) {
+        if agent_id != &*self.agent_id {
+            self.owners.insert(id, Arc::from(agent_id));
+        }
     }
 
     /// Which stream a message names; empty is the hello's.

@@ -145,6 +145,11 @@ impl LiveHost {
         self.lock().window.newest().cloned()
     }
 
+    /// The newest snapshots, oldest first.
+    pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {
+        self.lock().window.snapshots.iter().cloned().collect()
+    }
+
     /// Calls `read` with the newest block of a table and the snapshot it came in.
     pub fn with_block<T>(&self, table: &Table, read: impl FnOnce(&Snapshot, &Block) -> T) -> Option<T> {
         let state = self.lock();

@@ -110,9 +110,14 @@ impl<'a> Agents<'a> {
     }
 
     pub(crate) async fn join(&self, name: &str) -> Joined {
+        self.join_as(name, &format!("agent-{name}")).await
+    }
+
+    /// The same machine again, under another identity.
+    pub(crate) async fn join_as(&self, name: &str, agent_id: &str) -> Joined {
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::default().serialize_request(&key).unwrap();
-        let agent_id = format!("agent-{name}");
+        let agent_id = agent_id.to_owned();
         let issued = self.authority.issue_agent(request.der(), &agent_id, LIFETIME, wall_ms()).unwrap();
         let catalog = &self.server.state.catalog;
         let host = catalog.host_for_join(name, name.as_bytes(), &format!("id-{name}"), 0).await.unwrap();

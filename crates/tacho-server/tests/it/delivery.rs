@@ -117,6 +117,39 @@ async fn two_servers_get_the_same_frames_at_once_and_both_acknowledge_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_joins_again_goes_on_with_its_streams() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let before = agents.join("web").await;
+    server.set_now(at(20));
+    let mut agent = agents.connect(&before, 2, Vec::new(), 0).await;
+    for sequence in 1..=3 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    agent.send(sent(backfill(1, 5))).await;
+    let first = |agent: &Agent| agent.acknowledged(&[]) == set(&[1..=3]) && agent.has(&[1; 16], 5);
+    stored(&server, &mut agent, first).await;
+    // These have come, and are not yet stored.
+    for sequence in 4..=6 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    while server.state.history.stats().head_frames < 3 {
+        tokio::task::yield_now().await;
+    }
+    drop(agent);
+    let after = agents.join_as("web", "agent-web-again").await;
+    assert_eq!(after.key.id, before.key.id);
+    let mut agent = agents.connect(&after, 2, vec![backlog(1, 1)], 0).await;
+    assert_eq!((agent.acknowledged(&[]), agent.has(&[1; 16], 5)), (set(&[1..=3]), true));
+    for sequence in 2..=7 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    agent.send(sent(backfill(1, 5))).await;
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=7])).await;
+    assert_eq!(rows(&server, &after).await.len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_never_replaces_what_is_live() {
     let server = Server::empty().await;
     let agents = Agents::serve(&server).await;

@@ -1,6 +1,7 @@
 //! A server under test, and a host with two minutes of history.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,6 +13,7 @@ use tacho_catalog::{Catalog, Role, UserRecord};
 use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, ProcessKey, Snapshot};
+use tacho_server::alerts::{Alerts, Receiver, ReceiverKind};
 use tacho_server::api::{ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
@@ -88,8 +90,16 @@ impl Server {
         let mut config = HistoryConfig::new(path.join("history"));
         configure(&mut config);
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
+        let rules = Arc::new(tacho_alert::default_rules());
         let state = ApiState {
             history,
+            alerts: Alerts::new(
+                rules,
+                receivers(&path),
+                "https://tacho".to_owned(),
+                catalog.clone(),
+                Arc::clone(&now),
+            ),
             catalog,
             live: Live::new(Arc::clone(&now)),
             now,
@@ -340,4 +350,9 @@ fn identity(pid: i64, name: &str, user: &str) -> Arc<ProcessIdentity> {
         unit: format!("{name}.service"),
         container: String::new(),
     })
+}
+
+/// A file in the server's directory.
+fn receivers(directory: &Path) -> Vec<Receiver> {
+    vec![Receiver::new("log", ReceiverKind::File { path: directory.join("alerts.log") })]
 }

@@ -5,6 +5,8 @@
 
 mod access;
 mod agents;
+mod alerts;
+mod analysis;
 mod delivery;
 mod description;
 mod errors;

@@ -217,3 +217,36 @@ async fn one_process_over_time() {
     let stranger = by_number.replace(&start.to_string(), "5");
     assert_eq!(server.json(&stranger).await["columns"]["cpu_ratio"][0], Value::Null);
 }
+
+#[tokio::test]
+async fn one_reading_of_all_hosts_over_time() {
+    let server = Server::with_history().await;
+    server.join("new").await;
+    let range = format!("from={}&to={}", at(0), at(120_000));
+    let answer = server.json(&format!("/api/v1/fleet/series?column=cpu_used_ratio&{range}&points=24")).await;
+    assert_eq!((&answer["bucket_ms"], &answer["hosts_total"]), (&json!(5_000), &json!(2)));
+    assert_eq!(answer["time"].as_array().unwrap().len(), 24);
+    assert_eq!(answer["hosts"][0], json!({ "host": "new", "values": vec![Value::Null; 24] }));
+    assert_eq!(answer["hosts"][1], json!({ "host": "web", "values": vec![0.25; 24] }));
+    // From a minute on buckets are whole minutes, and there are as many values as times.
+    let coarse = server.json(&format!("/api/v1/fleet/series?column=load1&{range}&points=2")).await;
+    let times = coarse["time"].as_array().unwrap().len();
+    assert_eq!(coarse["hosts"][1]["values"].as_array().unwrap().len(), times, "{coarse}");
+    for wrong in ["", "column=load1,load5", "column=nothing", "column=load1&points=501", "column=load1&x=1"] {
+        let answer = server.get(&format!("/api/v1/fleet/series?{wrong}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_found_on_all_hosts() {
+    let server = Server::with_history().await;
+    let name = server.json("/api/v1/hosts/web/processes").await["processes"][0]["name"].clone();
+    let found = server.json(&format!("/api/v1/fleet/processes?name={}", name.as_str().unwrap())).await;
+    assert!(found["total"].as_u64().unwrap() >= 1, "{found}");
+    assert_eq!((&found["processes"][0]["host"], &found["processes"][0]["name"]), (&json!("web"), &name));
+    let nobody = server.json("/api/v1/fleet/processes?name=no-such-program").await;
+    assert_eq!(nobody, json!({ "processes": [], "total": 0 }));
+    let unnamed = server.get("/api/v1/fleet/processes").await;
+    assert_eq!(unnamed.status, StatusCode::BAD_REQUEST);
+}

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use prost::Message as _;
+use tacho_model::SequenceSet;
+use tacho_wire::ranges_from_wire;
 use tacho_wire::v1::{Frame, FromServer, Hello, Welcome, from_agent, from_server};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -131,6 +133,44 @@ async fn an_agent_of_version_0_1_is_served() {
         }
     };
     assert!(ended.is_err_and(|status| status.code() == tonic::Code::Aborted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_of_version_0_2_is_served() {
+    let server = Server::empty().await;
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(START_MS + 60_000);
+    let (sender, open) = connect(&agents, &joined).await;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/wire/v0_2");
+    for name in ["1-hello", "2-frame", "3-gap", "4-backlog"] {
+        let bytes = std::fs::read(directory.join(format!("agent-{name}.bin"))).unwrap();
+        sender.send(bytes.into()).await.unwrap();
+    }
+    let mut incoming = open().await;
+    let welcome = welcomed(&mut incoming).await;
+    assert_eq!((welcome.streams.len(), welcome.pace.is_some()), (1, true));
+    let mut stored = SequenceSet::new();
+    while stored.ranges().ne([1..=4]) {
+        let message = tokio::select! {
+            message = next(&mut incoming) => message,
+            () = async {
+                server.state.history.flush().await.unwrap();
+                tokio::task::yield_now().await;
+            } => continue,
+        };
+        if let from_server::Message::Acknowledge(acknowledge) = message {
+            assert_eq!(acknowledge.stream, [1; 16]);
+            stored.extend(&ranges_from_wire(&acknowledge.stored));
+        }
+    }
+    let rows = server.state.history.recorded(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.time_ms, row.late_ms.is_some())).collect::<Vec<_>>(),
+        [(START_MS + 5_000, true)]
+    );
+    let gaps = server.state.catalog.gaps(&joined.key.id, i64::MIN, i64::MAX).await.unwrap();
+    assert_eq!((gaps.len(), gaps[0].frames, gaps[0].reason.as_str()), (1, 3, "damage"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

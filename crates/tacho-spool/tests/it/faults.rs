@@ -128,6 +128,63 @@ fn too_much_and_too_old_is_dropped_with_a_gap() {
 }
 
 #[test]
+fn a_kill_between_a_drop_and_its_deletion_loses_no_gap_and_brings_nothing_back() {
+    let root = directory();
+    let mut config = config(root.path());
+    (config.segment_bytes, config.disk_bytes) = (20_000, 100_000);
+    let spool = Spool::open(&config).unwrap();
+    (1..=70).for_each(|sequence| {
+        push(&spool, sequence, 1000);
+        spool.maintain(false, 0);
+    });
+    let before: Vec<_> = files(&config.cold_dir)
+        .into_iter()
+        .map(|path| (path.clone(), std::fs::read(&path).unwrap()))
+        .collect();
+    for sequence in 71..=120 {
+        push(&spool, sequence, 1000);
+        spool.maintain(false, 0);
+    }
+    let dropped = in_gaps(&spool);
+    assert!(!dropped.is_empty());
+    // As the kill leaves it: the gap is kept, the files are there.
+    drop(spool);
+    before.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    let spool = Spool::open(&config).unwrap();
+    let kept = sequences(&spool);
+    assert!(dropped.is_subset(&in_gaps(&spool)) && kept.iter().all(|sequence| !dropped.contains(sequence)));
+    assert_eq!(kept.len() + in_gaps(&spool).len(), 120);
+}
+
+#[test]
+fn a_file_of_which_nobody_would_know_stays_until_its_gap_can_be_kept() {
+    let root = directory();
+    let mut config = config(root.path());
+    config.age_ms = 1000;
+    let (Some(disk), Some(memory)) =
+        (SmallDisk::mount(&config.dir, "1m"), SmallDisk::mount(&config.runtime_dir, "1m"))
+    else {
+        return;
+    };
+    let spool = Spool::open(&config).unwrap();
+    (1..=20).for_each(|sequence| push(&spool, sequence, 1000));
+    spool.maintain(false, 0);
+    assert_eq!(spool.disk_records(), 20);
+    let fillers = [disk.fill(), memory.fill()];
+    // Finds out that the runtime directory is full.
+    push(&spool, 21, 100_000);
+    let (long_after, state) = (1_000_000_000, spool.state());
+    spool.maintain(true, long_after);
+    assert_eq!((spool.disk_records(), spool.gaps().len()), (20, 0), "{:?}", spool.state());
+    assert_eq!(spool.state().dropped, state.dropped);
+    fillers.iter().for_each(|filler| std::fs::remove_file(filler).unwrap());
+    spool.maintain(true, long_after);
+    assert_eq!((spool.disk_records(), in_gaps(&spool).len()), (0, 20));
+    drop(spool);
+    assert_eq!(in_gaps(&Spool::open(&config).unwrap()).len(), 20);
+}
+
+#[test]
 fn a_full_disk_keeps_records_in_memory_until_there_is_room() {
     let root = directory();
     let mut config = config(root.path());

@@ -68,6 +68,8 @@ impl FleetAgent {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GapMap {
     pub frames: u64,
+    /// By a server whose clock was ahead; the map shows them when their time has come.
+    pub future_frames: u64,
     /// Ranges of time.
     pub dropped: Vec<(i64, i64)>,
 }
@@ -165,23 +167,31 @@ impl Fleet {
 
     /// What an agent reported as dropped: from the catalog, because the API tells times, not sequences.
     pub fn gaps(&mut self, host: &str) -> anyhow::Result<Vec<ReportedGap>> {
+        Ok(self.catalog_gaps(host)?.into_iter().map(reported).collect())
+    }
+
+    fn catalog_gaps(&mut self, host: &str) -> anyhow::Result<Vec<GapRecord>> {
         let host = self.get(&format!("/api/v1/hosts/{host}"))?;
         let id = host["id"].as_str().context("a host without id")?;
         let path = self.server_disk.path().join("data/catalog.sqlite");
-        let gaps = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let catalog = Catalog::open(&path).await?;
             let gaps = catalog.gaps(id, i64::MIN, i64::MAX).await;
             catalog.close().await;
-            gaps
-        })?;
-        Ok(gaps.into_iter().map(reported).collect())
+            Ok(gaps?)
+        })
     }
 
     /// The API's map of gaps of a host, from an instant until now.
     pub fn gap_map(&mut self, host: &str, from_ms: i64) -> anyhow::Result<GapMap> {
         let answer = self.get(&format!("/api/v1/hosts/{host}/gaps?from={from_ms}"))?;
-        let mut map =
-            GapMap { frames: answer["totals"]["dropped_frames"].as_u64().unwrap_or(0), dropped: Vec::new() };
+        let end_ms = time_ms(&answer["to"])?;
+        let gaps = self.catalog_gaps(host)?;
+        let mut map = GapMap {
+            frames: answer["totals"]["dropped_frames"].as_u64().unwrap_or(0),
+            future_frames: gaps.iter().filter(|gap| gap.first_time_ms >= end_ms).map(|gap| gap.frames).sum(),
+            dropped: Vec::new(),
+        };
         for segment in answer["segments"].as_array().context("segments are not a list")? {
             if segment["state"] == "dropped" {
                 map.dropped.push((time_ms(&segment["from"])?, time_ms(&segment["to"])?));
@@ -204,7 +214,7 @@ impl Fleet {
     /// What happens at the begin of a fault.
     pub fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match (fault.kind, fault.agent) {
-            (Kind::AgentKill, Some(agent)) => self.agent(agent)?.node.kill(),
+            (Kind::AgentKill | Kind::Rotation, Some(agent)) => self.agent(agent)?.node.kill(),
             (Kind::AgentStop, Some(agent)) => self.agent(agent)?.node.stop()?,
             (Kind::ServerKill, _) => self.servers.iter_mut().for_each(Node::kill),
             (Kind::Takeover, _) if fault.reverse => self.servers.iter_mut().for_each(Node::kill),

@@ -10,6 +10,11 @@ const SECOND: Duration = Duration::from_secs(1);
 const QUIET_END: Duration = Duration::from_secs(2);
 /// How far wall clocks are set wrong.
 const CLOCK_STEP_SECONDS: i64 = 3600;
+/// How long the certificates of a run hold.
+pub const CERTIFICATE_LIFETIME: &str = "1d";
+/// So far ahead is a clock by which a certificate nears its end: every one that was made since the begin of the run is
+/// to be renewed (15 h to 17 h 15 min after it was made), none has ended, also where a clock is an hour wrong beside.
+const NEAR_END_SECONDS: i64 = 18 * 3600 + 1800;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,10 +51,13 @@ pub enum Kind {
     ServerClock,
     /// A bit of a spool file flips, or its end is lost.
     Damage,
+    /// An agent is killed, and while it lasts its starts find that its certificate nears its end: it is renewed while
+    /// frames are delivered.
+    Rotation,
 }
 
 /// Kinds with their names on the command line.
-pub const KINDS: [(Kind, &str); 16] = [
+pub const KINDS: [(Kind, &str); 17] = [
     (Kind::AgentKill, "agent-kill"),
     (Kind::AgentStop, "agent-stop"),
     (Kind::ServerKill, "server-kill"),
@@ -66,6 +74,7 @@ pub const KINDS: [(Kind, &str); 16] = [
     (Kind::AgentClock, "agent-clock"),
     (Kind::ServerClock, "server-clock"),
     (Kind::Damage, "damage"),
+    (Kind::Rotation, "rotation"),
 ];
 
 /// Shorthands for several kinds.
@@ -109,7 +118,7 @@ impl Kind {
             Self::AgentKill | Self::AgentStop | Self::ServerKill | Self::ServerStop => {
                 (SECOND / 2, 6 * SECOND)
             }
-            Self::Takeover | Self::Loss => (8 * SECOND, 20 * SECOND),
+            Self::Takeover | Self::Loss | Self::Rotation => (8 * SECOND, 20 * SECOND),
             Self::Partition => (3 * SECOND, 30 * SECOND),
             Self::Damage => (SECOND / 10, SECOND / 10),
             _ => (3 * SECOND, 12 * SECOND),
@@ -125,6 +134,7 @@ impl Kind {
                 | Self::ReadOnly
                 | Self::AgentClock
                 | Self::Damage
+                | Self::Rotation
         )
     }
 
@@ -239,6 +249,7 @@ impl Wanted {
                     Kind::AgentDiskFull => agent.disk_full = true,
                     Kind::ReadOnly => agent.read_only = true,
                     Kind::AgentClock => agent.clock_seconds += clock,
+                    Kind::Rotation => agent.clock_seconds += NEAR_END_SECONDS,
                     _ => {}
                 }
             }
@@ -311,6 +322,7 @@ mod tests {
             fault(Kind::OneWay, Some(1)),
             fault(Kind::Loss, None),
             fault(Kind::AgentClock, Some(0)),
+            fault(Kind::Rotation, Some(0)),
             fault(Kind::AgentKill, Some(2)),
         ];
         let wanted = Wanted::under(&faults, 3);
@@ -321,7 +333,7 @@ mod tests {
                 && !wanted.cables[0].to_server.cut
         );
         assert!(wanted.cables.iter().all(|cable| cable.to_agent.loss_ratio > 0.0));
-        assert_eq!(wanted.agents[0].clock_seconds, 3600);
+        assert_eq!(wanted.agents[0].clock_seconds, 3600 + NEAR_END_SECONDS);
         assert!(wanted.agents[2].down && !wanted.agents[1].down);
         let faults = [fault(Kind::Takeover, None), fault(Kind::ServerKill, None)];
         assert_eq!(Wanted::under(&faults, 3).server, None);

@@ -119,8 +119,11 @@ fn counts_rows(outcome: &MixedOutcome) -> Vec<Vec<String>> {
     };
     of_agents("dropped by the gap map", &|agent| agent.gap_map.frames.to_string());
     of_agents("starts", &|agent| agent.starts.to_string());
+    of_agents("connections", &|agent| agent.connections.to_string());
+    of_agents("certificates renewed", &|agent| agent.renewals.to_string());
     of_agents("ends of its own", &|agent| agent.own_ends.len().to_string());
     of_agents("resident at most, MB", &|agent| format!("{:.1}", agent.peak.rss_bytes as f64 / MEGABYTE));
+    of_agents("of it at its start, MB", &|agent| format!("{:.1}", agent.peak.hwm_bytes as f64 / MEGABYTE));
     of_agents("spool at most, MB", &|agent| format!("{:.2}", agent.peak.disk_bytes as f64 / MEGABYTE));
     rows
 }
@@ -134,6 +137,8 @@ pub fn mixed_json(outcome: &MixedOutcome) -> Value {
             let mut value = counts_json(&agent.counts);
             value["name"] = json!(agent.name);
             value["starts"] = json!(agent.starts);
+            value["renewals"] = json!(agent.renewals);
+            value["connections"] = json!(agent.connections);
             value["own_ends"] = json!(agent.own_ends);
             value["slow_stops"] = json!(agent.slow_stops);
             value["rss_bytes_max"] = json!(agent.peak.rss_bytes);

@@ -9,6 +9,10 @@ use serde_json::Value;
 
 /// What the message of a frame's line is.
 const FRAME: &str = r#""message":"frame""#;
+/// Of the line that an agent writes when it has a new certificate.
+const RENEWED: &str = "renewed this agent's certificate";
+/// Of the line about a connection.
+const CONNECTED: &str = r#""message":"connected""#;
 
 /// A frame is (agent, stream, sequence); the agent is known from whose log it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +42,10 @@ pub struct Truth {
     read: BTreeMap<PathBuf, u64>,
     /// Lines that speak of a panic.
     pub panics: Vec<String>,
+    /// New certificates of the agent.
+    pub renewals: u64,
+    /// How often a server welcomed it.
+    pub connections: u64,
 }
 
 impl Truth {
@@ -64,6 +72,10 @@ impl Truth {
             let text = String::from_utf8_lossy(&line);
             if let Some((key, produced)) = parse_frame(&text) {
                 self.frames.insert(key, produced);
+            } else if text.contains(RENEWED) {
+                self.renewals += 1;
+            } else if text.contains(CONNECTED) {
+                self.connections += 1;
             } else if text.contains("panicked at") {
                 self.panics.push(text.trim().to_owned());
             }
@@ -106,11 +118,11 @@ mod tests {
         write!(log, "not JSON \"message\":\"frame\"\n{}", &LINE[..60]).unwrap();
         truth.read(std::slice::from_ref(&path)).unwrap();
         assert!(truth.frames().is_empty());
-        write!(log, "{}\nthread 'x' panicked at y\n", &LINE[60..]).unwrap();
+        write!(log, "{}\nthread 'x' panicked at y\n{RENEWED}\n", &LINE[60..]).unwrap();
         truth.read(std::slice::from_ref(&path)).unwrap();
         let (key, produced) = truth.frames().iter().next().unwrap();
         assert_eq!((key.sequence, produced.boot_clock_us), (7, 5000));
         assert_eq!(produced.fingerprint.agent_cpu_us, Some(12));
-        assert_eq!(truth.panics.len(), 1);
+        assert_eq!((truth.panics.len(), truth.renewals), (1, 1));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tacho_testkit::daemons::{Agent, Server, wait_until};
 
 const HOST: &str = "patient";
@@ -57,6 +58,13 @@ fn what_a_killed_agent_took_without_a_server_arrives() {
     agent.kill();
     agent.restart().unwrap();
     wait_for_groups(&agent, 2);
+    let state: Value = serde_json::from_str(&agent.run(&["show", "spool", "--json"]).unwrap()).unwrap();
+    let number = |key: &str| state["spool"][key].as_u64().unwrap_or(0);
+    assert!(number("frames") >= 6 && number("disk_bytes") > 0, "{state}");
+    assert_eq!(
+        (&state["spool"]["delivering"], &state["spool"]["gaps"]),
+        (&false.into(), &Value::Array(Vec::new()))
+    );
     agent.kill();
     server.restart().unwrap();
     agent.restart().unwrap();

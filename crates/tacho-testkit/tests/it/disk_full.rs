@@ -52,7 +52,11 @@ fn a_full_disk_costs_nothing_once_there_is_room_again() {
         Ok((server.metric("tacho_history_flush_failures_total")? >= 2.0).then_some(()))
     })
     .unwrap();
-    assert!(server.log().contains("disk"), "the log says what is the matter: {}", server.log());
+    assert!(
+        server.log().contains("No space left on device"),
+        "the log says what is the matter: {}",
+        server.log()
+    );
     let during = server.snapshot_times("patient").unwrap();
     wait_until("snapshots are taken in all the same", || {
         Ok((server.snapshot_times("patient")?.len() > during.len()).then_some(()))

@@ -53,6 +53,26 @@ fn certificates_are_renewed_again_and_again_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_certificate_that_falls_due_while_no_server_is_there_is_renewed_when_one_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = Server::start(directory.path(), &[FLUSH, ("certificate_lifetime", "60s")]).unwrap();
+    let agent = Agent::start(directory.path(), &server, "web", QUICK).unwrap();
+    wait_for_state(&server, "web", "up");
+    server.kill();
+    wait_until("it tries in vain", || Ok(agent.log().contains("cannot renew the certificate").then_some(())))
+        .unwrap();
+    server.restart().unwrap();
+    wait_until("it is renewed", || {
+        Ok(agent.log().contains("renewed this agent's certificate").then_some(()))
+    })
+    .unwrap();
+    wait_for_state(&server, "web", "up");
+    assert!(!server.log().contains("refused an agent"), "{}", server.log());
+    // One connection by each certificate, not one after the other without end.
+    assert!(count(&agent.log(), "connected server=") < 8, "{}", agent.log());
+}
+
+#[test]
 fn a_revoked_agent_is_told_at_once_and_joins_again_with_its_history() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), &[FLUSH]).unwrap();

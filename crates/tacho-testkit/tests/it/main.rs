@@ -6,12 +6,16 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod alerts;
+mod channels;
 mod delivery;
 mod disk_full;
 mod faults;
 mod identity;
 mod kill;
+mod link;
 mod packaging;
+mod receivers;
 mod refused;
 mod scripts;
 mod sentinels;

@@ -1,7 +1,11 @@
-import { ActionIcon, CopyButton, Modal, Tooltip } from '@mantine/core';
+import { Modal } from '@mantine/core';
 import type { JSX } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 
-import { CopyIcon } from '../../components/icons';
+import { createToken } from '../../api/access';
+import { type Session, sessionKey } from '../../api/session';
+import { CopyLine } from '../../components/CopyLine';
+import { PageLoading } from '../../components/Notice';
 import { text } from '../../text';
 import styles from './AddHostDialog.module.css';
 
@@ -22,44 +26,49 @@ export function AddHostDialog({ opened, onClose }: AddHostDialogProps): JSX.Elem
       size="lg"
       closeButtonProps={{ 'aria-label': text.common.close }}
     >
-      <JoinSteps />
+      {opened && <JoinSteps />}
     </Modal>
   );
 }
 
-/** The two commands that join a host. */
+const server = (): string => `${window.location.hostname}:${String(AGENT_PORT)}`;
+
+/** The commands that join a host: with a fresh token for those who may make one. */
 export function JoinSteps(): JSX.Element {
+  const session = useQueryClient().getQueryData<Session | null>(sessionKey);
+  return session?.role === 'admin' ? <FreshSteps /> : <PlainSteps />;
+}
+
+function FreshSteps(): JSX.Element {
   const words = text.fleet.addDialog;
-  const server = `${window.location.hostname}:${String(AGENT_PORT)}`;
+  const token = useQuery({
+    queryKey: ['join-token'],
+    queryFn: () => createToken({ kind: 'join', note: words.title, uses: 1 }),
+    // Each time it is shown it is another one.
+    gcTime: 0,
+    staleTime: Infinity,
+    retry: false,
+  });
+  if (token.error) return <PlainSteps />;
+  if (token.data === undefined) return <PageLoading />;
   return (
     <div className={styles.steps}>
-      <p>{words.onServer}</p>
-      <Command>tacho-server token create join</Command>
-      <p>{words.onHost}</p>
-      <Command>{`tacho-agent join ${server} ${words.token}`}</Command>
-      <Command>tacho-agent run</Command>
+      <p>{words.fresh}</p>
+      <CopyLine>{`tacho-agent join ${server()} ${token.data}`}</CopyLine>
+      <CopyLine>tacho-agent run</CopyLine>
     </div>
   );
 }
 
-function Command({ children }: { readonly children: string }): JSX.Element {
+function PlainSteps(): JSX.Element {
+  const words = text.fleet.addDialog;
   return (
-    <div className={styles.command}>
-      <code>{children}</code>
-      <CopyButton value={children}>
-        {({ copied, copy }) => (
-          <Tooltip label={copied ? text.common.copied : text.common.copy}>
-            <ActionIcon
-              variant="subtle"
-              color={copied ? 'green' : 'gray'}
-              aria-label={`${text.common.copy}: ${children}`}
-              onClick={copy}
-            >
-              <CopyIcon />
-            </ActionIcon>
-          </Tooltip>
-        )}
-      </CopyButton>
+    <div className={styles.steps}>
+      <p>{words.onServer}</p>
+      <CopyLine>tacho-server token create join</CopyLine>
+      <p>{words.onHost}</p>
+      <CopyLine>{`tacho-agent join ${server()} ${words.token}`}</CopyLine>
+      <CopyLine>tacho-agent run</CopyLine>
     </div>
   );
 }

@@ -1,23 +1,32 @@
-import { Button } from '@mantine/core';
-import { type JSX, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { Button, NativeSelect, SegmentedControl } from '@mantine/core';
+import { type JSX, Suspense, lazy, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { fetchHosts, hostsKey } from '../../api/hosts';
+import { ColumnMenu } from '../../components/ColumnMenu';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { PlusIcon } from '../../components/icons';
 import { useKeys } from '../../components/useKeys';
-import { type FleetView, decodeFleetView, encodeFleetView } from '../../state/fleetAddress';
+import { FLEET_GROUPS, type FleetView, decodeFleetView, encodeFleetView } from '../../state/fleetAddress';
 import { useLiveSnapshots } from '../../state/live';
+import { isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
 import { text } from '../../text';
 import { AddHostDialog, JoinSteps } from './AddHostDialog';
 import styles from './FleetPage.module.css';
-import { FleetTable } from './FleetTable';
+import type { FleetHeat as FleetHeatType } from './FleetHeat';
+import { FLEET_COLUMNS, FleetTable } from './FleetTable';
+import { buildItems } from './fleetGroups';
 import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRows';
 
 /** States change without a snapshot (a host goes silent), so that the inventory is asked again. */
 const HOSTS_REFETCH_MS = 10_000;
+const FleetHeat = lazy((): Promise<{ default: typeof FleetHeatType }> =>
+  import('./FleetHeat').then((module) => ({ default: module.FleetHeat })),
+);
+
+const NONE_HIDDEN: readonly string[] = [];
 
 export function FleetPage(): JSX.Element {
   const hosts = useQuery({
@@ -59,6 +68,9 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
     () => sortFleet(filterFleet(rows, view.filter), view.sort),
     [rows, view.filter, view.sort],
   );
+  const items = useMemo(() => buildItems(shown, view.group), [shown, view.group]);
+  const names = useMemo(() => new Set(shown.map(({ name }) => name)), [shown]);
+  const [hidden, setHidden] = usePreference('fleet.hidden', NONE_HIDDEN, isStringList);
   const up = rows.filter((row) => row.state === 'up').length;
   const silent = rows.filter((row) => row.state === 'silent').length;
   const down = rows.length - up - silent;
@@ -76,6 +88,24 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
           {down > 0 && <span className={styles.down}>{text.fleet.down(down)}</span>}
         </span>
         <div className={styles.spring} />
+        <SegmentedControl
+          size="xs"
+          aria-label={text.fleet.views}
+          value={view.view}
+          onChange={(next) => change({ view: next === 'heat' ? 'heat' : 'table' })}
+          data={(['table', 'heat'] as const).map((one) => ({ value: one, label: text.fleet.view[one] }))}
+        />
+        {view.view === 'table' && (
+          <NativeSelect
+            size="xs"
+            aria-label={text.fleet.groupBy}
+            value={view.group}
+            onChange={({ currentTarget: { value } }) =>
+              change({ group: FLEET_GROUPS.find((known) => known === value) ?? 'none' })
+            }
+            data={FLEET_GROUPS.map((one) => ({ value: one, label: text.fleet.groups[one] }))}
+          />
+        )}
         <FilterField
           label={text.fleet.filter}
           hint={text.fleet.filterHint}
@@ -84,11 +114,30 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
           input={filterInput}
           width={280}
         />
+        {view.view === 'table' && (
+          <ColumnMenu
+            items={FLEET_COLUMNS.map(({ id }) => ({
+              id,
+              label: text.fleet.columns[id],
+              shown: !hidden.includes(id),
+            }))}
+            onToggle={(id, isShown) =>
+              setHidden(isShown ? hidden.filter((one) => one !== id) : [...hidden, id])
+            }
+            onReset={() => setHidden(NONE_HIDDEN)}
+          />
+        )}
         <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
           {text.fleet.add}
         </Button>
       </div>
-      <FleetTable rows={shown} sort={view.sort} onSort={(sort) => change({ sort })} />
+      {view.view === 'heat' ? (
+        <Suspense fallback={<PageLoading />}>
+          <FleetHeat view={view} change={change} hosts={names} />
+        </Suspense>
+      ) : (
+        <FleetTable items={items} hidden={hidden} sort={view.sort} onSort={(sort) => change({ sort })} />
+      )}
       <AddHostDialog opened={adding} onClose={() => setAdding(false)} />
     </div>
   );

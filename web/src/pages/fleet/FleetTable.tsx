@@ -1,4 +1,4 @@
-import { type JSX, memo, useRef } from 'react';
+import { type JSX, memo, useMemo, useRef } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
@@ -15,46 +15,120 @@ import type { Sort } from '../../state/hostAddress';
 import { hostPath } from '../../state/router';
 import { text } from '../../text';
 import styles from './FleetTable.module.css';
+import type { FleetItem, GroupRow } from './fleetGroups';
 import type { FleetRow } from './fleetRows';
 
 const ROW_HEIGHT = 44;
 
-const COLUMNS = [
-  { id: 'name', width: 'auto', numeric: false },
-  { id: 'cpu', width: 84, numeric: true },
-  { id: 'cpuTrend', width: 130, numeric: false },
-  { id: 'memory', width: 84, numeric: true },
-  { id: 'filesystem', width: 92, numeric: true },
-  { id: 'disk', width: 132, numeric: true },
-  { id: 'network', width: 132, numeric: true },
-  { id: 'load', width: 96, numeric: true },
-  { id: 'pressure', width: 84, numeric: true },
-  { id: 'processes', width: 96, numeric: true },
-  { id: 'uptime', width: 84, numeric: true },
-  { id: 'agent', width: 84, numeric: false },
-] as const;
+interface FleetColumn {
+  readonly id: keyof typeof text.fleet.columns;
+  readonly width: number | 'auto';
+  readonly numeric: boolean;
+  readonly cell: (row: FleetRow) => JSX.Element;
+}
+
+/** Of the column of names, which takes what is left. */
+const NAME_WIDTH = 220;
+
+export const FLEET_COLUMNS: readonly FleetColumn[] = [
+  {
+    id: 'cpu',
+    width: 84,
+    numeric: true,
+    cell: ({ cpu }) => <Meter value={cpu} label={formatRatio(cpu)} />,
+  },
+  { id: 'cpuTrend', width: 130, numeric: false, cell: ({ host }) => <CpuTrend host={host.name} /> },
+  {
+    id: 'memory',
+    width: 84,
+    numeric: true,
+    cell: ({ memory }) => <Meter value={memory} label={formatRatio(memory)} />,
+  },
+  {
+    id: 'filesystem',
+    width: 92,
+    numeric: true,
+    cell: ({ filesystem }) => <Meter value={filesystem} label={formatRatio(filesystem)} warn={0.8} />,
+  },
+  {
+    id: 'disk',
+    width: 132,
+    numeric: true,
+    cell: ({ latest }) => (
+      <Pair
+        first={['R', latest?.disk_read_bytes_per_second]}
+        second={['W', latest?.disk_write_bytes_per_second]}
+      />
+    ),
+  },
+  {
+    id: 'network',
+    width: 132,
+    numeric: true,
+    cell: ({ latest }) => (
+      <Pair first={['↓', latest?.net_rx_bytes_per_second]} second={['↑', latest?.net_tx_bytes_per_second]} />
+    ),
+  },
+  {
+    id: 'load',
+    width: 96,
+    numeric: true,
+    cell: ({ load, latest }) => <Meter value={load} label={formatNumber(latest?.load1)} warn={1} bad={2} />,
+  },
+  {
+    id: 'pressure',
+    width: 84,
+    numeric: true,
+    cell: ({ pressure }) => <Meter value={pressure} label={formatRatio(pressure)} warn={0.25} bad={0.5} />,
+  },
+  { id: 'processes', width: 96, numeric: true, cell: ({ processes }) => <>{formatCount(processes)}</> },
+  { id: 'uptime', width: 92, numeric: true, cell: ({ uptime }) => <>{formatDuration(uptime)}</> },
+  {
+    id: 'agent',
+    width: 84,
+    numeric: false,
+    cell: ({ agent }) => <span className={styles.agent}>{agent ?? ABSENT}</span>,
+  },
+];
 
 export interface FleetTableProps {
-  readonly rows: readonly FleetRow[];
+  readonly items: readonly FleetItem[];
+  /** Columns that were taken out. */
+  readonly hidden: readonly string[];
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
 }
 
-export function FleetTable({ rows, sort, onSort }: FleetTableProps): JSX.Element {
+export function FleetTable({ items, hidden, sort, onSort }: FleetTableProps): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
-  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
+  const shown = useRowWindow(scroller, items.length, ROW_HEIGHT);
   const hints: Readonly<Record<string, string>> = text.fleet.hints;
+  const columns = useMemo(() => FLEET_COLUMNS.filter(({ id }) => !hidden.includes(id)), [hidden]);
+  const minWidth = columns.reduce((sum, { width }) => sum + (width === 'auto' ? 0 : width), NAME_WIDTH);
   return (
     <div className={styles.scroller} ref={scroller}>
-      <table className={styles.table} aria-label={text.fleet.tableLabel} aria-rowcount={rows.length + 1}>
+      <table
+        className={styles.table}
+        style={{ minWidth }}
+        aria-label={text.fleet.tableLabel}
+        aria-rowcount={items.length + 1}
+      >
         <colgroup>
-          {COLUMNS.map(({ id, width }) => (
+          <col />
+          {columns.map(({ id, width }) => (
             <col key={id} style={{ width }} />
           ))}
         </colgroup>
         <thead>
           <tr>
-            {COLUMNS.map(({ id, numeric }) =>
+            <SortHeader
+              column="name"
+              label={text.fleet.columns.name}
+              numeric={false}
+              sort={sort}
+              onSort={onSort}
+            />
+            {columns.map(({ id, numeric }) =>
               id === 'cpuTrend' ? (
                 <th key={id} scope="col" className={styles.plainHead}>
                   {text.fleet.columns[id]}
@@ -75,25 +149,41 @@ export function FleetTable({ rows, sort, onSort }: FleetTableProps): JSX.Element
         </thead>
         <tbody>
           {shown.before > 0 && <tr aria-hidden="true" style={{ height: shown.before }} />}
-          {rows.slice(shown.first, shown.last).map((row, index) => (
-            <HostRow key={row.host.id} row={row} index={shown.first + index + 2} />
-          ))}
+          {items
+            .slice(shown.first, shown.last)
+            .map((item, index) =>
+              item.kind === 'host' ? (
+                <HostRow
+                  key={item.row.host.id}
+                  row={item.row}
+                  columns={columns}
+                  index={shown.first + index + 2}
+                />
+              ) : (
+                <GroupHead
+                  key={`group ${item.name ?? ''}`}
+                  group={item}
+                  span={columns.length + 1}
+                  index={shown.first + index + 2}
+                />
+              ),
+            )}
           {shown.after > 0 && <tr aria-hidden="true" style={{ height: shown.after }} />}
         </tbody>
       </table>
-      {rows.length === 0 && <p className={styles.none}>{text.fleet.noMatch}</p>}
+      {items.length === 0 && <p className={styles.none}>{text.fleet.noMatch}</p>}
     </div>
   );
 }
 
-const HostRow = memo(function HostRow({
-  row,
-  index,
-}: {
+interface HostRowProps {
   readonly row: FleetRow;
+  readonly columns: readonly FleetColumn[];
   readonly index: number;
-}): JSX.Element {
-  const { host, latest } = row;
+}
+
+const HostRow = memo(function HostRow({ row, columns, index }: HostRowProps): JSX.Element {
+  const { host } = row;
   return (
     <tr className={styles.row} data-state={row.state} aria-rowindex={index}>
       <th scope="row" className={styles.host}>
@@ -103,42 +193,42 @@ const HostRow = memo(function HostRow({
         </Link>
         <span className={styles.sub}>{subtitle(row)}</span>
       </th>
-      <td>
-        <Meter value={row.cpu} label={formatRatio(row.cpu)} />
-      </td>
-      <td className={styles.trend}>
-        <CpuTrend host={host.name} />
-      </td>
-      <td>
-        <Meter value={row.memory} label={formatRatio(row.memory)} />
-      </td>
-      <td>
-        <Meter value={row.filesystem} label={formatRatio(row.filesystem)} warn={0.8} />
-      </td>
-      <td>
-        <Pair
-          first={['R', latest?.disk_read_bytes_per_second]}
-          second={['W', latest?.disk_write_bytes_per_second]}
-        />
-      </td>
-      <td>
-        <Pair
-          first={['↓', latest?.net_rx_bytes_per_second]}
-          second={['↑', latest?.net_tx_bytes_per_second]}
-        />
-      </td>
-      <td>
-        <Meter value={row.load} label={formatNumber(latest?.load1)} warn={1} bad={2} />
-      </td>
-      <td>
-        <Meter value={row.pressure} label={formatRatio(row.pressure)} warn={0.25} bad={0.5} />
-      </td>
-      <td className={styles.number}>{formatCount(row.processes)}</td>
-      <td className={styles.number}>{formatDuration(row.uptime)}</td>
-      <td className={styles.agent}>{row.agent ?? ABSENT}</td>
+      {columns.map(({ id, numeric, cell }) => (
+        <td key={id} className={id === 'cpuTrend' ? styles.trend : numeric ? styles.number : undefined}>
+          {cell(row)}
+        </td>
+      ))}
     </tr>
   );
 });
+
+interface GroupHeadProps {
+  readonly group: GroupRow;
+  readonly span: number;
+  readonly index: number;
+}
+
+/** What a group of hosts is called, and how it is as a whole. */
+function GroupHead({ group, span, index }: GroupHeadProps): JSX.Element {
+  const { columns } = text.fleet;
+  const states: Readonly<Record<string, string>> = text.state;
+  const name = group.name === null ? text.fleet.ungrouped : (states[group.name] ?? group.name);
+  return (
+    <tr className={styles.group} aria-rowindex={index}>
+      <th scope="rowgroup" colSpan={span}>
+        {name}
+        <span className={styles.groupFacts}>
+          {[
+            text.fleet.hosts(group.hosts),
+            text.fleet.up(group.up),
+            `${columns.cpu} ${formatRatio(group.cpu)}`,
+            `${columns.memory} ${formatRatio(group.memory)}`,
+          ].join(' · ')}
+        </span>
+      </th>
+    </tr>
+  );
+}
 
 function subtitle({ host, state }: FleetRow): string {
   if (state !== 'up') {

@@ -73,12 +73,28 @@ export function worstPressure(latest: Latest | null): Reading {
   return present.length === 0 ? null : Math.max(...present);
 }
 
-const FIELDS = ['name', 'state', 'os', 'kernel', 'agent', 'arch', 'address'] as const;
+const FIELDS: readonly string[] = [
+  'name',
+  'state',
+  'os',
+  'kernel',
+  'agent',
+  'arch',
+  'address',
+  'cpu',
+  'memory',
+  'filesystem',
+  'disk',
+  'network',
+  'load',
+  'pressure',
+  'processes',
+];
 
 export function filterFleet(rows: readonly FleetRow[], filter: string): FleetRow[] {
   if (filter.trim() === '') return [...rows];
   const matches = parseFilter(filter, FIELDS);
-  return rows.filter(({ name, state, agent, host: { facts } }) =>
+  return rows.filter(({ name, state, agent, host: { facts }, ...row }) =>
     matches({
       name,
       state,
@@ -87,6 +103,14 @@ export function filterFleet(rows: readonly FleetRow[], filter: string): FleetRow
       kernel: facts?.kernel,
       arch: facts?.architecture,
       address: facts?.addresses.join(' '),
+      cpu: row.cpu,
+      memory: row.memory,
+      filesystem: row.filesystem,
+      disk: row.disk,
+      network: row.network,
+      load: row.load,
+      pressure: row.pressure,
+      processes: row.processes,
     }),
   );
 }

@@ -1,6 +1,7 @@
 import { type JSX, useEffect, useRef } from 'react';
 
 import type { EntitySeries } from '../../api/series';
+import { heatColor } from '../../lib/heatColor';
 import type { Span } from '../../lib/range';
 import { type ColorScheme, palettes } from '../../palette';
 
@@ -46,10 +47,4 @@ function draw(
       context.fillRect(left, row * rowHeight, right - left, rowHeight - gap);
     });
   });
-}
-
-/** The colour of a share from 0 to 1: equal steps, so that equal colours mean equal load. */
-export function heatColor(heat: readonly string[], value: number): string {
-  const step = Math.round(Math.min(1, Math.max(0, value)) * (heat.length - 1));
-  return heat[step] ?? 'transparent';
 }

@@ -1,5 +1,4 @@
-import { useComputedColorScheme } from '@mantine/core';
-import { type JSX, type RefObject, useMemo, useRef, useState } from 'react';
+import { type JSX, type RefObject, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { ApiError, serverNow } from '../../api/client';
@@ -8,23 +7,26 @@ import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { Splitter, type SplitterProps } from '../../components/Splitter';
 import { useSize } from '../../components/useSize';
 import { formatDuration } from '../../lib/format';
-import { DEFAULT_RANGE, resolveRange } from '../../lib/range';
-import { CursorStore } from '../../state/cursor';
+import { DEFAULT_RANGE } from '../../lib/range';
 import { useLiveHost } from '../../state/live';
 import { isNumber, isStringList, usePreference } from '../../state/preferences';
+import { hostPath } from '../../state/router';
+import { useScheme } from '../../state/settings';
 import { text } from '../../text';
 import styles from './HostPage.module.css';
 import { ConflictLine } from './ConflictLine';
+import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
+import { JumpDialog } from './JumpDialog';
 import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
 import { Tracks } from './Tracks';
-import type { TrackId } from './tracks';
+import type { TrackId } from './trackParts';
+import { TRACK_IDS } from './tracks';
 import { useHostSeries } from './useHostSeries';
-import { useHostView } from './useHostView';
-import { useNow } from './useNow';
-import { usePointing } from './usePointing';
 import { useTimeActions } from './useTimeActions';
+import { useTimeCommands } from './useTimeCommands';
+import { useTimePage } from './useTimePage';
 
 export interface HostPageProps {
   readonly name: string;
@@ -45,13 +47,8 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     refetchInterval: HOST_REFETCH_MS,
   });
   const live = useLiveHost(name);
-  const { view, change } = useHostView(name);
-  const [cursor] = useState(() => new CursorStore());
-  const [pointing, onPointer] = usePointing();
-  const following = view.range.kind === 'last';
-  const length = view.range.kind === 'last' ? view.range.ms : 0;
-  const nowMs = useNow(length, live?.latest.timeMs ?? null, !following || pointing);
-  const span = useMemo(() => resolveRange(view.range, nowMs), [view.range, nowMs]);
+  const page = useTimePage(hostPath(name), live?.latest.timeMs ?? null);
+  const { view, change, span, following, cursor, stats, onStats, onOnly, onJump } = page;
   const [width, setWidth] = useState(0);
   const [folded, setFolded] = usePreference('tracks.folded', FOLDED_AT_FIRST, isStringList);
   const series = useHostSeries({
@@ -61,9 +58,10 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     following,
     process: view.process,
     withCores: !folded.includes('cores'),
+    compare: view.compare,
   });
   const filterInput = useRef<HTMLInputElement>(null);
-  const { actions, step, goNow, setRange } = useTimeActions({
+  const control = useTimeActions({
     host: name,
     view,
     change,
@@ -71,10 +69,14 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     series,
     live,
     filterInput,
+    onJump,
+    onStats,
   });
-  const scheme = useComputedColorScheme('dark');
-  const page = useRef<HTMLDivElement>(null);
-  const layout = useLayout(page);
+  const { actions, step, goNow, setRange } = control;
+  useTimeCommands(page, control, true);
+  const scheme = useScheme();
+  const element = useRef<HTMLDivElement>(null);
+  const layout = useLayout(element);
 
   if (!host.data && host.error instanceof ApiError && host.error.kind === 'not_found') {
     return <Notice {...text.errors.notFound(name)} />;
@@ -82,7 +84,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
   const onFold = (id: TrackId): void =>
     setFolded(folded.includes(id) ? folded.filter((one) => one !== id) : [...folded, id]);
   return (
-    <div className={styles.page} ref={page}>
+    <div className={styles.page} ref={element}>
       <div className={styles.bar}>
         <HostTitle
           name={name}
@@ -91,18 +93,31 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           heardMs={live?.latest.timeMs ?? null}
         />
         {host.data?.conflict && <ConflictLine conflict={host.data.conflict} />}
-        <RangeBar range={view.range} span={span} onRange={setRange} onNow={goNow} actions={actions} />
+        <RangeBar
+          {...{ span, actions, stats, onStats }}
+          range={view.range}
+          onRange={setRange}
+          onNow={goNow}
+          canUndo={control.canUndo}
+          compare={view.compare}
+          onCompare={(compare) => change({ compare })}
+        >
+          <ExportMenu name={name} span={span} series={series} />
+        </RangeBar>
       </div>
       <div className={styles.charts} style={{ height: layout.height }}>
         {series.error ? (
           <ErrorNotice error={series.error} onRetry={series.retry} />
         ) : (
           <Tracks
-            {...{ span, series, cursor, actions, scheme, folded, onFold }}
+            {...{ span, series, cursor, actions, scheme, folded, onFold, stats, onOnly }}
+            ids={TRACK_IDS}
+            only={view.only}
+            ghostName={view.compare ? text.host.range.compareName[view.compare] : ''}
             pinMs={view.pinMs}
             selection={view.selection}
             onWidth={setWidth}
-            onPointerInside={onPointer}
+            onPointerInside={page.onPointer}
           />
         )}
         {series.empty && (
@@ -123,6 +138,12 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           </div>
         )}
       </div>
+      <JumpDialog
+        direction={page.jump}
+        shownMs={view.pinMs ?? span.toMs}
+        onJump={control.jumpTo}
+        onClose={() => onJump(null)}
+      />
       <Splitter label={text.host.charts.resize} {...layout.splitter} />
       <ProcessPanel
         host={name}

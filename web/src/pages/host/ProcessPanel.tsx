@@ -2,20 +2,24 @@ import { SegmentedControl } from '@mantine/core';
 import { type JSX, useCallback, useDeferredValue, useMemo } from 'react';
 
 import type { Group, Resource } from '../../api/processes';
+import { ColumnMenu } from '../../components/ColumnMenu';
 import type { LiveSnapshot } from '../../api/live';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice } from '../../components/Notice';
 import { maxOf } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { type CursorStore, useCursor } from '../../state/cursor';
-import type { HostView } from '../../state/hostAddress';
+import { type HostView, ROW_KINDS, type RowKind } from '../../state/hostAddress';
+import { type Command, useCommands } from '../../state/commands';
+import { usePreference } from '../../state/preferences';
+import { navigate, processPath } from '../../state/router';
 import { text } from '../../text';
 import { FocusLine } from './FocusLine';
 import styles from './ProcessPanel.module.css';
 import { ProcessTable, type SumRow } from './ProcessTable';
 import { SelectedProcess } from './SelectedProcess';
 import type { TimeActions } from './useTimeGestures';
-import { type ColumnChoice, processColumns } from './processColumns';
+import { type Chosen, type ColumnChoice, isChosen, offeredColumns } from './processColumns';
 import {
   type ProcessRow,
   type RowNumbers,
@@ -26,11 +30,13 @@ import {
   otherAt,
   otherOver,
   processId,
+  processTest,
   rowsAt,
   rowsOver,
   sortRows,
   totalOver,
 } from './processRows';
+import { treeRows } from './processTree';
 import { type Focus, RANGE_LIMIT, type Shown, useFocusRows } from './useFocus';
 import type { ChangeView } from './useHostView';
 
@@ -49,7 +55,10 @@ export interface ProcessPanelProps {
   readonly filterInput: React.RefObject<HTMLInputElement | null>;
 }
 
-const GROUPS: readonly Group[] = ['process', 'name', 'user', 'unit'];
+const NOTHING_CHOSEN: Chosen = {};
+
+/** What the server groups by: over a range there is no tree. */
+const groupOf = (kind: RowKind): Group => (kind === 'tree' ? 'process' : kind);
 
 /** The processes of the moment that the charts point at. */
 export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
@@ -59,14 +68,23 @@ export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
     () => focusOf(view, hoverMs, props.following, span.toMs),
     [view, hoverMs, props.following, span.toMs],
   );
-  const found = useFocusRows(host, focus, live, resourceOf(view.sort.column), view.group);
+  const found = useFocusRows(host, focus, live, resourceOf(view.sort.column), groupOf(view.group));
   const shown = useDeferredValue(found.shown);
   const table = useMemo(() => (shown ? buildTable(shown, view.group) : NO_TABLE), [shown, view.group]);
   const rows = useMemo(
-    () => sortRows(filterRows(table.rows, view.filter), view.sort),
-    [table.rows, view.filter, view.sort],
+    () =>
+      table.group === 'tree'
+        ? treeRows(table.rows, view.sort, processTest(view.filter))
+        : sortRows(filterRows(table.rows, view.filter), view.sort),
+    [table.rows, table.group, view.filter, view.sort],
   );
-  const columns = useMemo(() => processColumns(table), [table]);
+  const [chosen, setChosen] = usePreference('processes.columns', NOTHING_CHOSEN, isChosen);
+  const offered = useMemo(() => offeredColumns(table, chosen), [table, chosen]);
+  const columns = useMemo(
+    () => offered.filter(({ shown: isShown }) => isShown).map(({ column }) => column),
+    [offered],
+  );
+  useProcessCommands(host, rows);
   const onRow = useOnRow(view, change);
   const onFilter = useCallback((filter: string) => change({ filter }), [change]);
   return (
@@ -86,11 +104,20 @@ export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
           size="xs"
           aria-label={text.processes.groupLabel}
           value={view.group}
-          onChange={(group) => change({ group: GROUPS.find((known) => known === group) ?? 'process' })}
-          data={GROUPS.map((group) => ({ value: group, label: text.processes.groups[group] }))}
+          onChange={(group) => change({ group: ROW_KINDS.find((known) => known === group) ?? 'process' })}
+          data={ROW_KINDS.map((group) => ({ value: group, label: text.processes.groups[group] }))}
+        />
+        <ColumnMenu
+          items={offered
+            .filter(({ fixed }) => !fixed)
+            .map(({ column, shown: isShown }) => ({ id: column.id, label: column.label, shown: isShown }))}
+          onToggle={(id, isShown) => setChosen({ ...chosen, [id]: isShown })}
+          onReset={() => setChosen(NOTHING_CHOSEN)}
         />
       </div>
-      {view.process && <SelectedProcess process={view.process} rows={table.rows} change={change} />}
+      {view.process && (
+        <SelectedProcess {...{ host, view, change }} process={view.process} rows={table.rows} />
+      )}
       {found.error ? (
         <ErrorNotice error={found.error} onRetry={found.retry} />
       ) : (
@@ -146,9 +173,11 @@ const NO_TABLE: TableContent = {
   withUnit: false,
 };
 
-function buildTable(shown: Shown, group: Group): TableContent {
+function buildTable(shown: Shown, group: RowKind): TableContent {
   const over = shown.kind === 'over';
-  const rows = over ? rowsOver(shown.answer, shown.group) : groupRows(rowsAt(shown.answer.processes), group);
+  const rows = over
+    ? rowsOver(shown.answer, shown.group)
+    : groupRows(rowsAt(shown.answer.processes), groupOf(group));
   const sums = over
     ? [
         sumRow(text.processes.otherRow, text.processes.otherRangeHint, otherOver(shown.answer)),
@@ -191,7 +220,7 @@ function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void
     (row: ProcessRow) => {
       if (row.key) {
         change({ process: row.id === selectedId ? null : row.key });
-      } else if (group !== 'process') {
+      } else if (group !== 'process' && group !== 'tree') {
         const name = groupName(row, group);
         change(
           { group: 'process', filter: name === null ? '' : `${group}:${quoted(name)}` },
@@ -203,4 +232,26 @@ function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void
   );
 }
 
-const quoted = (word: string): string => (/\s/.test(word) ? `"${word}"` : word);
+/** Signs that mean something to the filter lose it. */
+const quoted = (word: string): string => (/^[\w.:@/-]+$/.test(word) ? word : `"${word}"`);
+
+/** The palette leads to the page of each process that the table shows. */
+function useProcessCommands(host: string, rows: readonly ProcessRow[]): void {
+  const provide = useCallback(
+    (): readonly Command[] =>
+      rows.flatMap((row) => {
+        const { key } = row;
+        if (!key) return [];
+        return {
+          id: `process:${row.id}`,
+          group: 'process' as const,
+          title: `${row.name ?? ''} ${String(key.pid)}`,
+          words: row.command ?? '',
+          detail: row.command ?? '',
+          run: () => navigate(processPath(host, key) + window.location.search),
+        };
+      }),
+    [host, rows],
+  );
+  useCommands(provide);
+}

@@ -1,16 +1,17 @@
 import { type JSX, memo, useRef } from 'react';
 
-import type { Group } from '../../api/processes';
 import { SortHeader } from '../../components/SortHeader';
 import { useRowWindow } from '../../components/useRowWindow';
 import { formatDateTime } from '../../lib/time';
-import type { Sort } from '../../state/hostAddress';
+import type { RowKind, Sort } from '../../state/hostAddress';
 import { text } from '../../text';
 import styles from './ProcessTable.module.css';
 import type { ProcessColumn } from './processColumns';
 import { type ProcessRow, type RowNumbers, groupName } from './processRows';
 
 const ROW_HEIGHT = 24;
+/** Of each generation in a tree. */
+const INDENT = 14;
 
 export interface SumRow {
   readonly label: string;
@@ -22,7 +23,7 @@ export interface ProcessTableProps {
   readonly rows: readonly ProcessRow[];
   readonly columns: readonly ProcessColumn[];
   readonly sums: readonly SumRow[];
-  readonly group: Group;
+  readonly group: RowKind;
   /** What the whole machine has, for the bars. */
   readonly whole: { readonly cpu: number | null; readonly memory: number | null };
   readonly selectedId: string | null;
@@ -39,7 +40,12 @@ export function ProcessTable(props: ProcessTableProps): JSX.Element {
   const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
   return (
     <div className={styles.scroller} ref={scroller}>
-      <table className={styles.table} aria-label={text.processes.label} aria-rowcount={rows.length + 1}>
+      <table
+        className={styles.table}
+        style={{ minWidth: widthOf(columns) }}
+        aria-label={text.processes.label}
+        aria-rowcount={rows.length + 1}
+      >
         <colgroup>
           {columns.map(({ id, width }) => (
             <col key={id} style={{ width }} />
@@ -79,10 +85,16 @@ export function ProcessTable(props: ProcessTableProps): JSX.Element {
   );
 }
 
+/** Columns without a width of their own take at least this. */
+const AUTO_WIDTH = 200;
+
+const widthOf = (columns: readonly ProcessColumn[]): number =>
+  columns.reduce((sum, { width }) => sum + (width === 'auto' ? AUTO_WIDTH : width), 0);
+
 interface BodyRowProps {
   readonly row: ProcessRow;
   readonly columns: readonly ProcessColumn[];
-  readonly group: Group;
+  readonly group: RowKind;
   readonly wholeCpu: number | null;
   readonly wholeMemory: number | null;
   readonly index: number;
@@ -101,7 +113,7 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
       data-ended={row.state === 'X' || undefined}
     >
       {columns.map((column) => {
-        if (column.id === (props.group === 'process' ? 'name' : props.group)) {
+        if (column.id === nameColumn(props.group)) {
           return <NameCell key={column.id} {...props} />;
         }
         const whole = column.bar === 'cpu' ? wholeCpu : column.bar === 'memory' ? wholeMemory : null;
@@ -129,6 +141,10 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
   );
 });
 
+/** The column whose cell is the row's button. */
+const nameColumn = (group: RowKind): string => (isOfProcess(group) ? 'name' : group);
+const isOfProcess = (group: RowKind): group is 'process' | 'tree' => group === 'process' || group === 'tree';
+
 function cellTitle(column: ProcessColumn, row: ProcessRow, label: string): string | undefined {
   if (column.id === 'state') return text.processes.states[row.state ?? ''];
   if (column.id === 'first_seen' || column.id === 'last_seen') {
@@ -140,17 +156,21 @@ function cellTitle(column: ProcessColumn, row: ProcessRow, label: string): strin
 
 /** The cell whose button is the whole row: it selects a process, or opens a group. */
 function NameCell({ row, group, selected, onRow }: BodyRowProps): JSX.Element {
-  const name = group === 'process' ? row.name : groupName(row, group);
-  const label =
-    group === 'process'
-      ? text.processes.select(name ?? '', row.pid ?? 0)
-      : text.processes.drillDown(name ?? text.processes.ungrouped);
+  const name = isOfProcess(group) ? row.name : groupName(row, group);
+  const label = isOfProcess(group)
+    ? text.processes.select(name ?? '', row.pid ?? 0)
+    : text.processes.drillDown(name ?? text.processes.ungrouped);
   return (
-    <td className={styles.name} title={name ?? undefined}>
+    <td
+      className={styles.name}
+      title={name ?? undefined}
+      style={row.depth > 0 ? { paddingLeft: 8 + row.depth * INDENT } : undefined}
+      data-depth={row.depth > 0 ? row.depth : undefined}
+    >
       <button
         type="button"
         aria-label={label}
-        aria-pressed={group === 'process' ? selected : undefined}
+        aria-pressed={isOfProcess(group) ? selected : undefined}
         onClick={() => onRow(row)}
       >
         {name ?? text.processes.ungrouped}

@@ -1,7 +1,17 @@
-import { ActionIcon, Button, Popover, TextInput, Tooltip } from '@mantine/core';
-import { type FormEvent, type JSX, useState } from 'react';
+import { ActionIcon, Button, Menu, Popover, TextInput, Tooltip } from '@mantine/core';
+import { type FormEvent, type JSX, type ReactNode, useState } from 'react';
 
-import { ClockIcon, DownIcon, LeftIcon, RightIcon, ZoomOutIcon } from '../../components/icons';
+import {
+  ClockIcon,
+  CompareIcon,
+  DownIcon,
+  LeftIcon,
+  RightIcon,
+  StatsIcon,
+  UndoIcon,
+  ZoomOutIcon,
+} from '../../components/icons';
+import { COMPARISONS, type Comparison } from '../../lib/compare';
 import { PRESETS, type Range, type Span, formatLength } from '../../lib/range';
 import { formatRange, fromLocalInput, toLocalInput } from '../../lib/time';
 import { serverNow } from '../../api/client';
@@ -15,12 +25,20 @@ export interface RangeBarProps {
   readonly onRange: (range: Range) => void;
   readonly onNow: () => void;
   readonly actions: TimeActions;
+  readonly canUndo: boolean;
+  readonly compare: Comparison | null;
+  /** Absent where there is nothing to compare with. */
+  readonly onCompare?: (compare: Comparison | null) => void;
+  readonly stats: boolean;
+  readonly onStats: () => void;
+  readonly children?: ReactNode;
 }
 
 const ZOOM = 2;
 const PAN = 0.5;
 
-export function RangeBar({ range, span, onRange, onNow, actions }: RangeBarProps): JSX.Element {
+export function RangeBar(props: RangeBarProps): JSX.Element {
+  const { range, span, onRange, onNow, actions, stats } = props;
   const words = text.host.range;
   const following = range.kind === 'last';
   return (
@@ -39,6 +57,14 @@ export function RangeBar({ range, span, onRange, onNow, actions }: RangeBarProps
       >
         <ZoomOutIcon />
       </IconButton>
+      <IconButton label={words.undo} keys="U" onClick={actions.undo} disabled={!props.canUndo}>
+        <UndoIcon />
+      </IconButton>
+      {props.onCompare && <CompareMenu compare={props.compare} onCompare={props.onCompare} />}
+      <IconButton label={words.stats} keys="M" onClick={props.onStats} pressed={stats}>
+        <StatsIcon />
+      </IconButton>
+      {props.children}
       <Tooltip label={`${words.nowHint} (N)`}>
         <Button size="xs" variant={following ? 'light' : 'default'} onClick={onNow} aria-pressed={following}>
           {words.now}
@@ -53,16 +79,62 @@ interface IconButtonProps {
   readonly keys: string;
   readonly onClick: () => void;
   readonly disabled?: boolean;
+  readonly pressed?: boolean;
   readonly children: JSX.Element;
 }
 
-function IconButton({ label, keys, onClick, disabled = false, children }: IconButtonProps): JSX.Element {
+function IconButton(props: IconButtonProps): JSX.Element {
+  const { label, keys, onClick, disabled = false, pressed, children } = props;
   return (
     <Tooltip label={`${label} (${keys})`}>
-      <ActionIcon size={30} variant="default" aria-label={label} onClick={onClick} disabled={disabled}>
+      <ActionIcon
+        size={30}
+        variant={pressed ? 'light' : 'default'}
+        aria-label={label}
+        aria-pressed={pressed}
+        onClick={onClick}
+        disabled={disabled}
+      >
         {children}
       </ActionIcon>
     </Tooltip>
+  );
+}
+
+function CompareMenu(props: {
+  readonly compare: Comparison | null;
+  readonly onCompare: (compare: Comparison | null) => void;
+}): JSX.Element {
+  const { compare, onCompare } = props;
+  const words = text.host.range;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Tooltip label={`${words.compare} (C)`}>
+          <ActionIcon
+            size={30}
+            variant={compare ? 'light' : 'default'}
+            aria-label={words.compare}
+            aria-pressed={compare !== null}
+          >
+            <CompareIcon />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{words.compare}</Menu.Label>
+        <Menu.RadioGroup
+          value={compare ?? ''}
+          onChange={(chosen) => onCompare(COMPARISONS.find((known) => known === chosen) ?? null)}
+        >
+          {[null, ...COMPARISONS].map((choice) => (
+            <Menu.RadioItem key={choice ?? 'none'} value={choice ?? ''} closeMenuOnClick>
+              {choice === null ? words.compareNone : words.compareWith[choice]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 
@@ -105,7 +177,7 @@ function RangePicker({
               variant={range.kind === 'last' && range.ms === ms ? 'filled' : 'default'}
               onClick={() => choose({ kind: 'last', ms })}
             >
-              {name}
+              {words.length(name)}
             </Button>
           ))}
         </div>

@@ -2,21 +2,29 @@ import { ActionIcon, Tooltip } from '@mantine/core';
 import { type JSX, useState } from 'react';
 
 import type { ProcessKey } from '../../api/processes';
-import { CloseIcon } from '../../components/icons';
+import { Link } from '../../components/Link';
+import { CloseIcon, OpenIcon } from '../../components/icons';
 import { formatDateTime } from '../../lib/time';
+import { type HostView, encodeHostView } from '../../state/hostAddress';
+import { processPath } from '../../state/router';
 import { text } from '../../text';
 import styles from './ProcessPanel.module.css';
 import { type ProcessRow, processId } from './processRows';
 import type { ChangeView } from './useHostView';
 
 export interface SelectedProcessProps {
+  readonly host: string;
+  readonly view: HostView;
   readonly process: ProcessKey;
   readonly rows: readonly ProcessRow[];
   readonly change: ChangeView;
 }
 
 /** Who the coloured lines in the charts belong to. */
-export function SelectedProcess({ process, rows, change }: SelectedProcessProps): JSX.Element {
+export function SelectedProcess(props: SelectedProcessProps): JSX.Element {
+  const { host, view, process, rows, change } = props;
+  const page =
+    processPath(host, process) + encodeHostView({ ...view, process: null, only: [], compare: null });
   const id = processId(process);
   const row = useKnownRow(rows, id);
   const words = text.processes;
@@ -38,6 +46,9 @@ export function SelectedProcess({ process, rows, change }: SelectedProcessProps)
         </span>
       )}
       <span className={styles.details}>{parts.join(' · ')}</span>
+      <Link to={page} className={styles.open}>
+        <OpenIcon /> {words.open}
+      </Link>
       <Tooltip label={`${words.deselect} (Esc)`}>
         <ActionIcon
           size="sm"

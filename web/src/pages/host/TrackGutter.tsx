@@ -1,13 +1,14 @@
-import type { JSX } from 'react';
+import type { JSX, MouseEvent } from 'react';
 
 import { formatRatio } from '../../lib/format';
-import type { Values } from '../../lib/plot';
+import { type Values, extentOf } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { type Grid, meanOver } from '../../lib/snap';
 import type { EntitySeries } from '../../api/series';
 import { text } from '../../text';
+import { lineName } from './isolate';
 import styles from './Tracks.module.css';
-import type { Format, Track, TrackId, TrackLine } from './tracks';
+import type { Format, Track, TrackId, TrackLine } from './trackParts';
 
 /** What the numbers beside a track are of: one bucket, or the mean of a range. */
 export type Readout =
@@ -21,16 +22,23 @@ export interface TrackGutterProps {
   readonly id: TrackId;
   readonly track: Track | null;
   readonly overlay: readonly TrackLine[];
+  readonly ghosts: readonly TrackLine[];
+  /** What the ghosts are of. */
+  readonly ghostName: string;
   readonly cores: readonly EntitySeries[];
   readonly grid: Grid;
   readonly readout: Readout;
   readonly folded: boolean;
   readonly onFold: () => void;
+  readonly only: readonly string[];
+  readonly onOnly: (name: string, more: boolean) => void;
+  /** Least, mean and most of the view in place of single values. */
+  readonly stats: boolean;
 }
 
 /** Name, main reading and legend of a track, all of the instant under the pointer. */
 export function TrackGutter(props: TrackGutterProps): JSX.Element {
-  const { id, track, overlay, cores, grid, readout, folded, onFold } = props;
+  const { id, track, overlay, ghosts, cores, grid, readout, folded, onFold, stats } = props;
   const { title, hint } = text.host.tracks[id];
   return (
     <div className={styles.gutter}>
@@ -52,17 +60,19 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
           </span>
         )}
       </div>
-      {!folded && (
+      {!folded && stats && track && <StatsLegend {...props} track={track} />}
+      {!folded && !(stats && track) && (
         <dl className={styles.legend} data-columns={track && track.lines.length > 2 ? 2 : 1}>
-          <ProcessItem overlay={overlay} grid={grid} readout={readout} />
+          <OverlayItem
+            kind="process"
+            name={text.host.lines.process}
+            lines={overlay}
+            grid={grid}
+            readout={readout}
+          />
+          <OverlayItem kind="ghost" name={props.ghostName} lines={ghosts} grid={grid} readout={readout} />
           {track?.lines.map((line) => (
-            <LegendItem
-              key={line.key}
-              label={line.label}
-              color={line.color}
-              format={line.format}
-              value={readValue(grid, line.values, readout)}
-            />
+            <LegendItem key={line.key} line={line} value={readValue(grid, line.values, readout)} {...props} />
           ))}
           {id === 'cores' && <CoresLegend cores={cores} />}
         </dl>
@@ -71,42 +81,107 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
   );
 }
 
-interface LegendItemProps {
-  readonly label: string;
-  readonly color: string;
-  readonly value: number | null;
-  readonly format: Format;
+type Isolating = Pick<TrackGutterProps, 'id' | 'only' | 'onOnly'>;
+
+/** The name of a line: a click shows it alone. */
+function LineName({ line, id, only, onOnly }: Isolating & { readonly line: TrackLine }): JSX.Element {
+  const name = lineName(id, line.key);
+  const isOff = !only.includes(name) && only.some((one) => one.startsWith(`${id}.`));
+  const onClick = (event: MouseEvent): void => onOnly(name, event.shiftKey || event.metaKey || event.ctrlKey);
+  return (
+    <button
+      type="button"
+      className={styles.line}
+      data-off={isOff || undefined}
+      aria-pressed={only.includes(name)}
+      title={text.host.charts.only(line.label)}
+      onClick={onClick}
+    >
+      <span className={styles.swatch} data-swatch style={{ background: `var(--line-${line.color})` }} />
+      {line.label}
+    </button>
+  );
 }
 
-function LegendItem({ label, color, value, format }: LegendItemProps): JSX.Element {
+interface LegendItemProps extends Isolating {
+  readonly line: TrackLine;
+  readonly value: number | null;
+}
+
+function LegendItem({ line, value, ...isolating }: LegendItemProps): JSX.Element {
   return (
     <div className={styles.item} data-zero={value === 0 || undefined}>
       <dt>
-        <span className={styles.swatch} style={{ background: `var(--line-${color})` }} />
-        {label}
+        <LineName line={line} {...isolating} />
       </dt>
-      <dd>{format(value)}</dd>
+      <dd>{line.format(value)}</dd>
     </div>
   );
 }
 
-interface ProcessItemProps {
-  readonly overlay: readonly TrackLine[];
+/** Least, mean and most of each line over the view. */
+function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.Element {
+  const { track, ghosts, overlay, ghostName } = props;
+  const words = text.host.charts.stats;
+  const rows = track.lines
+    .map((line) => ({ line, name: <LineName line={line} {...props} /> }))
+    .concat(
+      overlay.map((line) => ({ line, name: <>{`${text.host.lines.process} ${line.label}`.trim()}</> })),
+      ghosts.map((line) => ({ line, name: <>{`${ghostName} ${line.label}`.trim()}</> })),
+    );
+  return (
+    <table className={styles.stats}>
+      <thead className="visually-hidden">
+        <tr>
+          <th scope="col">{words.line}</th>
+          <th scope="col">{words.min}</th>
+          <th scope="col">{words.mean}</th>
+          <th scope="col">{words.max}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ line, name }) => {
+          const extent = extentOf(line.values);
+          return (
+            <tr key={line.key}>
+              <th scope="row">{name}</th>
+              <td title={words.min}>{brief(line, extent?.min)}</td>
+              <td title={words.mean}>{brief(line, extent?.mean)}</td>
+              <td title={words.max}>{brief(line, extent?.max)}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+/** That a rate is per second, the axis says: three of them leave no room for it. */
+const brief = (line: TrackLine, value: number | undefined): string => line.format(value).replace(/\/s$/, '');
+
+interface OverlayItemProps {
+  readonly kind: 'process' | 'ghost';
+  readonly name: string;
+  readonly lines: readonly TrackLine[];
   readonly grid: Grid;
   readonly readout: Readout;
 }
 
-/** The chosen process, all of its lines in one row. */
-function ProcessItem({ overlay, grid, readout }: ProcessItemProps): JSX.Element | null {
-  if (overlay.length === 0) return null;
-  const values = overlay.map(({ label, format, values: all }) =>
+/** The chosen process, or the earlier time: all of its lines in one row. */
+function OverlayItem({ kind, name, lines, grid, readout }: OverlayItemProps): JSX.Element | null {
+  if (lines.length === 0) return null;
+  const values = lines.map(({ label, format, values: all }) =>
     `${label} ${format(readValue(grid, all, readout))}`.trim(),
   );
   return (
-    <div className={styles.item} data-process>
+    <div
+      className={styles.item}
+      data-process={kind === 'process' || undefined}
+      data-ghost={kind === 'ghost' || undefined}
+    >
       <dt>
-        <span className={styles.swatch} style={{ background: 'var(--line-process)' }} />
-        {overlay.length === 1 && text.host.lines.process}
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${kind})` }} />
+        {(lines.length === 1 || kind === 'ghost') && name}
       </dt>
       <dd>{values.join('  ')}</dd>
     </div>
@@ -121,20 +196,27 @@ function CoresLegend({ cores }: { readonly cores: readonly EntitySeries[] }): JS
   const names = text.host.lines;
   return (
     <>
-      <LegendItem
-        label={names.busiest}
-        color="red"
-
-        format={formatRatio}
-        value={Math.max(...newest)}
-      />
-      <LegendItem
-        label={names.idlest}
-        color="blue"
-
-        format={formatRatio}
-        value={Math.min(...newest)}
-      />
+      <PlainItem label={names.busiest} color="red" format={formatRatio} value={Math.max(...newest)} />
+      <PlainItem label={names.idlest} color="blue" format={formatRatio} value={Math.min(...newest)} />
     </>
+  );
+}
+
+interface PlainItemProps {
+  readonly label: string;
+  readonly color: string;
+  readonly value: number;
+  readonly format: Format;
+}
+
+function PlainItem({ label, color, value, format }: PlainItemProps): JSX.Element {
+  return (
+    <div className={styles.item}>
+      <dt>
+        <span className={styles.swatch} data-swatch style={{ background: `var(--line-${color})` }} />
+        {label}
+      </dt>
+      <dd>{format(value)}</dd>
+    </div>
   );
 }

@@ -3,7 +3,7 @@ import { type JSX, useEffect, useRef } from 'react';
 
 import type { Span } from '../../lib/range';
 import type { ColorScheme, Palette } from '../../palette';
-import type { Format, TrackLine } from './tracks';
+import type { Format, TrackLine } from './trackParts';
 
 import { palettes, withAlpha } from '../../palette';
 import { timeTicks } from '../../lib/time';
@@ -45,6 +45,7 @@ function seriesOptions(line: TrackLine, palette: Palette, bottom: boolean): uPlo
     points: { show: false },
   };
   if (line.style === 'dashed') return { ...base, dash: [4, 3] };
+  if (line.style === 'ghost') return { ...base, width: 1.5, dash: [2, 3] };
   if (line.style === 'area') return { ...base, fill: withAlpha(color, palette.area) };
   if (line.style === 'stacked' && bottom) return { ...base, fill: withAlpha(color, palette.stackedArea) };
   return base;

@@ -3,21 +3,25 @@ import { type CSSProperties, type JSX, memo, useEffect, useMemo, useRef } from '
 import type { EntitySeries } from '../../api/series';
 import { useSize } from '../../components/useSize';
 import type { Span } from '../../lib/range';
+import { maxOf } from '../../lib/plot';
 import { type Grid, newestIndex, snap } from '../../lib/snap';
 import { timeTicks } from '../../lib/time';
 import type { ColorScheme } from '../../palette';
 import { type CursorStore, useCursor } from '../../state/cursor';
 import { text } from '../../text';
 import { CoresPlot } from './CoresPlot';
+import { isolate } from './isolate';
 import { type Readout, TrackGutter } from './TrackGutter';
 import { TrackPlot } from './TrackPlot';
 import { TimeOverlay } from './TimeOverlay';
 import type { TimeActions } from './useTimeGestures';
 import styles from './Tracks.module.css';
 import type { HostSeries } from './useHostSeries';
-import { TRACK_IDS, type Track, type TrackId, type TrackLine } from './tracks';
+import type { Track, TrackId, TrackLine } from './trackParts';
 
 export interface TracksProps {
+  /** Which tracks there are, from the top. */
+  readonly ids: readonly TrackId[];
   readonly span: Span;
   readonly series: HostSeries;
   readonly pinMs: number | null;
@@ -27,6 +31,11 @@ export interface TracksProps {
   readonly scheme: ColorScheme;
   readonly folded: readonly string[];
   readonly onFold: (id: TrackId) => void;
+  readonly only: readonly string[];
+  readonly onOnly: (name: string, more: boolean) => void;
+  readonly stats: boolean;
+  /** What the lines of an earlier time are called. */
+  readonly ghostName: string;
   readonly onWidth: (width: number) => void;
   readonly onPointerInside: (inside: boolean) => void;
 }
@@ -40,42 +49,52 @@ const TIME_AXIS_HEIGHT = 24;
 const FOLDED_HEIGHT = 26;
 /** What a legend needs, without and with the row of a process. */
 const LEGEND_ROW = 14;
-const leastHeight = (id: TrackId, withProcess: boolean): number =>
-  (id === 'cpu' ? 67 : 54) + (withProcess ? LEGEND_ROW : 0);
-/** CPU has the longest legend and is looked at first. */
+const HEAD_HEIGHT = 26;
+/** Rows of a legend: CPU has the longest. */
+const LEGEND_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 3 };
+const STATS_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 5, pressure: 3, memory: 3, load: 3 };
+/** What comes and goes both ways has two lines of each kind, and there a row for each. */
+const BOTH_WAYS: ReadonlySet<TrackId> = new Set(['disk', 'network']);
+const leastHeight = (id: TrackId, more: number, stats: boolean): number => {
+  const rows = (stats ? STATS_ROWS : LEGEND_ROWS)[id] ?? 2;
+  return HEAD_HEIGHT + LEGEND_ROW * (rows + more * (stats && BOTH_WAYS.has(id) ? 2 : 1));
+};
+/** CPU is looked at first. */
 const WEIGHTS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 1.25 };
 const PIXELS_PER_TICK = 110;
 
 /** Heights of the tracks that are open, so that together they fill the pane or overflow it. */
 export function trackHeights(
+  ids: readonly TrackId[],
   pane: number,
   folded: readonly string[],
-  withProcess: boolean,
-): Readonly<Record<TrackId, number>> {
-  const open = TRACK_IDS.filter((id) => !folded.includes(id));
+  more: number,
+  stats: boolean,
+): Readonly<Partial<Record<TrackId, number>>> {
+  const open = ids.filter((id) => !folded.includes(id));
   const weight = open.reduce((sum, id) => sum + (WEIGHTS[id] ?? 1), 0);
-  const closed = (TRACK_IDS.length - open.length) * FOLDED_HEIGHT;
+  const closed = (ids.length - open.length) * FOLDED_HEIGHT;
   const unit = (pane - TIME_AXIS_HEIGHT - closed) / Math.max(1, weight);
-  const heights = TRACK_IDS.map((id) => {
+  const heights = ids.map((id) => {
     const height = folded.includes(id)
       ? FOLDED_HEIGHT
-      : Math.max(leastHeight(id, withProcess), Math.floor(unit * (WEIGHTS[id] ?? 1)));
+      : Math.max(leastHeight(id, more, stats), Math.floor(unit * (WEIGHTS[id] ?? 1)));
     return [id, height] as const;
   });
-  return Object.fromEntries(heights) as Record<TrackId, number>;
+  return Object.fromEntries(heights);
 }
 
 export function Tracks(props: TracksProps): JSX.Element {
-  const { span, series, cursor, folded, scheme, onFold } = props;
+  const { ids, span, series, cursor, folded, scheme, onFold, only, onOnly, stats, ghostName } = props;
   const pane = useRef<HTMLDivElement>(null);
   const { width: paneWidth, height: paneHeight } = useSize(pane);
   const isNarrow = paneWidth < NARROW_PANE;
   const gutter = isNarrow ? NARROW_GUTTER_WIDTH : GUTTER_WIDTH;
   const width = Math.max(0, paneWidth - gutter - AXIS_WIDTH);
-  const withProcess = Object.keys(series.overlay).length > 0;
+  const more = Number(hasLines(series.overlay)) + Number(hasLines(series.ghosts));
   const heights = useMemo(
-    () => trackHeights(paneHeight, folded, withProcess),
-    [paneHeight, folded, withProcess],
+    () => trackHeights(ids, paneHeight, folded, more, stats),
+    [ids, paneHeight, folded, more, stats],
   );
   const ticks = Math.max(2, Math.floor(width / PIXELS_PER_TICK));
   useReportWidth(width, props.onWidth);
@@ -85,25 +104,28 @@ export function Tracks(props: TracksProps): JSX.Element {
       ref={pane}
       role="group"
       aria-label={text.host.charts.label}
+      data-charts
       data-narrow={isNarrow || undefined}
       style={{ '--gutter': `${String(gutter)}px` } as CSSProperties}
     >
       <div className={styles.content}>
-        {TRACK_IDS.map((id) => (
+        {ids.map((id) => (
           <div key={id} className={styles.track} style={{ height: heights[id] }} data-track={id}>
             <Gutter
-              {...{ id, series, cursor, onFold }}
+              {...{ id, series, cursor, onFold, only, onOnly, stats, ghostName }}
               folded={folded.includes(id)}
               readout={restingReadout(props)}
             />
             {!folded.includes(id) && width > 0 && (
               <Plot
-                {...{ id, span, width, scheme, ticks }}
+                {...{ id, span, width, scheme, ticks, only }}
                 track={series.tracks.find((track) => track.id === id) ?? null}
                 overlay={series.overlay[id] ?? NO_LINES}
+                ghosts={series.ghosts[id] ?? NO_LINES}
+                gaps={series.gaps}
                 grid={series.grid}
                 cores={series.cores}
-                height={heights[id] - 1}
+                height={(heights[id] ?? FOLDED_HEIGHT) - 1}
               />
             )}
           </div>
@@ -124,6 +146,9 @@ export function Tracks(props: TracksProps): JSX.Element {
   );
 }
 
+const hasLines = (lines: HostSeries['overlay']): boolean =>
+  Object.values(lines).some((ofTrack) => ofTrack.length > 0);
+
 function useReportWidth(width: number, report: (width: number) => void): void {
   useEffect(() => {
     if (width > 0) report(width);
@@ -137,7 +162,7 @@ function restingReadout({ series, pinMs, selection }: TracksProps): Readout {
   return { kind: 'index', index: newestIndex(series.grid) };
 }
 
-interface GutterProps {
+interface GutterProps extends Pick<TracksProps, 'only' | 'onOnly' | 'stats' | 'ghostName'> {
   readonly id: TrackId;
   readonly series: HostSeries;
   readonly cursor: CursorStore;
@@ -147,9 +172,10 @@ interface GutterProps {
 }
 
 /** Follows the pointer; the plot beside it does not. */
-function Gutter({ id, series, cursor, readout, folded, onFold }: GutterProps): JSX.Element {
+function Gutter(props: GutterProps): JSX.Element {
+  const { id, series, cursor, readout, folded, onFold, only, onOnly, stats, ghostName } = props;
   const { hoverMs, drag } = useCursor(cursor);
-  const { grid, tracks, overlay, cores } = series;
+  const { grid, tracks, overlay, ghosts, cores } = series;
   const hovered: Readout | null = drag
     ? { kind: 'span', span: drag }
     : hoverMs === null
@@ -159,9 +185,9 @@ function Gutter({ id, series, cursor, readout, folded, onFold }: GutterProps): J
     <TrackGutter
       id={id}
       track={tracks.find((track) => track.id === id) ?? null}
-      overlay={overlay[id] ?? []}
-      cores={cores}
-      grid={grid}
+      overlay={overlay[id] ?? NO_LINES}
+      ghosts={ghosts[id] ?? NO_LINES}
+      {...{ cores, grid, only, onOnly, stats, ghostName }}
       readout={hovered ?? readout}
       folded={folded}
       onFold={() => onFold(id)}
@@ -173,6 +199,9 @@ interface PlotProps {
   readonly id: TrackId;
   readonly track: Track | null;
   readonly overlay: readonly TrackLine[];
+  readonly ghosts: readonly TrackLine[];
+  readonly gaps: readonly Span[];
+  readonly only: readonly string[];
   readonly grid: Grid;
   readonly cores: readonly EntitySeries[];
   readonly span: Span;
@@ -185,20 +214,22 @@ interface PlotProps {
 const NO_LINES: readonly TrackLine[] = [];
 
 const Plot = memo(function Plot(props: PlotProps): JSX.Element | null {
-  const { id, track, overlay, grid, cores, span, width, height, scheme, ticks } = props;
+  const { id, track, overlay, ghosts, only, gaps, grid, cores, span, width, height, scheme, ticks } = props;
+  const shown = useMemo(() => track && isolate(track, only, grid, gaps), [track, only, grid, gaps]);
   const lines = useMemo(
-    () => (track?.lines ?? NO_LINES).filter((line) => line.drawn.length > 0).concat(overlay),
-    [track, overlay],
+    () => (shown?.lines ?? NO_LINES).filter((line) => line.drawn.length > 0).concat(ghosts, overlay),
+    [shown, ghosts, overlay],
   );
   if (id === 'cores') return <CoresPlot {...{ cores, span, width, height, scheme }} />;
-  if (!track) return null;
+  if (!shown) return null;
+  const ghostMax = maxOf(ghosts.map((ghost) => ghost.drawn));
   return (
     <TrackPlot
       {...{ span, lines, height, scheme, ticks }}
       timeMs={grid.timeMs}
       bucketMs={grid.bucketMs}
-      max={track.max}
-      axis={track.axis}
+      max={ghostMax > shown.max ? shown.fit(ghostMax) : shown.max}
+      axis={shown.axis}
       width={width + AXIS_WIDTH}
     />
   );

@@ -3,7 +3,7 @@ import type { Series } from '../../api/series';
 import { formatBytes, formatRate, formatRatio } from '../../lib/format';
 import { type Values, align, bridge } from '../../lib/plot';
 import { text } from '../../text';
-import type { Format, TrackId, TrackLine } from './tracks';
+import type { Format, TrackId, TrackLine } from './trackParts';
 
 /** Columns of one process for its overlay. */
 export const PROCESS_COLUMNS = [

@@ -9,7 +9,7 @@ import {
 } from '../../lib/format';
 import { formatInstant } from '../../lib/time';
 import { text } from '../../text';
-import type { Group } from '../../api/processes';
+import type { RowKind } from '../../state/hostAddress';
 import type { ProcessRow, RowNumbers } from './processRows';
 
 export interface ProcessColumn {
@@ -49,7 +49,7 @@ function number(
   };
 }
 
-function textColumn(id: 'name' | 'user' | 'unit', label: string, width: number): ProcessColumn {
+function textColumn(id: 'name' | 'user' | 'unit' | 'container', label: string, width: number): ProcessColumn {
   return { id, label, width, numeric: false, format: (row) => row[id] ?? ABSENT };
 }
 
@@ -63,12 +63,22 @@ function when(id: 'first_seen' | 'last_seen', label: string): ProcessColumn {
   };
 }
 
+const STARTED: ProcessColumn = { ...when('first_seen', words.started), width: 132 };
+
 const PID: ProcessColumn = {
   id: 'pid',
   label: words.pid,
   width: 72,
   numeric: true,
   format: (row) => (row.pid === null ? ABSENT : String(row.pid)),
+};
+
+const PARENT: ProcessColumn = {
+  id: 'parentPid',
+  label: words.parentPid,
+  width: 76,
+  numeric: true,
+  format: (row) => (row.parentPid === null ? ABSENT : String(row.parentPid)),
 };
 
 const STATE: ProcessColumn = {
@@ -93,19 +103,57 @@ const hinted = (id: string): Partial<ProcessColumn> => (hints[id] === undefined 
 
 export interface ColumnChoice {
   readonly over: boolean;
-  readonly group: Group;
+  readonly group: RowKind;
   readonly withNetwork: boolean;
   /** Hosts without systemd have no units. */
   readonly withUnit: boolean;
 }
 
-export function processColumns({ over, group, withNetwork, withUnit }: ColumnChoice): ProcessColumn[] {
-  const isGroup = group !== 'process';
+/** Columns that cannot be taken out: by them a row is known. */
+const FIXED: ReadonlySet<string> = new Set(['pid', 'name', 'count', 'command']);
+
+/** Columns that are there only when they were chosen. */
+export const OPTIONAL: readonly string[] = ['swap', 'files', 'container', 'parentPid'];
+
+/** Whether somebody chose other than what the table shows by itself, by column. */
+export type Chosen = Readonly<Record<string, boolean>>;
+
+export const isChosen = (value: unknown): value is Chosen =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((one) => typeof one === 'boolean');
+
+/** Every column that the table could have, with whether it has it. */
+export function offeredColumns(
+  choice: ColumnChoice,
+  chosen: Chosen,
+): readonly { readonly column: ProcessColumn; readonly shown: boolean; readonly fixed: boolean }[] {
+  return everyColumn({ ...choice, withNetwork: true, withUnit: true }).map((column) => {
+    const byItself =
+      !OPTIONAL.includes(column.id) &&
+      (choice.over || column.id !== 'first_seen') &&
+      (choice.withNetwork || (column.id !== 'rx' && column.id !== 'tx')) &&
+      (choice.withUnit || column.id !== 'unit' || choice.group === 'unit');
+    const fixed = FIXED.has(column.id) || column.id === choice.group;
+    return { column, fixed, shown: fixed || (chosen[column.id] ?? byItself) };
+  });
+}
+
+export function processColumns(choice: ColumnChoice, chosen: Chosen = {}): ProcessColumn[] {
+  return offeredColumns(choice, chosen)
+    .filter(({ shown }) => shown)
+    .map(({ column }) => column);
+}
+
+function everyColumn({ over, group, withNetwork, withUnit }: ColumnChoice): ProcessColumn[] {
+  const isGroup = group !== 'process' && group !== 'tree';
   const head = isGroup
     ? [textColumn(group, words[group], 240), count]
-    : [PID, textColumn('name', words.name, 150), textColumn('user', words.user, 92)];
+    : [PID, textColumn('name', words.name, group === 'tree' ? 240 : 150), textColumn('user', words.user, 92)];
   const body = over ? overColumns(withNetwork) : atColumns(withNetwork, isGroup);
-  const unit = withUnit ? [textColumn('unit', words.unit, 170)] : [];
+  const unit = withUnit
+    ? [textColumn('unit', words.unit, 170), textColumn('container', words.container, 120)]
+    : [];
   const tail = isGroup ? [{ ...COMMAND, label: '' }] : [...unit, COMMAND];
   return [...head, ...body, ...tail];
 }
@@ -118,7 +166,10 @@ function atColumns(withNetwork: boolean, isGroup: boolean): ProcessColumn[] {
     number('read', words.read, 92, formatRate),
     number('write', words.write, 92, formatRate),
     ...(withNetwork ? [number('rx', words.rx, 92, formatRate), number('tx', words.tx, 92, formatRate)] : []),
+    number('swap', words.swap, 84, formatBytes),
     number('threads', words.threads, 76, formatCount),
+    number('files', words.files, 84, formatCount),
+    ...(isGroup ? [] : [PARENT, STARTED]),
   ];
 }
 

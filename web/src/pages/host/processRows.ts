@@ -8,7 +8,7 @@ import type {
   ProcessesOver,
 } from '../../api/processes';
 import type { Latest } from '../../api/hosts';
-import type { Sort } from '../../state/hostAddress';
+import type { RowKind, Sort } from '../../state/hostAddress';
 
 import { parseFilter } from '../../lib/filter';
 import { compareWords } from '../../lib/words';
@@ -28,6 +28,8 @@ export interface RowNumbers {
   readonly rx: Reading;
   readonly tx: Reading;
   readonly threads: Reading;
+  readonly swap: Reading;
+  readonly files: Reading;
   readonly count: Reading;
 }
 
@@ -45,6 +47,8 @@ export interface ProcessRow extends RowNumbers {
   readonly state: string | null;
   readonly first_seen: Reading;
   readonly last_seen: Reading;
+  /** How deep in a tree; 0 at its root and in every table that is none. */
+  readonly depth: number;
 }
 
 const NO_NUMBERS: RowNumbers = {
@@ -57,6 +61,8 @@ const NO_NUMBERS: RowNumbers = {
   rx: null,
   tx: null,
   threads: null,
+  swap: null,
+  files: null,
   count: null,
 };
 
@@ -72,6 +78,8 @@ function numbersAt(process: Process | OtherProcesses): RowNumbers {
     rx: process.net_rx_bytes_per_second,
     tx: process.net_tx_bytes_per_second,
     threads: process.threads,
+    swap: process.swap_bytes,
+    files: process.open_files,
     count: 'processes' in process ? process.processes : 1,
   };
 }
@@ -92,6 +100,7 @@ export function rowsAt(processes: readonly Process[]): ProcessRow[] {
     state: process.state,
     first_seen: process.key.startMs,
     last_seen: null,
+    depth: 0,
   }));
 }
 
@@ -151,6 +160,7 @@ export function rowsOver(answer: ProcessesOver, group: Group): ProcessRow[] {
     state: null,
     first_seen: totals.firstSeenMs,
     last_seen: totals.lastSeenMs,
+    depth: 0,
   }));
 }
 
@@ -162,16 +172,16 @@ export function totalOver(answer: ProcessesOver): RowNumbers | null {
   return answer.totals ? numbersOver(answer.totals, secondsOf(answer), null) : null;
 }
 
-function groupOf(row: ProcessTotals | ProcessRow, group: Group): string | null {
-  return group === 'process' ? null : row[group];
+function groupOf(row: ProcessTotals | ProcessRow, group: RowKind): string | null {
+  return group === 'process' || group === 'tree' ? null : row[group];
 }
 
 /** What a row is called in its group. */
-export const groupName = (row: ProcessRow, group: Group): string | null => groupOf(row, group);
+export const groupName = (row: ProcessRow, group: RowKind): string | null => groupOf(row, group);
 
-const SUMMED = ['cpu', 'memory', 'read', 'write', 'rx', 'tx', 'threads', 'count'] as const;
+const SUMMED = ['cpu', 'memory', 'swap', 'read', 'write', 'rx', 'tx', 'threads', 'files', 'count'] as const;
 
-/** Adds up the rows of one instant by name, user or unit. A sum is absent only where all of its parts are. */
+/** Adds up the rows of one instant by name, user, unit or container. A sum is absent only where all of its parts are. */
 export function groupRows(rows: readonly ProcessRow[], group: Group): ProcessRow[] {
   if (group === 'process') return [...rows];
   const groups = new Map<string, { [Name in (typeof SUMMED)[number]]: Reading } & { name: string | null }>();
@@ -199,22 +209,61 @@ export function groupRows(rows: readonly ProcessRow[], group: Group): ProcessRow
     state: null,
     first_seen: null,
     last_seen: null,
+    depth: 0,
     [group]: name,
   }));
 }
 
 function emptySums(): Record<(typeof SUMMED)[number], Reading> {
-  return { cpu: null, memory: null, read: null, write: null, rx: null, tx: null, threads: null, count: null };
+  return {
+    cpu: null,
+    memory: null,
+    swap: null,
+    read: null,
+    write: null,
+    rx: null,
+    tx: null,
+    threads: null,
+    files: null,
+    count: null,
+  };
 }
 
-export const FILTER_FIELDS = ['pid', 'name', 'user', 'unit', 'container', 'command', 'state'] as const;
+export const FILTER_FIELDS: readonly string[] = [
+  'pid',
+  'parent',
+  'name',
+  'user',
+  'unit',
+  'container',
+  'command',
+  'state',
+  'cpu',
+  'memory',
+  'swap',
+  'read',
+  'write',
+  'rx',
+  'tx',
+  'threads',
+  'files',
+];
+
+export function processTest(filter: string): (row: ProcessRow) => boolean {
+  const matches = parseFilter(filter, FILTER_FIELDS);
+  return ({ name, user, unit, container, command, state, ...row }) => {
+    const { cpu, memory, swap, read, write, rx, tx, threads, files, parentPid: parent } = row;
+    // A pid is looked for like a name.
+    const pid = row.pid === null ? null : String(row.pid);
+    const texts = { pid, name, user, unit, container, command, state };
+    return matches({ ...texts, cpu, memory, swap, read, write, rx, tx, threads, files, parent });
+  };
+}
 
 export function filterRows(rows: readonly ProcessRow[], filter: string): ProcessRow[] {
   if (filter.trim() === '') return [...rows];
-  const matches = parseFilter(filter, FILTER_FIELDS);
-  return rows.filter(({ pid, name, user, unit, container, command, state }) =>
-    matches({ pid, name, user, unit, container, command, state }),
-  );
+  const matches = processTest(filter);
+  return rows.filter(matches);
 }
 
 /** Sorted by a column; what is absent comes last either way, and equal rows keep a steady order. */

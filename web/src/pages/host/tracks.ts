@@ -1,7 +1,5 @@
 /** What the charts of a host show: series in, tracks out. No drawing here. */
 import type { Series } from '../../api/series';
-import type { Values } from '../../lib/plot';
-import type { ColorName } from '../../palette';
 
 import {
   ABSENT,
@@ -11,34 +9,24 @@ import {
   formatRate,
   formatRatio,
 } from '../../lib/format';
-import { bridge, bytesAbove, maxOf, roundAbove, stack, stepAbove, usualSpacing } from '../../lib/plot';
+import { bytesAbove, maxOf, roundAbove, stepAbove } from '../../lib/plot';
 import { text } from '../../text';
+import {
+  type Column,
+  type Format,
+  type HostTrackId,
+  NONE,
+  type Track,
+  columnsOf,
+  difference,
+  finish,
+  fitted,
+  line,
+  rates,
+  sum,
+} from './trackParts';
 
-export type Format = (value: number | null | undefined) => string;
-
-export interface TrackLine {
-  readonly key: string;
-  readonly label: string;
-  readonly color: ColorName;
-  readonly values: Values;
-  /** Where it is drawn: its value, or the sum with those below it in a stack. */
-  readonly drawn: Values;
-  readonly style: 'stacked' | 'area' | 'line' | 'dashed';
-  readonly format: Format;
-}
-
-export type TrackId = 'cpu' | 'pressure' | 'memory' | 'disk' | 'network' | 'load' | 'cores';
-
-export interface Track {
-  readonly id: TrackId;
-  /** The one reading that stands for the track, shown large. */
-  readonly headline: { readonly values: Values; readonly format: Format };
-  readonly lines: readonly TrackLine[];
-  readonly max: number;
-  readonly axis: Format;
-}
-
-export const TRACK_IDS: readonly TrackId[] = [
+export const TRACK_IDS: readonly HostTrackId[] = [
   'cpu',
   'pressure',
   'memory',
@@ -77,61 +65,8 @@ export const HOST_COLUMNS = [
   'load15',
 ] as const;
 
-const NONE: Values = [];
-
-type Column = (name: string) => Values;
-
-function columnsOf(series: Series): Column {
-  return (name) => series.columns[name] ?? NONE;
-}
-
-function sum(...parts: Values[]): Values {
-  return (parts[0] ?? NONE).map((_, index) => {
-    let total: number | null = null;
-    for (const part of parts) {
-      const value = part[index];
-      if (value != null) total = (total ?? 0) + value;
-    }
-    return total;
-  });
-}
-
-function difference(all: Values, part: Values): Values {
-  return all.map((value, index) => {
-    const less = part[index];
-    return value == null || less == null ? null : Math.max(0, value - less);
-  });
-}
-
-type Spec = Omit<TrackLine, 'drawn' | 'format'>;
-
-const line = (
-  key: string,
-  label: string,
-  color: ColorName,
-  values: Values,
-  style: TrackLine['style'],
-): Spec => ({
-  key,
-  label,
-  color,
-  values,
-  style,
-});
-
-/** Stacks those lines that are stacked, and bridges the buckets between two snapshots. */
-function finish(series: Series, specs: readonly Spec[], format: Format): TrackLine[] {
-  const { timeMs, bucketMs } = series;
-  const spacing = usualSpacing(timeMs, columnsOf(series)('cpu_cores'), bucketMs);
-  const stacked = stack(specs.filter((spec) => spec.style === 'stacked').map((spec) => spec.values));
-  let next = 0;
-  return specs.map((spec) => {
-    const drawn = spec.style === 'stacked' ? (stacked[next++] ?? NONE) : spec.values;
-    return { ...spec, format, drawn: bridge(timeMs, drawn, spacing) };
-  });
-}
-
-const highest = (lines: readonly TrackLine[]): number => maxOf(lines.map((one) => one.drawn));
+const SHARES = [0.1, 0.25, 0.5, 1];
+const fitShare = (highest: number): number => stepAbove(highest, SHARES);
 
 /** Tracks for the series of `HOST_COLUMNS`, without cores, which have series of their own. */
 export function buildTracks(series: Series): Track[] {
@@ -162,13 +97,13 @@ function cpu(series: Series, column: Column): Track {
     ],
     formatRatio,
   );
-  return {
+  return fitted({
     id: 'cpu',
     headline: { values: column('cpu_used_ratio'), format: formatRatio },
     lines,
-    max: stepAbove(highest(lines), [0.1, 0.25, 0.5, 1]),
+    fit: fitShare,
     axis: (value) => formatRatio(value, (value ?? 0) > 0 && (value ?? 0) < 0.1 ? 1 : 0),
-  };
+  });
 }
 
 function pressure(series: Series, column: Column): Track {
@@ -188,13 +123,13 @@ function pressure(series: Series, column: Column): Track {
     const present = values.map((one) => one[index]).filter((value) => value != null);
     return present.length === 0 ? null : Math.max(...present);
   });
-  return {
+  return fitted({
     id: 'pressure',
     headline: { values: worst, format: formatRatio },
     lines,
-    max: stepAbove(highest(lines), [0.1, 0.25, 0.5, 1]),
+    fit: fitShare,
     axis: (value) => formatRatio(value, 0),
-  };
+  });
 }
 
 function memory(series: Series, column: Column): Track {
@@ -216,21 +151,13 @@ function memory(series: Series, column: Column): Track {
     ],
     formatBytes,
   );
-  return {
+  return fitted({
     id: 'memory',
     headline: { values: used, format: formatBytes },
     lines,
-    max: total > 0 ? total : bytesAbove(highest(lines), 1024 ** 2),
+    fit: (highest) => (total > 0 ? Math.max(total, highest) : bytesAbove(highest, 1024 ** 2)),
     axis: formatBytesShort,
-  };
-}
-
-const QUIET_RATE = 100 * 1024;
-
-function rates(series: Series, id: TrackId, specs: readonly Spec[], headline: Track['headline']): Track {
-  const lines = finish(series, specs, formatRate);
-  const max = bytesAbove(highest(lines), QUIET_RATE);
-  return { id, headline, lines, max, axis: (value) => `${formatBytesShort(value)}/s` };
+  });
 }
 
 function disk(series: Series, column: Column): Track {
@@ -276,11 +203,11 @@ function load(series: Series, column: Column): Track {
     ],
     format,
   );
-  return {
+  return fitted({
     id: 'load',
     headline: { values: one, format },
     lines,
-    max: roundAbove(highest(lines), 1),
+    fit: (highest) => roundAbove(highest, 1),
     axis: (value) => formatNumber(value, (value ?? 0) < 5 ? 1 : 0),
-  };
+  });
 }

@@ -13,18 +13,23 @@ import {
   seriesKey,
 } from '../../api/series';
 import { bucketsFor } from '../../lib/buckets';
+import { type Comparison, comparisonMs } from '../../lib/compare';
 import { type Gap, breakAtGaps, explainGaps } from '../../lib/gaps';
 import { type Values, findGaps } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { EMPTY_GRID, type Grid, makeGrid } from '../../lib/snap';
+import { GHOST_COLUMNS, buildGhosts } from './ghosts';
 import { useInterval } from './useInterval';
 import { PROCESS_COLUMNS, buildOverlay } from './overlay';
-import { HOST_COLUMNS, type Track, type TrackId, type TrackLine, buildTracks } from './tracks';
+import type { Track, TrackId, TrackLine } from './trackParts';
+import { HOST_COLUMNS, buildTracks } from './tracks';
 
 export interface HostSeries {
   readonly grid: Grid;
   readonly tracks: readonly Track[];
   readonly overlay: Partial<Record<TrackId, readonly TrackLine[]>>;
+  /** Lines of the earlier time that the view is compared with. */
+  readonly ghosts: Partial<Record<TrackId, readonly TrackLine[]>>;
   readonly gaps: readonly Gap[];
   readonly cores: readonly EntitySeries[];
   readonly coreCount: number | null;
@@ -42,15 +47,17 @@ export interface HostSeriesQuery {
   readonly following: boolean;
   readonly process: ProcessKey | null;
   readonly withCores: boolean;
+  readonly compare: Comparison | null;
 }
 
 /** A point per this many pixels: finer is not seen, and each one costs. */
 const PIXELS_PER_POINT = 1.6;
 const NONE: Values = [];
+const NO_LINES: HostSeries['ghosts'] = {};
 const GC_MS = 60_000;
 
 export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
-  const { host, span, width, following, process, withCores } = wanted;
+  const { host, span, width, following, process, withCores, compare } = wanted;
   const most = Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
   const intervalMs = useInterval(host, span.toMs);
   const { fromMs, toMs, points, bucketMs } = bucketsFor(span, most, intervalMs ?? 0);
@@ -70,6 +77,23 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     ...options,
     queryKey: seriesKey('host', hostQuery),
     queryFn: ({ signal }) => fetchHostSeries(hostQuery, signal),
+  });
+
+  const shiftMs = compare === null ? 0 : comparisonMs(compare);
+  const beforeQuery: SeriesQuery = {
+    ...common,
+    fromMs: fromMs - shiftMs,
+    toMs: toMs - shiftMs,
+    columns: GHOST_COLUMNS,
+  };
+  const before = useQuery({
+    ...options,
+    queryKey: seriesKey('before', beforeQuery),
+    queryFn: async ({ signal }) => ({ shiftMs, series: await fetchHostSeries(beforeQuery, signal) }),
+    // What was, stays.
+    staleTime: 60_000,
+    refetchInterval: false,
+    enabled: options.enabled && compare !== null,
   });
 
   const processQuery: SeriesQuery = { ...common, columns: PROCESS_COLUMNS };
@@ -112,6 +136,11 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     return isWanted && series.data ? buildOverlay(series.data, known.series) : {};
   }, [series.data, ofProcess.data, process]);
 
+  const ghosts = useMemo(() => {
+    if (shiftMs === 0 || !series.data || before.data?.shiftMs !== shiftMs) return NO_LINES;
+    return buildGhosts(series.data, before.data.series, shiftMs);
+  }, [series.data, before.data, shiftMs]);
+
   const { grid } = shaped;
   const leastMs = (span.toMs - span.fromMs) / Math.max(1, width);
   const gaps = useMemo(() => {
@@ -135,6 +164,7 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     ...shaped,
     tracks,
     overlay,
+    ghosts,
     gaps,
     cores: ofCores.data ?? [],
     empty:

@@ -2,21 +2,21 @@ import { useCallback, useMemo, useRef } from 'react';
 
 import type { Range } from '../../lib/range';
 import { type HostView, decodeHostView, encodeHostView } from '../../state/hostAddress';
-import { hostPath, navigate, useSearch } from '../../state/router';
+import { navigate, useSearch } from '../../state/router';
 
 export type ChangeView = (part: Partial<HostView>, options?: { readonly replace?: boolean }) => void;
 
-/** What the host page shows, kept in its address. */
-export function useHostView(host: string): { readonly view: HostView; readonly change: ChangeView } {
+/** What the page at `path` shows of a host, kept in its address. */
+export function useHostView(path: string): { readonly view: HostView; readonly change: ChangeView } {
   const search = useSearch();
   const view = useMemo(() => decodeHostView(search), [search]);
   const change = useCallback<ChangeView>(
     (part, { replace = true } = {}) => {
       // Read anew: two changes may come before the page renders again.
       const current = decodeHostView(window.location.search);
-      navigate(hostPath(host) + encodeHostView({ ...current, ...part }), replace);
+      navigate(path + encodeHostView({ ...current, ...part }), replace);
     },
-    [host],
+    [path],
   );
   return { view, change };
 }

@@ -1,5 +1,5 @@
 /** What pointer, buttons and keys do with time, all in one place: each is a change of the address. */
-import { type RefObject, useCallback, useEffect, useMemo, useRef } from 'react';
+import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
@@ -7,8 +7,10 @@ import type { LiveSnapshot } from '../../api/live';
 import type { ProcessesAt } from '../../api/processes';
 import { fetchSnapshotTimes } from '../../api/series';
 import { useKeys } from '../../components/useKeys';
+import { COMPARISONS, type Comparison } from '../../lib/compare';
 import { DEFAULT_RANGE, type Range, type Span, panBy, zoomBy, zoomTo } from '../../lib/range';
-import type { HostView } from '../../state/hostAddress';
+import { type Left, goBack, leave } from '../../lib/undo';
+import { type HostView, decodeHostView } from '../../state/hostAddress';
 import type { TimeActions } from './useTimeGestures';
 import { processesAtKey } from './useFocus';
 import type { HostSeries } from './useHostSeries';
@@ -18,6 +20,8 @@ export interface TimeActionsInput {
   readonly host: string;
   readonly view: HostView;
   readonly change: ChangeView;
+  readonly onJump: (direction: 1 | -1) => void;
+  readonly onStats: () => void;
   readonly span: Span;
   readonly series: HostSeries;
   readonly live: LiveSnapshot | null;
@@ -29,14 +33,22 @@ export interface TimeControl {
   readonly step: (count: number) => void;
   readonly goNow: () => void;
   readonly setRange: (range: Range) => void;
+  /** Shows the instant nearest to `ms`, pinned. */
+  readonly jumpTo: (ms: number) => void;
+  readonly canUndo: boolean;
 }
+
+/** Without, with yesterday, with last week, without. */
+const nextComparison = (now: Comparison | null): Comparison | null =>
+  COMPARISONS[now === null ? 0 : COMPARISONS.indexOf(now) + 1] ?? null;
 
 const ZOOM = 2;
 const PAN = 0.5;
 const MANY_STEPS = 10;
 
 export function useTimeActions(input: TimeActionsInput): TimeControl {
-  const { host, view, change, span } = input;
+  const { host, view, span } = input;
+  const { change, undo, canUndo } = useUndo(input.change);
   const client = useQueryClient();
   const { freeze, thaw } = useFrozenRange();
   const followed = useRef<Range>(DEFAULT_RANGE);
@@ -64,8 +76,9 @@ export function useTimeActions(input: TimeActionsInput): TimeControl {
         change({ range: zoomBy(span, factor, aroundMs, serverNow()) }, { replace: smooth }),
       pan: (fraction, smooth = false) =>
         change({ range: panBy(span, fraction, serverNow()) }, { replace: smooth }),
+      undo,
     }),
-    [host, view.range, view.selection, span, change, client, freeze, thaw],
+    [host, view.range, view.selection, span, change, undo, client, freeze, thaw],
   );
 
   const setRange = useCallback(
@@ -73,9 +86,47 @@ export function useTimeActions(input: TimeActionsInput): TimeControl {
     [change],
   );
   const goNow = useCallback(() => setRange(followed.current), [setRange]);
-  const step = useStep(input, freeze);
-  usePageKeys(input, actions, step, goNow);
-  return { actions, step, goNow, setRange };
+  const step = useStep({ ...input, change }, freeze);
+  const jumpTo = useCallback(
+    (ms: number) => {
+      const fixed = freeze(view.range, span);
+      const range = fixed.kind === 'fixed' ? showing(fixed, ms) : fixed;
+      change({ pinMs: Math.min(ms, serverNow()), selection: null, range }, { replace: false });
+    },
+    [change, freeze, view.range, span],
+  );
+  usePageKeys({ ...input, change }, actions, step, goNow);
+  return { actions, step, goNow, setRange, jumpTo, canUndo };
+}
+
+/** Notes each view of time that is left, so that `undo` goes back to it. */
+function useUndo(change: ChangeView): {
+  readonly change: ChangeView;
+  readonly undo: () => void;
+  readonly canUndo: boolean;
+} {
+  const stack = useRef<readonly Left[]>([]);
+  const [canUndo, setCanUndo] = useState(false);
+  const noting = useCallback<ChangeView>(
+    (part, options) => {
+      if ('range' in part || 'pinMs' in part || 'selection' in part) {
+        const { range, pinMs, selection } = decodeHostView(window.location.search);
+        const smooth = options?.replace ?? true;
+        stack.current = leave(stack.current, { view: { range, pinMs, selection }, atMs: Date.now(), smooth });
+        setCanUndo(true);
+      }
+      change(part, options);
+    },
+    [change],
+  );
+  const undo = useCallback(() => {
+    const { range, pinMs, selection } = decodeHostView(window.location.search);
+    const back = goBack(stack.current, { range, pinMs, selection });
+    stack.current = back.stack;
+    setCanUndo(back.stack.length > 0);
+    if (back.view) change({ ...back.view });
+  }, [change]);
+  return { change: noting, undo, canUndo };
 }
 
 /** Goes to the snapshot `count` before or after the one that is shown. */
@@ -128,14 +179,17 @@ async function findSnapshot(
   return null;
 }
 
-/** `range`, moved if need be so that `ms` is in it. */
+/** `range`, moved if need be so that `ms` is in it: a little when it is near, to the middle when it is far. */
 function showing(range: Span & { readonly kind: 'fixed' }, ms: number): Range {
-  const shift = ms < range.fromMs ? ms - range.fromMs : Math.max(0, ms - range.toMs + 1);
+  const length = range.toMs - range.fromMs;
+  const isFar = ms < range.fromMs - length || ms > range.toMs + length;
+  const near = ms < range.fromMs ? ms - range.fromMs : Math.max(0, ms - range.toMs + 1);
+  const shift = isFar ? Math.round(ms - (range.fromMs + range.toMs) / 2) : near;
   return shift === 0 ? range : { kind: 'fixed', fromMs: range.fromMs + shift, toMs: range.toMs + shift };
 }
 
 function usePageKeys(
-  { view, change, span, filterInput }: TimeActionsInput,
+  { view, change, span, filterInput, onJump, onStats }: TimeActionsInput,
   actions: TimeActions,
   step: (count: number) => void,
   goNow: () => void,
@@ -152,6 +206,12 @@ function usePageKeys(
     'shift+arrowleft': () => step(-MANY_STEPS),
     'shift+arrowright': () => step(MANY_STEPS),
     t: () => step(1),
+    'shift+t': () => step(-1),
+    j: () => onJump(1),
+    'shift+j': () => onJump(-1),
+    u: actions.undo,
+    m: onStats,
+    c: () => change({ compare: nextComparison(view.compare) }),
     enter: () => {
       if (view.selection) actions.zoomTo(view.selection);
     },

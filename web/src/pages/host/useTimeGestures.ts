@@ -19,6 +19,8 @@ export interface TimeActions {
   /** With `smooth`, one of many small steps: the back button takes them all at once. */
   readonly zoomBy: (factor: number, aroundMs: number, smooth?: boolean) => void;
   readonly pan: (fraction: number, smooth?: boolean) => void;
+  /** Back to the view of time before this one. */
+  readonly undo: () => void;
 }
 
 export interface GestureInput {

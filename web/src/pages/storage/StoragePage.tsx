@@ -1,14 +1,14 @@
-import { Progress, Table } from '@mantine/core';
+import { Progress } from '@mantine/core';
 import type { JSX } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { type Storage, type StoredTable, fetchStorage, storageKey } from '../../api/storage';
 import { parseTime } from '../../api/wire';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
+import { PlainTable, Section, SectionPage } from '../../components/Section';
 import { formatBytes, formatCount, formatDuration } from '../../lib/format';
 import { formatDateTime } from '../../lib/time';
 import { text } from '../../text';
-import styles from './StoragePage.module.css';
 import { type StorageDay, buildStorageDays, sortBySize } from './storageDays';
 
 /** Files come once a minute. */
@@ -29,14 +29,15 @@ export function StoragePage(): JSX.Element {
   }
   if (storage.data.files === 0) return <Notice {...text.storage.empty} />;
   return (
-    <div className={styles.page}>
-      <h1 className={styles.title}>{text.storage.title}</h1>
+    <SectionPage title={text.storage.title}>
       <Summary storage={storage.data} />
-      <h2 className={styles.heading}>{text.storage.tables}</h2>
-      <Tables tables={sortBySize(storage.data.tables)} />
-      <h2 className={styles.heading}>{text.storage.days}</h2>
-      <Days days={buildStorageDays(storage.data.tables)} />
-    </div>
+      <Section title={text.storage.tables}>
+        <Tables tables={sortBySize(storage.data.tables)} />
+      </Section>
+      <Section title={text.storage.days}>
+        <Days days={buildStorageDays(storage.data.tables)} />
+      </Section>
+    </SectionPage>
   );
 }
 
@@ -57,72 +58,46 @@ function Summary({ storage }: { readonly storage: Storage }): JSX.Element {
 function Tables({ tables }: { readonly tables: readonly StoredTable[] }): JSX.Element {
   const { columns } = text.storage;
   return (
-    <div className={styles.scroll}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{columns.table}</Table.Th>
-            <Table.Th>{columns.level}</Table.Th>
-            <Table.Th className={styles.number}>{columns.size}</Table.Th>
-            <Table.Th className={styles.number}>{columns.rows}</Table.Th>
-            <Table.Th>{columns.since}</Table.Th>
-            <Table.Th className={styles.number}>{columns.kept}</Table.Th>
-            <Table.Th className={styles.number}>{columns.perDay}</Table.Th>
-            <Table.Th className={styles.number}>{columns.projected}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {tables.map((table) => (
-            <Table.Tr key={`${table.table} ${table.level}`}>
-              <Table.Td>{table.table}</Table.Td>
-              <Table.Td>{levelName(table.level)}</Table.Td>
-              <Table.Td className={styles.number}>{formatBytes(table.bytes)}</Table.Td>
-              <Table.Td className={styles.number}>{formatCount(table.rows)}</Table.Td>
-              <Table.Td>{formatDateTime(parseTime(table.from) ?? 0)}</Table.Td>
-              <Table.Td className={styles.number}>{formatDuration(table.retention_seconds)}</Table.Td>
-              <Table.Td className={styles.number}>{formatBytes(table.bytes_per_day)}</Table.Td>
-              <Table.Td className={styles.number}>{formatBytes(table.projected_bytes)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </div>
+    <PlainTable
+      label={text.storage.tables}
+      rows={tables}
+      keyOf={({ table, level }) => `${table} ${level}`}
+      columns={[
+        { label: columns.table, cell: ({ table }) => table },
+        { label: columns.level, cell: ({ level }) => levelName(level) },
+        { label: columns.size, numeric: true, cell: ({ bytes }) => formatBytes(bytes) },
+        { label: columns.rows, numeric: true, cell: ({ rows }) => formatCount(rows) },
+        { label: columns.since, cell: ({ from }) => formatDateTime(parseTime(from) ?? 0) },
+        {
+          label: columns.kept,
+          numeric: true,
+          cell: ({ retention_seconds: seconds }) => formatDuration(seconds),
+        },
+        { label: columns.perDay, numeric: true, cell: ({ bytes_per_day: bytes }) => formatBytes(bytes) },
+        { label: columns.projected, numeric: true, cell: ({ projected_bytes: bytes }) => formatBytes(bytes) },
+      ]}
+    />
   );
 }
 
 function Days({ days }: { readonly days: readonly StorageDay[] }): JSX.Element {
   const { columns, levels } = text.storage;
   return (
-    <div className={styles.scroll}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{columns.day}</Table.Th>
-            <Table.Th className={styles.number}>{columns.size}</Table.Th>
-            {Object.entries(levels).map(([level, name]) => (
-              <Table.Th key={level} className={styles.number}>
-                {name}
-              </Table.Th>
-            ))}
-            <Table.Th className={styles.number}>{columns.rows}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {days.map((day) => (
-            <Table.Tr key={day.dayMs}>
-              <Table.Td>{new Date(day.dayMs).toISOString().slice(0, 10)}</Table.Td>
-              <Table.Td className={styles.number}>{formatBytes(day.bytes)}</Table.Td>
-              {Object.keys(levels).map((level) => (
-                <Table.Td key={level} className={styles.number}>
-                  {formatBytes(day.byLevel[level] ?? null)}
-                </Table.Td>
-              ))}
-              <Table.Td className={styles.number}>{formatCount(day.rows)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </div>
+    <PlainTable
+      label={text.storage.days}
+      rows={days}
+      keyOf={({ dayMs }) => String(dayMs)}
+      columns={[
+        { label: columns.day, cell: ({ dayMs }) => new Date(dayMs).toISOString().slice(0, 10) },
+        { label: columns.size, numeric: true, cell: ({ bytes }) => formatBytes(bytes) },
+        ...Object.entries(levels).map(([level, name]) => ({
+          label: text.storage.ofLevel(name),
+          numeric: true,
+          cell: (day: StorageDay) => formatBytes(day.byLevel[level] ?? null),
+        })),
+        { label: columns.rows, numeric: true, cell: ({ rows }) => formatCount(rows) },
+      ]}
+    />
   );
 }
 

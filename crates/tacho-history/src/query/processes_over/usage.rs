@@ -1,5 +1,6 @@
 //! Adds up rows by process or group.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ use crate::time::hour;
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
 const PID: usize = 2;
 const START_TIME: usize = 3;
-const NAME: usize = 4;
+pub(crate) const NAME: usize = 4;
 const COMMAND: usize = 5;
 const USER: usize = 6;
 const UNIT: usize = 7;
@@ -146,23 +147,43 @@ impl Usages {
     }
 
     pub(crate) fn into_answer(mut self, query: &ProcessesQuery) -> ProcessesOver {
-        let rank = |line: &ProcessUsage| match query.by {
-            ProcessOrder::Cpu => line.cpu_us(),
-            ProcessOrder::Memory => line.rss_bytes_max,
-            ProcessOrder::Disk => add(line.disk_read_bytes, line.disk_write_bytes),
-            ProcessOrder::Network => add(line.net_rx_bytes, line.net_tx_bytes),
-        };
-        // What is equal by that: by CPU time, then in an order that does not change from call to call.
-        self.lines.sort_by(|a, b| {
-            let greatest_first = rank(b).cmp(&rank(a)).then_with(|| b.cpu_us().cmp(&a.cpu_us()));
-            greatest_first.then_with(|| names(a).cmp(&names(b)))
-        });
+        self.lines.sort_by(|a, b| greatest_first(query.by, a, b));
         let mut totals = ProcessUsage::default();
         self.lines.iter().chain([&self.other]).for_each(|line| add_line(&mut totals, line));
         let rest = self.lines.split_off(query.limit.min(self.lines.len()));
         rest.iter().for_each(|line| add_line(&mut self.other, line));
         ProcessesOver { rows: self.lines, other: self.other, totals }
     }
+
+    /// How many lines there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// All lines in no order, and what agents summed up.
+    pub(crate) fn into_lines(self) -> (Vec<ProcessUsage>, ProcessUsage) {
+        (self.lines, self.other)
+    }
+
+    /// Keeps the greatest lines by each of some orders, so many of each; the rest is only summed up. For lines that are
+    /// processes: one that comes again starts a new line.
+    pub(crate) fn forget_least(&mut self, orders: &[ProcessOrder], kept: usize) {
+        let mut greatest = HashSet::new();
+        for by in orders {
+            self.lines.sort_by(|a, b| greatest_first(*by, a, b));
+            greatest.extend(self.lines.iter().take(kept).map(|line| line.key));
+        }
+        let rest = self.lines.extract_if(.., |line| !greatest.contains(&line.key));
+        rest.for_each(|line| add_line(&mut self.other, &line));
+        let keys = self.lines.iter().enumerate();
+        self.by_key = keys.filter_map(|(line, usage)| Some((Key::Process(usage.key?), line))).collect();
+    }
+}
+
+/// The order of lines. What is equal by that: by CPU time, then in an order that does not change from call to call.
+pub(crate) fn greatest_first(by: ProcessOrder, a: &ProcessUsage, b: &ProcessUsage) -> Ordering {
+    let greatest_first = b.rank(by).cmp(&a.rank(by)).then_with(|| b.cpu_us().cmp(&a.cpu_us()));
+    greatest_first.then_with(|| names(a).cmp(&names(b)))
 }
 
 fn names(line: &ProcessUsage) -> (Option<ProcessKey>, &str, &str, &str, &str) {
@@ -184,7 +205,7 @@ fn named(group: ProcessGroup, process: ProcessKey, name: &str) -> ProcessUsage {
 }
 
 /// Adds sums; peaks do not add up.
-fn add_line(to: &mut ProcessUsage, line: &ProcessUsage) {
+pub(crate) fn add_line(to: &mut ProcessUsage, line: &ProcessUsage) {
     to.processes += line.processes;
     for (to, value) in sums(to).into_iter().zip([
         line.cpu_user_us,

@@ -60,7 +60,11 @@ impl Lines {
         interval_ms: i64,
         values: &[Option<f64>],
     ) {
-        let end_ms = start_ms.saturating_add(length_ms - 1).min(self.buckets.to_ms.saturating_sub(1));
+        let mut end_ms = start_ms.saturating_add(length_ms - 1);
+        // One that begins after the range is only read for what it covers.
+        if start_ms < self.buckets.to_ms {
+            end_ms = end_ms.min(self.buckets.to_ms.saturating_sub(1));
+        }
         let from_ms = covered_from_ms.clamp(start_ms.saturating_sub(COVER_MS), start_ms);
         self.add_covering(end_ms, interval_ms, end_ms.saturating_sub(from_ms), values);
     }
@@ -185,6 +189,17 @@ mod tests {
             &[(5, 5, Some(3.0)), (6, 5, Some(2.0)), (19, 5, Some(1.0))],
             &[Some(5.0), Some(1.0)],
         );
+    }
+
+    #[test]
+    fn a_bucket_of_a_rollup_after_the_range_is_not_in_it() {
+        let buckets = Buckets { from_ms: 0, to_ms: 115, bucket_ms: 60, count: 2, level: Level::Minute };
+        let mut lines = Lines::new(buckets, 1, Aggregate::Max);
+        for (start_ms, value) in [(0, 1.0), (60, 2.0), (120, 9.0)] {
+            lines.add_bucket((start_ms, 60), start_ms - 5, 60, &[Some(value)]);
+        }
+        let series = lines.into_series(Vec::new(), &["x".to_owned()]);
+        assert_eq!(series.columns[0].1, [Some(1.0), Some(2.0)]);
     }
 
     #[test]

@@ -16,7 +16,8 @@ const GRACE_MS: i64 = 10_000;
 /// the time in between, though its deltas do.
 const MOST_INTERVALS: i64 = 3;
 
-/// What is shorter than the range divided by this counts with its neighbour, which bounds an answer.
+/// What is shorter than the range divided by this counts with its neighbour, which bounds an answer; but for what was
+/// dropped, of which a host has a bounded number of gaps.
 const MOST_RUNS: i64 = 2_000;
 
 /// All that is known of a range, by time where it is many.
@@ -55,7 +56,7 @@ pub(super) fn runs(sources: &Sources, from_ms: i64, to_ms: i64) -> Vec<Run> {
     let interval_ms = usual_interval_ms(&sources.recorded);
     let mut runs = Vec::new();
     let mut at_ms = from_ms;
-    for covered in covered(&sources.recorded, interval_ms) {
+    for covered in covered(&sources.recorded, &sources.gaps, interval_ms) {
         let (begin_ms, end_ms) = (covered.from_ms.max(at_ms), covered.to_ms.min(to_ms));
         if end_ms <= begin_ms {
             // A snapshot at the same moment as another, or at the edge of the range.
@@ -90,10 +91,21 @@ fn usual_interval_ms(recorded: &[Recorded]) -> i64 {
     *intervals.select_nth_unstable(middle).1
 }
 
-/// What each snapshot covers: the interval before it. Holes below half an interval are none: clocks that were put
-/// right, and snapshots that came a little late, make those.
-fn covered(recorded: &[Recorded], interval_ms: i64) -> impl Iterator<Item = Run> {
+/// What each snapshot covers: the interval before it. Holes below half an interval, or 2.5 s, are none: clocks that
+/// were put right, and snapshots that came a little late, make those. Those that a gap is about are some.
+fn covered<'a>(
+    recorded: &'a [Recorded],
+    gaps: &'a [GapRecord],
+    interval_ms: i64,
+) -> impl Iterator<Item = Run> + 'a {
     let slack_ms = (interval_ms / 2).max(2_500);
+    let is_told = move |from_ms: i64, to_ms: i64| {
+        // No snapshot fits in what is shorter.
+        to_ms - from_ms >= interval_ms / 2
+            && gaps.iter().any(|gap| {
+                gap.first_time_ms.saturating_sub(interval_ms) < to_ms && gap.last_time_ms > from_ms
+            })
+    };
     let mut before_ms = i64::MIN;
     recorded.iter().map(move |row| {
         let covers_ms = match row.interval_ms {
@@ -102,7 +114,10 @@ fn covered(recorded: &[Recorded], interval_ms: i64) -> impl Iterator<Item = Run>
             interval => interval.min(interval_ms.saturating_mul(MOST_INTERVALS)),
         };
         let mut from_ms = row.time_ms.saturating_sub(covers_ms);
-        if from_ms > before_ms && from_ms.saturating_sub(before_ms) <= slack_ms {
+        if from_ms > before_ms
+            && from_ms.saturating_sub(before_ms) <= slack_ms
+            && !is_told(before_ms, from_ms)
+        {
             from_ms = before_ms;
         }
         before_ms = before_ms.max(row.time_ms);
@@ -161,12 +176,14 @@ fn push(runs: &mut Vec<Run>, run: Run) {
     }
 }
 
-/// Gives runs that are too short to the one before them.
+/// Gives runs that are too short to the one before them, but for those that were dropped.
 fn without_short(runs: Vec<Run>, least_ms: i64) -> Vec<Run> {
     let mut kept: Vec<Run> = Vec::new();
     for run in runs {
         match kept.last_mut() {
-            Some(last) if run.to_ms - run.from_ms < least_ms => last.to_ms = run.to_ms,
+            Some(last) if run.to_ms - run.from_ms < least_ms && !matches!(run.known, Known::Dropped(_)) => {
+                last.to_ms = run.to_ms;
+            }
             _ => push(&mut kept, run),
         }
     }

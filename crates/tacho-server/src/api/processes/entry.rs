@@ -91,6 +91,13 @@ impl ProcessEntry {
     }
 }
 
+impl ProcessEntry {
+    /// CPU use in cores for sorting; what is not known comes last.
+    pub(crate) fn cpu_ratio(&self) -> f64 {
+        self.numbers.cpu_ratio.unwrap_or(-1.0)
+    }
+}
+
 impl OtherEntry {
     pub(crate) fn new(reading: Reading<'_>) -> Self {
         let processes = reading.gauge(process::PROCESSES);

@@ -124,10 +124,12 @@ impl Connection {
         let now_ms = (shared.now)();
         let now = Instant::now();
         let mut streams = Streams::new(&self.agent.agent_id, own);
+        self.find_owner(&mut streams, own).await?;
         let (clock, measurements) = self.clock_by_hello(&streams.key(own), &hello, now_ms).await?;
         streams.add(own, clock)?;
         let backlog = backlog_streams(own, &hello.backlog);
         for (id, _) in backlog.iter().filter(|(id, _)| *id != own) {
+            self.find_owner(&mut streams, *id).await?;
             let clock = self.stored_clock(&streams.key(*id)).await?;
             streams.add(*id, clock)?;
         }
@@ -236,6 +238,16 @@ impl Connection {
             self.corrected(key, &clock.to_text(), off_ms).await?;
         }
         Ok((Some(clock), measurements))
+    }
+
+    /// A host that joined again goes on with the streams of its identity before: what of them is stored is not stored
+    /// again.
+    pub(super) async fn find_owner(&self, streams: &mut Streams, id: StreamId) -> Result<(), Status> {
+        let owner = self.shared.catalog.stream_owner(&self.agent.host.id, id).await;
+        if let Some(owner) = owner.map_err(|error| unavailable("looking up a stream", &error))? {
+            streams.note_owner(id, &owner);
+        }
+        Ok(())
     }
 
     pub(super) async fn stored_clock(&self, key: &StreamKey) -> Result<Option<StreamClock>, Status> {

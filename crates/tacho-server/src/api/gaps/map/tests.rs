@@ -75,6 +75,18 @@ fn small_holes_are_none_and_those_of_one_snapshot_are() {
 }
 
 #[test]
+fn what_was_dropped_is_shown_however_short_it_is() {
+    let recorded: Vec<Recorded> = (1..=7200).filter(|n| *n != 3000).map(|n| row(n, 1, false)).collect();
+    let dropped = Known::Dropped(GapReason::Age);
+    let sources = Sources { recorded, gaps: vec![gap(3000, 3000, 1)], ..Sources::default() };
+    let expected =
+        [(0, 2999, Known::Delivered, 2999), (2999, 3000, dropped, 1), (3000, 7200, Known::Delivered, 4200)];
+    assert_eq!(of(&sources, 0, 7200), expected);
+    let sources = Sources { gaps: Vec::new(), ..sources };
+    assert_eq!(of(&sources, 0, 7200), [(0, 7200, Known::Delivered, 7199)]);
+}
+
+#[test]
 fn an_answer_is_bounded() {
     let recorded: Vec<Recorded> = (1..=100_000).map(|n| row(10 * n, 5, n % 2 == 0)).collect();
     let sources = Sources { recorded, ..Sources::default() };

@@ -18,7 +18,7 @@
 
 use std::sync::LazyLock;
 
-use tacho_model::{Block, Cell, Column, Meaning, Table, Unit, tables};
+use crate::{Block, Cell, Column, Meaning, Table, Unit, tables};
 
 /// A computed column.
 #[derive(Debug, Clone)]
@@ -109,16 +109,16 @@ pub fn value(block: &Block, row: usize, name: &str) -> Option<f64> {
 
 /// A column divided by its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Position of the column.
-    pub(crate) of: usize,
+    pub of: usize,
     /// Of its amount per second.
-    pub(crate) factor: f64,
+    pub factor: f64,
 }
 
 impl Derived {
     /// Set when that is all it is.
-    pub(crate) fn rate(&self) -> Option<Rate> {
+    pub fn rate(&self) -> Option<Rate> {
         match &self.formula {
             Formula::PerSecond { of, factor } => Some(Rate { of: *of, factor: *factor }),
             Formula::OfInterval(parts) => match parts.as_slice() {

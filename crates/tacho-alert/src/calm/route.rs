@@ -1,0 +1,35 @@
+//! Which alerts one receiver is told of, and when.
+
+use super::silence::{Matcher, matches_all};
+use crate::alert::Alert;
+use crate::rule::Severity;
+
+/// A choice of alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Those as bad as this, and worse ones.
+    pub severity: Severity,
+    /// All have to match; none: every alert.
+    pub matchers: Vec<Matcher>,
+    /// Only what has fired for so long, and nobody has acknowledged.
+    pub after_ms: i64,
+}
+
+impl Default for Route {
+    /// Every alert, at once.
+    fn default() -> Self {
+        Self { severity: Severity::Info, matchers: Vec::new(), after_ms: 0 }
+    }
+}
+
+impl Route {
+    pub fn takes(&self, alert: &Alert) -> bool {
+        alert.severity >= self.severity && matches_all(&self.matchers, alert)
+    }
+
+    /// Has it gone on for long enough, with nobody looking after it?
+    pub(super) fn is_due(&self, alert: &Alert, is_acknowledged: bool, now_ms: i64) -> bool {
+        let fired_ms = alert.fired_ms.unwrap_or(now_ms);
+        self.after_ms == 0 || (!is_acknowledged && now_ms.saturating_sub(fired_ms) >= self.after_ms)
+    }
+}

@@ -1,0 +1,518 @@
+//! From snapshots and the passing of time to alerts that fire and end.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tacho_model::{HostFacts, HostKey, Snapshot, derived, tables};
+
+use crate::alert::{Alert, AlertKey, Change, ChangeKind, Step};
+use crate::condition::hog::ProcessHog;
+use crate::condition::{Condition, Finding, Found, Look, Memory, filesystem};
+use crate::evidence::{Evidence, Order, TOP_PROCESSES, top_processes};
+use crate::host::Host;
+use crate::load::RuleSet;
+use crate::rule::Rule;
+use crate::threshold::{HostThreshold, on_host};
+
+mod text;
+
+pub use text::shown_value;
+
+/// A snapshot that is older is told of as history, not as news: it never makes an alert.
+const LATE_MS: i64 = 60_000;
+/// A thing of which nothing was told for so long is not there any more.
+const STALE_MS: i64 = 180_000;
+/// A longer time between two ticks means that this server stood still, which says nothing about hosts.
+const STALL_MS: i64 = 30_000;
+
+/// How many alerts there may be. What would be more is counted and left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub alerts: usize,
+    pub alerts_per_rule: usize,
+    pub alerts_per_host: usize,
+}
+
+/// When a host was heard of last, by the clock that ticks.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    pub host: Host,
+    pub heard_ms: i64,
+    /// Between its snapshots.
+    pub interval_ms: i64,
+}
+
+/// All alerts and what their rules remember.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    thresholds: Vec<HostThreshold>,
+    limits: Limits,
+    hosts: HashMap<Arc<str>, HostState>,
+    /// Alerts by rule.
+    counts: HashMap<Arc<str>, usize>,
+    left_out: u64,
+    ticked_ms: Option<i64>,
+    /// Since when this server has listened without a break.
+    listening_since_ms: i64,
+}
+
+/// All that has to outlive a restart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineMemory {
+    alerts: Vec<Alert>,
+    hosts: BTreeMap<Arc<str>, Memory>,
+    fired_before: Vec<(AlertKey, VecDeque<i64>)>,
+}
+
+impl EngineMemory {
+    /// What was saved is a little old: what fires is what the catalog says that fires.
+    pub fn reconcile(&mut self, firing: Vec<Alert>) {
+        self.alerts.retain(|alert| !alert.is_firing() && !firing.iter().any(|other| other.key == alert.key));
+        self.alerts.extend(firing);
+    }
+}
+
+#[derive(Debug)]
+struct HostState {
+    host: Host,
+    /// Rules about this host; absent until the host is known.
+    rules: Option<Vec<Arc<Rule>>>,
+    alerts: BTreeMap<AlertKey, Alert>,
+    fired_before: BTreeMap<AlertKey, VecDeque<i64>>,
+    memory: Memory,
+}
+
+/// What `apply` needs beside the alert.
+struct Moment<'a> {
+    rule: &'a Rule,
+    snapshot: Option<(&'a Snapshot, &'a [Arc<Snapshot>])>,
+    time_ms: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { alerts: 20_000, alerts_per_rule: 5_000, alerts_per_host: 200 }
+    }
+}
+
+impl Engine {
+    pub fn new(rules: Arc<RuleSet>, limits: Limits) -> Self {
+        Self {
+            rules,
+            thresholds: Vec::new(),
+            limits,
+            hosts: HashMap::new(),
+            counts: HashMap::new(),
+            left_out: 0,
+            ticked_ms: None,
+            listening_since_ms: i64::MIN,
+        }
+    }
+
+    /// Goes on with what an earlier engine remembered; alerts of rules that are gone are dropped.
+    pub fn restore(&mut self, memory: EngineMemory, now_ms: i64) -> Vec<Change> {
+        for alert in memory.alerts {
+            let key = HostKey { id: Arc::clone(&alert.key.host_id), name: Arc::clone(&alert.host) };
+            let state = self.hosts.entry(Arc::clone(&key.id)).or_insert_with(|| HostState::unknown(key));
+            *self.counts.entry(Arc::clone(&alert.key.rule)).or_default() += 1;
+            state.alerts.insert(alert.key.clone(), alert);
+        }
+        for (id, remembered) in memory.hosts {
+            let key = HostKey { name: Arc::clone(&id), id: Arc::clone(&id) };
+            self.hosts.entry(id).or_insert_with(|| HostState::unknown(key)).memory = remembered;
+        }
+        for (key, times) in memory.fired_before {
+            if let Some(state) = self.hosts.get_mut(&key.host_id) {
+                state.fired_before.insert(key, times);
+            }
+        }
+        self.replace_rules(Arc::clone(&self.rules), now_ms)
+    }
+
+    /// What has to outlive a restart.
+    pub fn memory(&self) -> EngineMemory {
+        let states = || self.hosts.values();
+        let mut memory = EngineMemory {
+            alerts: states().flat_map(|state| state.alerts.values().cloned()).collect(),
+            hosts: states().map(|state| (Arc::clone(&state.host.key.id), state.memory.clone())).collect(),
+            fired_before: states().flat_map(|state| state.fired_before.clone()).collect(),
+        };
+        memory.alerts.sort_by(|left, right| left.key.cmp(&right.key));
+        memory.fired_before.sort();
+        memory
+    }
+
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// The rule called `name`.
+    pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
+        self.rules.rules.iter().find(|rule| *rule.name == *name)
+    }
+
+    /// All that are pending or firing, in no order.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.hosts.values().flat_map(|state| state.alerts.values())
+    }
+
+    /// Alerts that were left out because there were too many.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Takes other rules. Alerts of rules that are gone, or are about other hosts now, are dropped.
+    pub fn replace_rules(&mut self, rules: Arc<RuleSet>, now_ms: i64) -> Vec<Change> {
+        self.rules = rules;
+        let mut changes = Vec::new();
+        for state in self.hosts.values_mut() {
+            if state.rules.is_some() {
+                state.rules = Some(matching(&self.rules, &self.thresholds, &state.host));
+            }
+            let keep = |name: &str| match &state.rules {
+                Some(rules) => rules.iter().any(|rule| *rule.name == *name),
+                None => self.rules.rules.iter().any(|rule| *rule.name == *name),
+            };
+            let gone: Vec<_> = state.alerts.keys().filter(|key| !keep(&key.rule)).cloned().collect();
+            state.memory.watches.retain(|name, _| keep(name));
+            for key in gone {
+                changes.extend(drop_alert(state, &mut self.counts, &key, now_ms, "its rule is gone"));
+            }
+        }
+        changes
+    }
+
+    /// Takes other thresholds of hosts, the last one set last. They hold from the next snapshot on.
+    pub fn replace_thresholds(&mut self, thresholds: Vec<HostThreshold>) {
+        self.thresholds = thresholds;
+        for state in self.hosts.values_mut().filter(|state| state.rules.is_some()) {
+            state.rules = Some(matching(&self.rules, &self.thresholds, &state.host));
+        }
+    }
+
+    /// Takes in a snapshot as it arrives; `before` are the newest ones before it, oldest first. One that arrives
+    /// late changes nothing.
+    pub fn frame(
+        &mut self,
+        host: &Host,
+        snapshot: &Snapshot,
+        before: &[Arc<Snapshot>],
+        now_ms: i64,
+    ) -> Vec<Change> {
+        if is_late(snapshot, now_ms) {
+            return Vec::new();
+        }
+        self.know(host);
+        let Some(mut state) = self.hosts.remove(&host.key.id) else { return Vec::new() };
+        let mut changes = Vec::new();
+        for rule in state.rules.clone().unwrap_or_default() {
+            self.look(&mut state, &rule, snapshot, before, &mut changes);
+        }
+        state.memory.since_ms.get_or_insert(snapshot.time_ms);
+        let look = Look { host, snapshot, is_active: &|_| false };
+        filesystem::remember(&look, &mut state.memory);
+        let time_ms = snapshot.time_ms;
+        state.fired_before.retain(|_, times| Alert::is_remembered(times, time_ms));
+        self.hosts.insert(Arc::clone(&host.key.id), state);
+        changes
+    }
+
+    /// Looks who is silent. To be called every few seconds with all hosts of the inventory.
+    pub fn tick(&mut self, hosts: &[Presence], now_ms: i64) -> Vec<Change> {
+        let stood_still = self.ticked_ms.is_none_or(|before_ms| {
+            let passed_ms = now_ms.saturating_sub(before_ms);
+            !(0..=STALL_MS).contains(&passed_ms)
+        });
+        if stood_still {
+            self.listening_since_ms = now_ms;
+        }
+        self.ticked_ms = Some(now_ms);
+        let mut changes = Vec::new();
+        for presence in hosts {
+            self.know(&presence.host);
+            let Some(mut state) = self.hosts.remove(&presence.host.key.id) else { continue };
+            for rule in state.rules.clone().unwrap_or_default() {
+                changes.extend(self.listen(&mut state, &rule, presence, now_ms));
+            }
+            self.hosts.insert(Arc::clone(&presence.host.key.id), state);
+        }
+        changes
+    }
+
+    /// Ends all alerts of a host that was taken out of the inventory, and forgets it.
+    pub fn remove_host(&mut self, host_id: &str, now_ms: i64) -> Vec<Change> {
+        let Some(mut state) = self.hosts.remove(host_id) else { return Vec::new() };
+        let keys: Vec<_> = state.alerts.keys().cloned().collect();
+        keys.iter()
+            .filter_map(|key| drop_alert(&mut state, &mut self.counts, key, now_ms, "the host was removed"))
+            .collect()
+    }
+
+    /// Ids of all hosts that there is something to remember of.
+    pub fn host_ids(&self) -> Vec<Arc<str>> {
+        self.hosts.keys().cloned().collect()
+    }
+
+    fn know(&mut self, host: &Host) {
+        let id = &host.key.id;
+        let state = self.hosts.entry(Arc::clone(id)).or_insert_with(|| HostState::unknown(host.key.clone()));
+        let same = state.rules.is_some()
+            && state.host.key == host.key
+            && state.host.facts == host.facts
+            && state.host.tags == host.tags;
+        if same {
+            return;
+        }
+        if state.host.key.name != host.key.name {
+            state.alerts.values_mut().for_each(|alert| alert.host = Arc::clone(&host.key.name));
+        }
+        state.host = host.clone();
+        state.rules = Some(matching(&self.rules, &self.thresholds, host));
+    }
+
+    fn look(
+        &mut self,
+        state: &mut HostState,
+        rule: &Arc<Rule>,
+        snapshot: &Snapshot,
+        before: &[Arc<Snapshot>],
+        changes: &mut Vec<Change>,
+    ) {
+        let mut active: Vec<AlertKey> =
+            state.alerts.keys().filter(|key| key.rule == rule.name).cloned().collect();
+        let is_active = |entity: &str| active.iter().any(|key| key.entity == entity);
+        let look = Look { host: &state.host, snapshot, is_active: &is_active };
+        let findings = rule.condition.evaluate(&rule.name, &look, &mut state.memory);
+        let moment = Moment { rule, snapshot: Some((snapshot, before)), time_ms: snapshot.time_ms };
+        for finding in findings {
+            let entity = finding.entity.clone();
+            changes.extend(self.apply(state, &moment, finding));
+            active.retain(|key| key.entity != entity);
+        }
+        for key in active {
+            changes.extend(self.unseen(state, &moment, &key));
+        }
+    }
+
+    /// An alert about whose entity the snapshot says nothing.
+    fn unseen(&mut self, state: &mut HostState, moment: &Moment<'_>, key: &AlertKey) -> Option<Change> {
+        let alert = state.alerts.get_mut(key)?;
+        let time_ms = moment.time_ms;
+        alert.seen_ms = alert.seen_ms.min(time_ms);
+        let told = |table| moment.snapshot.is_some_and(|(snapshot, _)| snapshot.block(table).is_some());
+        let over = alert.momentary
+            || matches!(moment.rule.condition, Condition::ProcessHog(_))
+                && told(&tables::process::TABLE)
+                && ProcessHog::ends_without_row(&key.entity);
+        if over {
+            let step = alert.holds_not(moment.rule, time_ms);
+            return self.settle(state, key, step, time_ms, "");
+        }
+        if time_ms.saturating_sub(alert.seen_ms) < STALE_MS || !state.host_told(moment) {
+            return None;
+        }
+        let step = if state.alerts.get(key)?.is_firing() { Step::Resolved } else { Step::Cancelled };
+        self.settle(state, key, step, time_ms, "nothing is reported about it any more")
+    }
+
+    fn listen(
+        &mut self,
+        state: &mut HostState,
+        rule: &Arc<Rule>,
+        presence: &Presence,
+        now_ms: i64,
+    ) -> Option<Change> {
+        let Condition::HostSilent { after_ms } = rule.condition else { return None };
+        let key = AlertKey {
+            host_id: Arc::clone(&presence.host.key.id),
+            rule: Arc::clone(&rule.name),
+            entity: String::new(),
+        };
+        // One snapshot that is late is no silence.
+        let after_ms = after_ms.max(presence.interval_ms.saturating_mul(2).saturating_add(5_000));
+        let silent_ms = now_ms.saturating_sub(presence.heard_ms);
+        let listened_ms = now_ms.saturating_sub(self.listening_since_ms);
+        let active = state.alerts.contains_key(&key);
+        let mut finding = Finding::new("", silent_ms >= after_ms && (active || listened_ms >= after_ms));
+        finding.value = Some((silent_ms / 1000) as f64);
+        (finding.threshold, finding.unit) = (Some((after_ms / 1000) as f64), "seconds");
+        finding.text = "was not heard of".to_owned();
+        let moment = Moment { rule, snapshot: None, time_ms: now_ms };
+        let change = self.apply(state, &moment, finding);
+        if let Some(alert) = state.alerts.get_mut(&key) {
+            alert.since_ms = alert.since_ms.min(presence.heard_ms);
+        }
+        change
+    }
+
+    fn apply(&mut self, state: &mut HostState, moment: &Moment<'_>, mut finding: Finding) -> Option<Change> {
+        finding.value = finding.value.filter(|value| value.is_finite());
+        let key = AlertKey {
+            host_id: Arc::clone(&state.host.key.id),
+            rule: Arc::clone(&moment.rule.name),
+            entity: finding.entity.clone(),
+        };
+        let time_ms = moment.time_ms;
+        if finding.found == Found::HoldsNot {
+            let alert = state.alerts.get_mut(&key)?;
+            if let Some(value) = finding.value {
+                alert.evidence.add(time_ms, value);
+            }
+            let step = alert.holds_not(moment.rule, time_ms);
+            return self.settle(state, &key, step, time_ms, "");
+        }
+        if !state.alerts.contains_key(&key) && !self.admit(state, moment, &key) {
+            return None;
+        }
+        let host = state.host.clone();
+        let alert = state.alerts.get_mut(&key)?;
+        alert.momentary = finding.found == Found::Happened;
+        note(alert, moment, &finding);
+        let step = alert.holds(moment.rule, time_ms, STALE_MS);
+        if step == Step::Fired {
+            fill_processes(&mut alert.evidence, moment, finding.order);
+        }
+        alert.text = text::of(moment.rule, alert, &host);
+        (step == Step::Fired).then(|| Change { kind: ChangeKind::Fired, alert: alert.clone() })
+    }
+
+    /// Makes a new alert, unless there are too many.
+    fn admit(&mut self, state: &mut HostState, moment: &Moment<'_>, key: &AlertKey) -> bool {
+        let of_rule = self.counts.get(&key.rule).copied().unwrap_or(0);
+        let all: usize = self.counts.values().sum();
+        let too_many = of_rule >= self.limits.alerts_per_rule
+            || all >= self.limits.alerts
+            || state.alerts.len() >= self.limits.alerts_per_host;
+        if too_many {
+            self.left_out += 1;
+            return false;
+        }
+        let fired_before = state.fired_before.remove(key).unwrap_or_default();
+        let name = Arc::clone(&state.host.key.name);
+        let mut alert = Alert::begin(key.clone(), name, moment.rule, moment.time_ms, fired_before);
+        if let (Condition::Threshold(threshold), Some((_, before))) =
+            (&moment.rule.condition, moment.snapshot)
+        {
+            for snapshot in before {
+                if let Some(value) = threshold.value_in(snapshot, &key.entity) {
+                    alert.evidence.add(snapshot.time_ms, value);
+                }
+            }
+        }
+        state.alerts.insert(key.clone(), alert);
+        *self.counts.entry(Arc::clone(&key.rule)).or_default() += 1;
+        true
+    }
+
+    fn settle(
+        &mut self,
+        state: &mut HostState,
+        key: &AlertKey,
+        step: Step,
+        time_ms: i64,
+        reason: &str,
+    ) -> Option<Change> {
+        if !matches!(step, Step::Cancelled | Step::Resolved) {
+            return None;
+        }
+        let alert = state.alerts.remove(key)?;
+        uncount(&mut self.counts, &key.rule);
+        if step == Step::Cancelled {
+            let times = alert.fired_times();
+            if Alert::is_remembered(&times, time_ms) {
+                state.fired_before.insert(key.clone(), times);
+            }
+            return None;
+        }
+        if state.fired_before.len() < self.limits.alerts_per_host {
+            state.fired_before.insert(key.clone(), alert.fired_times());
+        }
+        Some(Change { kind: ChangeKind::Resolved { time_ms, reason: reason.to_owned() }, alert })
+    }
+}
+
+impl HostState {
+    fn unknown(key: HostKey) -> Self {
+        let facts = Arc::new(HostFacts::default());
+        Self {
+            host: Host { key, facts, tags: Arc::from([]) },
+            rules: None,
+            alerts: BTreeMap::new(),
+            fired_before: BTreeMap::new(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// Silence about a thing counts only while the host tells of anything.
+    fn host_told(&self, moment: &Moment<'_>) -> bool {
+        moment.snapshot.is_some_and(|(snapshot, _)| snapshot.block(&tables::host::TABLE).is_some())
+    }
+}
+
+fn matching(rules: &RuleSet, thresholds: &[HostThreshold], host: &Host) -> Vec<Arc<Rule>> {
+    let of_host = rules.rules.iter().filter(|rule| rule.hosts.matches(host));
+    of_host.map(|rule| on_host(rule, thresholds, host)).collect()
+}
+
+fn is_late(snapshot: &Snapshot, now_ms: i64) -> bool {
+    let marked = snapshot
+        .block(&tables::host::TABLE)
+        .is_some_and(|block| derived::value(block, 0, "arrived_late_ms").is_some());
+    marked || now_ms.saturating_sub(snapshot.time_ms) > LATE_MS
+}
+
+fn note(alert: &mut Alert, moment: &Moment<'_>, finding: &Finding) {
+    let evidence = &mut alert.evidence;
+    if let Some(value) = finding.value {
+        evidence.add(moment.time_ms, value);
+    }
+    (evidence.value, evidence.threshold) = (finding.value, finding.threshold);
+    evidence.unit = finding.unit.to_owned();
+    evidence.text.clone_from(&finding.text);
+    if finding.process.is_some() {
+        evidence.process.clone_from(&finding.process);
+    }
+}
+
+fn fill_processes(evidence: &mut Evidence, moment: &Moment<'_>, order: Order) {
+    if let Some((snapshot, before)) = moment.snapshot {
+        evidence.processes = top_processes(snapshot, before, order);
+        order.name().clone_into(&mut evidence.order);
+        // A hog by a rule of its own, with a small share, is named beside those that used more.
+        let is_hog = matches!(moment.rule.condition, Condition::ProcessHog(_));
+        let culprit = evidence.process.as_ref().filter(|_| is_hog);
+        if let Some(culprit) = culprit.filter(|culprit| !evidence.processes.iter().any(|it| it.is(culprit))) {
+            let culprit = culprit.clone();
+            evidence.processes.truncate(TOP_PROCESSES - 1);
+            evidence.processes.push(culprit);
+        }
+    }
+}
+
+fn drop_alert(
+    state: &mut HostState,
+    counts: &mut HashMap<Arc<str>, usize>,
+    key: &AlertKey,
+    time_ms: i64,
+    reason: &str,
+) -> Option<Change> {
+    let alert = state.alerts.remove(key)?;
+    uncount(counts, &key.rule);
+    let kind = ChangeKind::Dropped { time_ms, reason: reason.to_owned() };
+    alert.is_firing().then_some(Change { kind, alert })
+}
+
+fn uncount(counts: &mut HashMap<Arc<str>, usize>, rule: &Arc<str>) {
+    if let Some(count) = counts.get_mut(rule) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(rule);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Which processes of all hosts used most, or are called so and so.
+//!
+//! Rows of a file are sorted by host. So the hosts are gone through in the order of their ids, as many at a time as
+//! there is room for: when too many processes come together, the hosts farther back are left for another pass,
+//! whose files are pruned by host. What is in memory does not depend on how many hosts there are.
+
+mod found;
+mod pass;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tacho_model::HostKey;
+use tacho_model::tables::process;
+
+use super::processes_over::{ProcessOrder, ProcessUsage};
+use crate::inner::Inner;
+use crate::levels::Plan;
+use crate::rollup::Level;
+use crate::scan::{Hosts, ReadReport, Reading, TextMatch};
+use crate::time::HOUR_MS;
+use crate::{History, HistoryError};
+use found::Found;
+use pass::Pass;
+
+/// A text by which processes are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessText {
+    Name,
+    Command,
+    User,
+    Unit,
+    Container,
+}
+
+/// Asks what used most on all hosts over a range.
+#[derive(Debug, Clone)]
+pub struct FleetQuery {
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub by: ProcessOrder,
+    /// Only processes that are called so: all of it must hold. Empty for all processes.
+    pub matching: Vec<(ProcessText, TextMatch)>,
+    /// Most processes, and most hosts.
+    pub limit: usize,
+}
+
+/// What used most on all hosts over a range.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FleetProcesses {
+    /// What was looked at: the range that was asked for, from ten minutes on widened to whole minutes.
+    pub from_ms: i64,
+    pub to_ms: i64,
+    /// By the order asked for.
+    pub processes: Vec<OnHost>,
+    /// What they used on each host together, in the same order. Peaks are those of one process.
+    pub hosts: Vec<OnHost>,
+    /// Hosts with such processes, beyond the limit too.
+    pub host_count: usize,
+    /// Everything without a line in `processes`: beyond the limit, and, unless processes were searched, what agents
+    /// summed up. Lines plus this are the totals.
+    pub other: ProcessUsage,
+    pub totals: ProcessUsage,
+    /// False when one host had so many processes that the least of them were only summed up: a process that was
+    /// among them for a while may have used more than its line says.
+    pub complete: bool,
+}
+
+/// What a process, or all of a host's, used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnHost {
+    /// With the name that the host had when its rows were stored.
+    pub host: HostKey,
+    pub usage: ProcessUsage,
+}
+
+/// Ranges from this length on are read by the minute, with whole hours by the hour.
+const BY_MINUTE_MS: i64 = 600_000;
+
+/// Most rows that one question looks at; some minutes of work.
+const MOST_ROWS: u64 = 300_000_000;
+
+/// How much one question may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    rows: u64,
+    /// Processes in memory; some 60 MB.
+    processes: usize,
+}
+
+const LIMITS: Limits = Limits { rows: MOST_ROWS, processes: 100_000 };
+
+impl History {
+    /// What used most on all hosts over a range, and how it was found.
+    pub async fn fleet_processes(
+        &self,
+        query: FleetQuery,
+    ) -> Result<(FleetProcesses, ReadReport), HistoryError> {
+        self.inner.reading(move |inner, reading| fleet_processes(inner, reading, &query, LIMITS)).await
+    }
+}
+
+fn fleet_processes(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &FleetQuery,
+    limits: Limits,
+) -> Result<(FleetProcesses, ReadReport), HistoryError> {
+    if query.to_ms <= query.from_ms {
+        return Err(HistoryError::EmptyRange { from_ms: query.from_ms, to_ms: query.to_ms });
+    }
+    let spans = spans(query.from_ms, query.to_ms);
+    let plan = plan(inner, &spans);
+    let files = plan.parts.iter().flat_map(|part| &part.files);
+    let rows = files.map(|file| u64::try_from(file.record.rows).unwrap_or_default()).sum();
+    if rows > limits.rows {
+        return Err(HistoryError::TooManyRows { rows, most: limits.rows });
+    }
+    let mut found = Found::new(query);
+    let mut after = None;
+    loop {
+        let mut pass = Pass::new(query, after, limits.processes);
+        pass.read(inner, reading, &plan)?;
+        after = pass.to().map(str::to_owned);
+        found.take(pass);
+        if after.is_none() {
+            break;
+        }
+    }
+    let range = spans.first().zip(spans.last());
+    let (from_ms, to_ms) = range.map_or((0, 0), |((_, first), (_, last))| (first.start, last.end));
+    Ok((FleetProcesses { from_ms, to_ms, ..found.into_answer() }, reading.report(&plan)))
+}
+
+/// All of it at one moment.
+fn plan(inner: &Inner, spans: &[(Level, Range<i64>)]) -> Plan {
+    let state = inner.state();
+    let mut all = Plan::default();
+    for (level, range) in spans {
+        let plan = state.plan(&process::TABLE, Hosts::ALL, range.clone(), *level);
+        all.parts.extend(plan.parts);
+        all.levels.extend(plan.levels);
+    }
+    all
+}
+
+/// Which level to ask for over which range. Rows of all hosts are many: their edges are not worth looking at each row,
+/// so long ranges are widened to whole minutes.
+fn spans(from_ms: i64, to_ms: i64) -> Vec<(Level, Range<i64>)> {
+    if to_ms.saturating_sub(from_ms) < BY_MINUTE_MS {
+        return vec![(Level::Raw, from_ms..to_ms)];
+    }
+    let minute_ms = Level::Minute.bucket_ms();
+    let (start_ms, end_ms) = (floor(from_ms, minute_ms), ceil(to_ms, minute_ms));
+    let (first_hour, last_hour) = (ceil(start_ms, HOUR_MS), floor(end_ms, HOUR_MS));
+    if last_hour <= first_hour {
+        return vec![(Level::Minute, start_ms..end_ms)];
+    }
+    let spans = [
+        (Level::Minute, start_ms..first_hour),
+        (Level::Hour, first_hour..last_hour),
+        (Level::Minute, last_hour..end_ms),
+    ];
+    spans.into_iter().filter(|(_, range)| !range.is_empty()).collect()
+}
+
+pub(crate) fn floor(time_ms: i64, length_ms: i64) -> i64 {
+    time_ms.div_euclid(length_ms).saturating_mul(length_ms)
+}
+
+pub(crate) fn ceil(time_ms: i64, length_ms: i64) -> i64 {
+    let whole = floor(time_ms, length_ms);
+    if whole == time_ms { whole } else { whole.saturating_add(length_ms) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What passes found, put together.
+
+use std::cmp::Ordering;
+
+use tacho_model::HostKey;
+
+use super::pass::{OfHost, Pass};
+use super::{FleetProcesses, FleetQuery, OnHost, ProcessOrder, ProcessUsage};
+use crate::query::processes_over::{add_line, greatest_first};
+
+/// Lines kept above the limit before those beyond it are summed up.
+const SLACK: usize = 10_000;
+
+/// The greatest so far.
+pub(crate) struct Found<'a> {
+    query: &'a FleetQuery,
+    processes: Vec<OnHost>,
+    hosts: Vec<OnHost>,
+    other: ProcessUsage,
+    totals: ProcessUsage,
+    complete: bool,
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn new(query: &'a FleetQuery) -> Self {
+        Self {
+            query,
+            processes: Vec::new(),
+            hosts: Vec::new(),
+            other: ProcessUsage::default(),
+            totals: ProcessUsage::default(),
+            complete: true,
+        }
+    }
+
+    pub(crate) fn take(&mut self, pass: Pass<'_>) {
+        let (hosts, complete) = pass.into_hosts();
+        self.complete &= complete;
+        for (id, of_host) in hosts {
+            self.take_host(&id, of_host);
+            if self.processes.len() > self.query.limit.saturating_add(SLACK) {
+                self.keep_greatest();
+            }
+        }
+    }
+
+    fn take_host(&mut self, id: &str, OfHost { name, usages }: OfHost) {
+        let host = HostKey { id: id.into(), name: name.into() };
+        let (lines, other) = usages.into_lines();
+        let searching = !self.query.matching.is_empty();
+        if searching && lines.is_empty() {
+            return;
+        }
+        let mut whole = ProcessUsage::default();
+        for line in &lines {
+            add_line(&mut whole, line);
+            whole.rss_bytes_max = whole.rss_bytes_max.max(line.rss_bytes_max);
+            whole.cpu_ratio_max = match (whole.cpu_ratio_max, line.cpu_ratio_max) {
+                (Some(left), Some(right)) => Some(left.max(right)),
+                (left, right) => left.or(right),
+            };
+        }
+        if !searching {
+            // Nobody knows what the processes in it are called.
+            add_line(&mut whole, &other);
+            add_line(&mut self.other, &other);
+        }
+        add_line(&mut self.totals, &whole);
+        self.hosts.push(OnHost { host: host.clone(), usage: whole });
+        self.processes.extend(lines.into_iter().map(|usage| OnHost { host: host.clone(), usage }));
+    }
+
+    fn keep_greatest(&mut self) {
+        let by = self.query.by;
+        self.processes.sort_by(|a, b| order(by, a, b));
+        let rest = self.processes.split_off(self.query.limit.min(self.processes.len()));
+        rest.iter().for_each(|line| add_line(&mut self.other, &line.usage));
+    }
+
+    /// All but the range.
+    pub(crate) fn into_answer(mut self) -> FleetProcesses {
+        self.keep_greatest();
+        let mut hosts = std::mem::take(&mut self.hosts);
+        hosts.sort_by(|a, b| order(self.query.by, a, b));
+        let host_count = hosts.len();
+        hosts.truncate(self.query.limit);
+        FleetProcesses {
+            processes: self.processes,
+            hosts,
+            host_count,
+            other: self.other,
+            totals: self.totals,
+            complete: self.complete,
+            ..FleetProcesses::default()
+        }
+    }
+}
+
+fn order(by: ProcessOrder, a: &OnHost, b: &OnHost) -> Ordering {
+    greatest_first(by, &a.usage, &b.usage).then_with(|| a.host.id.cmp(&b.host.id))
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""The other side of every kind of receiver, for tests: HTTP services that check what their public documents ask
+for, and mail servers (aiosmtpd), one of them with STARTTLS and sign-in.
+
+Standard input ends it. Standard output has one JSON object a line: first the addresses, then what was taken or
+refused. Written with Python's own libraries, so that nothing is shared with what it checks.
+
+WeCom: https://developer.work.weixin.qq.com/document/path/91770
+DingTalk: https://open.dingtalk.com/document/robots/customize-robot-security-settings
+Feishu: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
+Slack: https://api.slack.com/messaging/webhooks
+Telegram: https://core.telegram.org/bots/api#sendmessage
+Alertmanager: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+import argparse
+import base64
+import datetime
+import email
+import email.policy
+import hashlib
+import hmac
+import json
+import re
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+try:
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import AuthResult
+except ImportError:
+    Controller = None
+
+HOUR = 3600
+lock = threading.Lock()
+wecom_times = []
+
+
+def say(**what):
+    with lock:
+        print(json.dumps(what, ensure_ascii=False), flush=True)
+
+
+def signed(key, text):
+    return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()).decode()
+
+
+class Refused(Exception):
+    def __init__(self, status, answer):
+        super().__init__(str(answer))
+        self.status, self.answer = status, answer
+
+
+def webhook(args, request, query, body):
+    expected = "sha256=" + hmac.new(args.key.encode(), request.raw, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(request.headers.get("X-Tacho-Signature", ""), expected):
+        raise Refused(401, "the signature is wrong")
+    return body["text"], b""
+
+
+def wecom(args, request, query, body):
+    if query.get("key") != ["wecom-key"]:
+        raise Refused(200, {"errcode": 93000, "errmsg": "invalid webhook url"})
+    if len(body["text"]["content"].encode()) > 2048:
+        raise Refused(200, {"errcode": 45002, "errmsg": "content size out of limit"})
+    now = time.monotonic()
+    with lock:
+        wecom_times[:] = [then for then in wecom_times if now - then < 60] + [now]
+    if len(wecom_times) > 20:
+        raise Refused(200, {"errcode": 45009, "errmsg": "api freq out of limit"})
+    assert body["msgtype"] == "text"
+    return body["text"]["content"], {"errcode": 0, "errmsg": "ok"}
+
+
+def dingtalk(args, request, query, body):
+    timestamp, sign = query["timestamp"][0], query["sign"][0]
+    fresh = abs(time.time() - int(timestamp) / 1000) < HOUR
+    if not fresh or sign != signed(args.key, f"{timestamp}\n{args.key}"):
+        raise Refused(200, {"errcode": 310000, "errmsg": "sign not match"})
+    assert body["msgtype"] == "text" and query["access_token"] == ["dingtalk-token"]
+    return body["text"]["content"], {"errcode": 0, "errmsg": "ok"}
+
+
+def feishu(args, request, query, body):
+    timestamp = body["timestamp"]
+    fresh = abs(time.time() - int(timestamp)) < HOUR
+    if not fresh or body["sign"] != signed(f"{timestamp}\n{args.key}", ""):
+        raise Refused(200, {"code": 19021, "msg": "sign match fail or timestamp is not within one hour"})
+    assert body["msg_type"] == "text" and len(request.raw) <= 20_000
+    return body["content"]["text"], {"code": 0, "msg": "success", "data": {}}
+
+
+def slack(args, request, query, body):
+    if not re.fullmatch(r"/slack/T0/B0/secret", request.path):
+        raise Refused(403, "invalid_token")
+    return body["text"], b"ok"
+
+
+def telegram(args, request, query, body):
+    if not request.path.startswith("/telegram/bot1:token/sendMessage") or body["chat_id"] != "-1001":
+        raise Refused(400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"})
+    if not 1 <= len(body["text"]) <= 4096:
+        raise Refused(400, {"ok": False, "error_code": 400, "description": "Bad Request: message is too long"})
+    return body["text"], {"ok": True, "result": {"message_id": 1}}
+
+
+def alertmanager(args, request, query, body):
+    for alert in body:
+        for name in alert["labels"]:
+            assert re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name), name
+        starts, ends = (datetime.datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt"))
+        assert starts <= ends, (starts, ends)
+    return json.dumps(body, ensure_ascii=False), b""
+
+
+class Handler(BaseHTTPRequestHandler):
+    args = None
+    kinds = {
+        "webhook": webhook,
+        "wecom": wecom,
+        "dingtalk": dingtalk,
+        "feishu": feishu,
+        "slack": slack,
+        "telegram": telegram,
+        "api": alertmanager,
+    }
+
+    def do_POST(self):
+        address = urllib.parse.urlsplit(self.path)
+        kind = address.path.split("/")[1]
+        self.raw = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            body = json.loads(self.raw)
+            text, answer = self.kinds[kind](self.args, self, urllib.parse.parse_qs(address.query), body)
+            status = 200
+            say(kind=kind, text=text, body=body)
+        except Refused as refused:
+            status, answer = refused.status, refused.answer
+            say(kind=kind, refused=str(refused))
+        except Exception as error:  # what a service can not read is a bad request
+            status, answer = 400, f"{type(error).__name__}: {error}"
+            say(kind=kind, refused=answer)
+        data = answer if isinstance(answer, bytes) else (
+            answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+class Mailbox:
+    def __init__(self, kind):
+        self.kind = kind
+
+    async def handle_DATA(self, server, session, envelope):
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+        say(kind=self.kind, text=parts.get("text/plain", ""), html=parts.get("text/html", ""),
+            subject=message["Subject"], sender=envelope.mail_from, to=envelope.rcpt_tos,
+            signed_in=bool(session.authenticated), tls=session.ssl is not None)
+        return "250 taken"
+
+
+class Port(Controller or object):
+    """aiosmtpd's controller on a port of the system's choice."""
+
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+def mail_servers(args):
+    if Controller is None:
+        return {"smtp": None, "smtp_starttls": None}
+    plain = Port(Mailbox("email"), hostname="127.0.0.1", port=0)
+    plain.start()
+    servers = {"smtp": plain.port, "smtp_starttls": None}
+    if args.certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(args.certificate, args.certificate_key)
+
+        def authenticate(server, session, envelope, mechanism, data):
+            good = (data.login, data.password) == (b"tacho", args.key.encode())
+            return AuthResult(success=good, handled=good)
+
+        secure = Port(Mailbox("email_starttls"), hostname="127.0.0.1", port=0, tls_context=context,
+                      require_starttls=True, auth_required=True, authenticator=authenticate)
+        secure.start()
+        servers["smtp_starttls"] = secure.port
+    return servers
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--certificate")
+    parser.add_argument("--certificate-key")
+    args = parser.parse_args()
+    Handler.args = args
+    server = ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    say(http=server.server_port, **mail_servers(args))
+    sys.stdin.read()
+
+
+main()

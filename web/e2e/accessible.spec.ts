@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+import type { AxeResults } from 'axe-core';
+import type { Page } from '@playwright/test';
+
+import { expect, test } from './fixtures';
+import { HostScreen } from './hostPage';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds wrong, if it is serious: rule and the first places. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map(({ target }) => target.join(' '))
+          .join(' | ')}`,
+    );
+}
+
+for (const scheme of ['dark', 'light'] as const) {
+  test(`every page can be read by everybody: ${scheme}`, async ({ watched: page, recorded }) => {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const path of ['/', '/?view=heat', '/?group=state', '/storage', '/access', '/about']) {
+      await page.goto(path);
+      await expect(page.getByRole('heading').first()).toBeVisible();
+      await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0);
+      expect(await findings(page), path).toEqual([]);
+    }
+    const { host, early, late } = recorded;
+    const screen = new HostScreen(page);
+    await screen.open(host, early - 20_000, late + 20_000, '&compare=1d');
+    expect(await findings(page), 'host').toEqual([]);
+    await page.keyboard.press('m');
+    await screen.rows().first().click();
+    await page.getByRole('link', { name: 'Open', exact: true }).click();
+    await expect(page.getByRole('region', { name: 'About this process' })).toBeVisible();
+    expect(await findings(page), 'process').toEqual([]);
+    await page.keyboard.press('?');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    expect(await findings(page), 'help').toEqual([]);
+  });
+}

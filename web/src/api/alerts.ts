@@ -1,0 +1,105 @@
+import { request } from './client';
+import { parseTime } from './wire';
+
+export interface AlertProcess {
+  readonly pid: number;
+  readonly startMs: number | null;
+  readonly name: string;
+  readonly command: string;
+  readonly user: string;
+  readonly unit: string;
+  readonly cpu_ratio: number | null;
+  readonly memory_bytes: number | null;
+  readonly disk_bytes_per_second: number | null;
+  readonly network_bytes_per_second: number | null;
+}
+
+export type Severity = 'info' | 'warning' | 'critical';
+
+export interface Alert {
+  /** Absent while it is pending. */
+  readonly id: string | null;
+  readonly rule: string;
+  readonly state: 'pending' | 'firing' | 'resolved';
+  readonly severity: Severity;
+  readonly host: string;
+  readonly entity: string;
+  readonly text: string;
+  readonly sinceMs: number;
+  readonly firedMs: number | null;
+  readonly resolvedMs: number | null;
+  readonly muted: string | null;
+  readonly acknowledged: { readonly author: string; readonly note: string } | null;
+  readonly process: AlertProcess | null;
+  readonly links: Readonly<Record<string, string>>;
+}
+
+export interface AlertDetail extends Alert {
+  readonly values: readonly number[];
+  readonly processes: readonly AlertProcess[];
+}
+
+type WireProcess = Omit<AlertProcess, 'startMs'> & { readonly start_time: string };
+
+type WireAlert = Omit<Alert, 'sinceMs' | 'firedMs' | 'resolvedMs' | 'process'> & {
+  readonly since: string;
+  readonly fired: string | null;
+  readonly resolved: string | null;
+  readonly process: WireProcess | null;
+};
+
+type WireDetail = WireAlert & {
+  readonly values: readonly { readonly value: number }[];
+  readonly processes: readonly WireProcess[];
+};
+
+function readProcess({ start_time, ...rest }: WireProcess): AlertProcess {
+  return { ...rest, startMs: parseTime(start_time) };
+}
+
+export function readAlert({ since, fired, resolved, process, ...rest }: WireAlert): Alert {
+  return {
+    ...rest,
+    sinceMs: parseTime(since) ?? 0,
+    firedMs: parseTime(fired),
+    resolvedMs: parseTime(resolved),
+    process: process ? readProcess(process) : null,
+  };
+}
+
+export const alertsKey = ['alerts'] as const;
+
+export interface AlertList {
+  readonly alerts: readonly Alert[];
+  readonly firing: number;
+}
+
+export async function fetchAlerts(signal: AbortSignal): Promise<AlertList> {
+  const answer = await request<{ alerts: WireAlert[]; firing: number }>('alerts', { signal });
+  return { alerts: answer.alerts.map(readAlert), firing: answer.firing };
+}
+
+export const alertKey = (id: string): readonly [string, string] => ['alert', id];
+
+export async function fetchAlert(id: string, signal: AbortSignal): Promise<AlertDetail> {
+  const wire = await request<WireDetail>(`alerts/${encodeURIComponent(id)}`, { signal });
+  const { values, processes, ...alert } = wire;
+  return {
+    ...readAlert(alert),
+    values: values.map(({ value }) => value),
+    processes: processes.map(readProcess),
+  };
+}
+
+export async function acknowledgeAlert(id: string, note: string): Promise<void> {
+  await request(`alerts/${encodeURIComponent(id)}/acknowledge`, { method: 'POST', body: { note } });
+}
+
+/** Keeps one alert's host and rule quiet until `endsMs`. */
+export async function silenceAlert(alert: Alert, endsMs: number): Promise<void> {
+  const matchers = [
+    { label: 'host', pattern: alert.host },
+    { label: 'rule', pattern: alert.rule },
+  ];
+  await request('silences', { method: 'POST', body: { matchers, ends: new Date(endsMs).toISOString() } });
+}

@@ -1,0 +1,48 @@
+import { ActionIcon, Menu, Tooltip } from '@mantine/core';
+import type { JSX } from 'react';
+
+import { serverNow } from '../../api/client';
+import { ExportIcon } from '../../components/icons';
+import type { Span } from '../../lib/range';
+import { formatRange } from '../../lib/time';
+import { text } from '../../text';
+import { fileName, savePicture, saveText, seriesCsv } from './exportCharts';
+import type { HostSeries } from './useHostSeries';
+
+export interface ExportMenuProps {
+  /** What the charts are of. */
+  readonly name: string;
+  readonly span: Span;
+  readonly series: HostSeries;
+}
+
+/** The charts as a file. */
+export function ExportMenu({ name, span, series }: ExportMenuProps): JSX.Element {
+  const words = text.host.charts;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Tooltip label={words.export}>
+          <ActionIcon size={30} variant="default" aria-label={words.export}>
+            <ExportIcon />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item
+          onClick={() =>
+            savePicture(
+              fileName(name, span, 'png'),
+              `${name} · ${formatRange(span.fromMs, span.toMs, serverNow())}`,
+            )
+          }
+        >
+          {words.exportPng}
+        </Menu.Item>
+        <Menu.Item onClick={() => saveText(fileName(name, span, 'csv'), seriesCsv(series))}>
+          {words.exportCsv}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
