@@ -83,10 +83,12 @@ impl Lines {
                 }
             }
         }
-        // Buckets before the row's own that begin within its interval or have its start in them.
+        // Buckets before the row's own that begin within its interval or have its start in them; and its own, when
+        // the range ends in that bucket before the row.
         let covered = since_start.saturating_sub(cover_ms).max(0);
         let first = usize::try_from(covered / bucket_ms).unwrap_or(usize::MAX);
-        for earlier in first..bucket.min(count) {
+        let end = if time_ms < to_ms { bucket } else { bucket.saturating_add(1) };
+        for earlier in first..end.min(count) {
             self.cover(earlier, time_ms, values);
         }
     }
