@@ -76,7 +76,7 @@ impl Catalog {
                 Err(error) if is_busy(&error) && begin.elapsed() < BUSY_TIMEOUT => {
                     tokio::time::sleep(BUSY_PAUSE).await;
                 }
-                Err(source) => return Err(CatalogError::Open { path: path.to_owned(), source }),
+                Err(source) => return Err(CatalogError::open(path, source)),
             }
         };
         schema::migrate(&pool, path).await?;
@@ -97,8 +97,7 @@ impl Catalog {
 
 /// Another connection holds the lock: the low byte of SQLite's result code is `SQLITE_BUSY`.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == 5)
+    error::result_code(error).is_some_and(|code| code & 0xff == 5)
 }
 
 pub(crate) type WriteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;

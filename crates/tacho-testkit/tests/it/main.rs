@@ -15,6 +15,7 @@ mod identity;
 mod kill;
 mod link;
 mod packaging;
+mod peers;
 mod receivers;
 mod refused;
 mod scripts;
