@@ -2,9 +2,11 @@
 
 pub mod alerts;
 pub mod api;
+mod archives;
 pub mod app;
 pub mod auth;
 pub mod authority;
+mod backup;
 pub mod certificate;
 pub mod cli;
 pub mod config;
