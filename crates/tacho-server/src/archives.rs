@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -27,7 +28,7 @@ use client::Client;
 pub(crate) use service::routes;
 
 #[derive(Debug, Args)]
-pub struct ExportArguments {
+pub(crate) struct ExportArguments {
     /// Name or id of the host.
     #[arg(long)]
     host: String,
@@ -42,7 +43,7 @@ pub struct ExportArguments {
 }
 
 #[derive(Debug, Args)]
-pub struct ImportArguments {
+pub(crate) struct ImportArguments {
     /// What came of it as JSON.
     #[arg(long)]
     json: bool,
@@ -78,11 +79,15 @@ struct ImportReport {
 enum Source {
     Running(Client),
     /// Opened here; the lock keeps a server from starting meanwhile.
-    Stopped { _lock: DirectoryLock, catalog: Catalog, history: History },
+    Stopped {
+        _lock: DirectoryLock,
+        catalog: Catalog,
+        history: History,
+    },
 }
 
 /// Runs `tacho-server export`.
-pub async fn export(config: &Config, arguments: &ExportArguments) -> anyhow::Result<()> {
+pub(crate) async fn export(config: &Config, arguments: &ExportArguments) -> anyhow::Result<()> {
     let now_ms = wall_ms();
     let from_ms = point("--from", &arguments.from, now_ms)?;
     let to_ms = arguments.to.as_deref().map_or(Ok(now_ms), |to| point("--to", to, now_ms))?;
@@ -101,7 +106,7 @@ pub async fn export(config: &Config, arguments: &ExportArguments) -> anyhow::Res
 }
 
 /// Runs `tacho-server import`.
-pub async fn import(config: &Config, arguments: &ImportArguments) -> anyhow::Result<()> {
+pub(crate) async fn import(config: &Config, arguments: &ImportArguments) -> anyhow::Result<()> {
     let shown = arguments.file.display();
     let file = File::open(&arguments.file).with_context(|| format!("cannot open {shown}"))?;
     let source = Source::find(config).await?;
@@ -186,7 +191,10 @@ fn unknown_host(host: &str) -> String {
 async fn write_whole(path: &Path, mut body: Body) -> anyhow::Result<u64> {
     let part = path.with_added_extension("part");
     let failed = || format!("cannot write {}", part.display());
-    let mut file = File::create(&part).with_context(failed)?;
+    // Command lines and the like are for those who may read the history.
+    let mut options = File::options();
+    let options = options.create(true).truncate(true).write(true).mode(0o600);
+    let mut file = options.open(&part).with_context(failed)?;
     let mut bytes = 0;
     let written = async {
         while let Some(piece) = body.try_next().await? {
@@ -212,7 +220,9 @@ fn point(flag: &str, text: &str, now_ms: i64) -> anyhow::Result<i64> {
     match parse_duration(text) {
         Ok(ago) => Ok(now_ms.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))),
         Err(_) => {
-            bail!("{flag} is {text:?}; write a time such as 2026-11-20T03:00:00Z, or how long ago, such as 2h")
+            bail!(
+                "{flag} is {text:?}; write a time such as 2026-11-20T03:00:00Z, or how long ago, such as 2h"
+            )
         }
     }
 }

@@ -30,7 +30,7 @@ const NEW: &str = "new";
 const ROUNDS: usize = 20;
 
 #[derive(Debug, Args)]
-pub struct BackupArguments {
+pub(crate) struct BackupArguments {
     /// Copy files also where the backup is on the same file system; else they are linked, which takes no time and no
     /// room, and is no help when the disk fails.
     #[arg(long)]
@@ -40,7 +40,7 @@ pub struct BackupArguments {
 }
 
 #[derive(Debug, Args)]
-pub struct RestoreArguments {
+pub(crate) struct RestoreArguments {
     /// What `tacho-server backup` wrote.
     directory: PathBuf,
 }
@@ -56,7 +56,7 @@ struct Done {
 }
 
 /// Runs `tacho-server backup`.
-pub async fn backup(config: &Config, arguments: &BackupArguments) -> anyhow::Result<()> {
+pub(crate) async fn backup(config: &Config, arguments: &BackupArguments) -> anyhow::Result<()> {
     let from = &config.data_dir;
     let to = &arguments.directory;
     ensure!(
@@ -64,9 +64,9 @@ pub async fn backup(config: &Config, arguments: &BackupArguments) -> anyhow::Res
         "there is no history in {}; name the server's settings with --config",
         from.display()
     );
-    let _lock = open_directory(to).context("cannot use the backup's directory")?;
-    let inside = fs::canonicalize(to)?.starts_with(fs::canonicalize(from)?);
+    let inside = std::path::absolute(to)?.starts_with(fs::canonicalize(from)?);
     ensure!(!inside, "{} is in the data directory; write the backup to another place", to.display());
+    let _lock = open_directory(to).context("cannot use the backup's directory")?;
     let catalog = Catalog::open(&catalog_path(config)).await?;
     let copied = copy_whole(&catalog, from, to, arguments.copy).await;
     catalog.close().await;
@@ -110,11 +110,13 @@ async fn copy_whole(catalog: &Catalog, from: &Path, to: &Path, copies: bool) -> 
         let bytes = files.iter().map(|file| u64::try_from(file.bytes).unwrap_or_default()).sum();
         return Ok(Done { files: files.len() as u64, bytes, new: new.0, linked: new.1 });
     }
-    bail!("files of the history are missing from the disk, not only replaced ones; the server's log says which")
+    bail!(
+        "files of the history are missing from the disk, not only replaced ones; the server's log says which"
+    )
 }
 
 /// Runs `tacho-server restore`.
-pub async fn restore(config: &Config, arguments: &RestoreArguments) -> anyhow::Result<()> {
+pub(crate) async fn restore(config: &Config, arguments: &RestoreArguments) -> anyhow::Result<()> {
     let from = &arguments.directory;
     let to = &config.data_dir;
     ensure!(from.join(CATALOG).exists(), "{} is no backup: it has no {CATALOG}", from.display());
@@ -141,7 +143,12 @@ pub async fn restore(config: &Config, arguments: &RestoreArguments) -> anyhow::R
     fs::rename(&copy, to.join(CATALOG)).context("cannot put the catalog in its place")?;
     File::open(to)?.sync_all()?;
     let mut out = io::stdout();
-    writeln!(out, "{}: {} files of the history are back; start the server", to.display(), files.len() - bad.len())?;
+    writeln!(
+        out,
+        "{}: {} files of the history are back; start the server",
+        to.display(),
+        files.len() - bad.len()
+    )?;
     for why in &bad {
         writeln!(out, "left out, its rows are missing: {why}")?;
     }
@@ -220,7 +227,11 @@ fn copy_small_files(from: &Path, to: &Path) -> anyhow::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if text == "lock" || text.starts_with(CATALOG) || text.ends_with(".tmp") || !entry.file_type()?.is_file() {
+        if text == "lock"
+            || text.starts_with(CATALOG)
+            || text.ends_with(".tmp")
+            || !entry.file_type()?.is_file()
+        {
             continue;
         }
         copy_durably(&entry.path(), &to.join(&name))?;
@@ -232,7 +243,9 @@ fn copy_small_files(from: &Path, to: &Path) -> anyhow::Result<()> {
 fn copy_durably(source: &Path, target: &Path) -> anyhow::Result<()> {
     let part = target.with_added_extension("part");
     let copied = fs::copy(source, &part).and_then(|_| File::open(&part)?.sync_all());
-    copied.and_then(|()| fs::rename(&part, target)).with_context(|| format!("cannot copy {}", source.display()))
+    copied
+        .and_then(|()| fs::rename(&part, target))
+        .with_context(|| format!("cannot copy {}", source.display()))
 }
 
 fn sync_directories<'f>(root: &Path, files: impl Iterator<Item = &'f Path>) -> anyhow::Result<()> {
@@ -267,7 +280,9 @@ fn remove_others(root: &Path, files: &[FileRecord]) -> anyhow::Result<()> {
 /// What is in a directory; nothing where there is none.
 fn entries(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let listed = match fs::read_dir(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         listed => listed.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()),
     };
     listed.with_context(|| format!("cannot list {}", path.display()))

@@ -10,9 +10,12 @@ use tacho_runtime::config::{ConfigError, process_environment, read_file};
 use tacho_runtime::logging;
 
 use crate::alerts::commands::{self as alerts, RulesCommand};
-use crate::config::{self, Config};
-use crate::archives::{self, ExportArguments, ImportArguments, open::{self, OpenArguments}};
+use crate::archives::{
+    self, ExportArguments, ImportArguments,
+    open::{self, OpenArguments},
+};
 use crate::backup::{self, BackupArguments, RestoreArguments};
+use crate::config::{self, Config};
 use crate::{app, inventory, rebuild, tokens};
 
 /// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.

@@ -2,8 +2,8 @@
 
 pub mod alerts;
 pub mod api;
-mod archives;
 pub mod app;
+mod archives;
 pub mod auth;
 pub mod authority;
 mod backup;

@@ -47,6 +47,13 @@ impl History {
     /// are known here by their rollups only; so the same archive a second time changes nothing. When it fails nothing
     /// is changed. Retention holds for what comes in, too.
     pub async fn import(&self, archive: File) -> Result<Imported, HistoryError> {
+        let history = self.clone();
+        // A task of its own, so that it comes to its end also when nobody waits for it any more.
+        let task = tokio::spawn(async move { history.take_in(archive).await });
+        task.await.unwrap_or_else(|error| Err(HistoryError::Job(error.to_string())))
+    }
+
+    async fn take_in(&self, archive: File) -> Result<Imported, HistoryError> {
         let inner = &self.inner;
         // One at a time, so that two do not both find a snapshot missing.
         let _one_at_a_time = inner.maintenance_lock.lock().await;

@@ -43,7 +43,8 @@ impl Client {
                 });
             }
         };
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.context("the server does not answer")?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.context("the server does not answer")?;
         // Ends with the answer.
         tokio::spawn(connection);
         Ok(Some(Self { sender: tokio::sync::Mutex::new(sender) }))

@@ -37,7 +37,7 @@ const FOR_EVER: Duration = Duration::from_secs(36_500 * 86_400);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
-pub struct OpenArguments {
+pub(crate) struct OpenArguments {
     /// Where the page is served; loopback only. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9388")]
     listen: SocketAddr,
@@ -46,7 +46,7 @@ pub struct OpenArguments {
 }
 
 /// Serves the file until told to stop.
-pub async fn run(arguments: &OpenArguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: &OpenArguments) -> anyhow::Result<()> {
     ensure!(
         arguments.listen.ip().is_loopback(),
         "--listen is {}; without TLS only loopback is served, such as 127.0.0.1:9388",

@@ -63,7 +63,8 @@ impl Opened {
         let mut opened = Self { daemon, address, cookie: String::new() };
         let body = format!(r#"{{"user":"viewer","password":"{password}"}}"#);
         let (head, _) = opened.request("POST /api/v1/session", &body);
-        let cookie = head.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie: ").then_some(line));
+        let cookie =
+            head.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie: ").then_some(line));
         opened.cookie = cookie.unwrap().split_once(": ").unwrap().1.split(';').next().unwrap().to_owned();
         opened
     }
@@ -121,7 +122,10 @@ fn a_host_goes_from_one_server_to_another_as_a_file() {
 
     let mut second = Server::start(&there, &[("flush_interval", "1h")]).unwrap();
     let done = import(&second, &file).unwrap();
-    assert_eq!((&done["host"], &done["new_host"], &done["known_rows"]), (&HOST.into(), &true.into(), &0.into()));
+    assert_eq!(
+        (&done["host"], &done["new_host"], &done["known_rows"]),
+        (&HOST.into(), &true.into(), &0.into())
+    );
     let last = last_time(&second.get(&rows_path("host")).unwrap());
     assert!(second.snapshot_times(HOST).unwrap().len() >= 3);
     for table in TABLES {
@@ -162,7 +166,8 @@ fn a_file_is_opened_for_a_look_and_leaves_nothing() {
     })
     .unwrap();
     let file = root.path().join("web.tar");
-    let export = |arguments: &[&str]| server.run(&[&["export"], arguments, &[file.to_str().unwrap()]].concat());
+    let export =
+        |arguments: &[&str]| server.run(&[&["export"], arguments, &[file.to_str().unwrap()]].concat());
     export(&["--host", HOST, "--from", "1h"]).unwrap();
 
     let opened = Opened::start(root.path(), &file);
