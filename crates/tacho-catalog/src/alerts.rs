@@ -78,7 +78,7 @@ pub struct ToldAlerts<'a> {
     pub resolved: &'a [String],
 }
 
-const COLUMNS: &str = "id, rule, host_id, host, severity, fired_ms, resolved_ms, reason, acknowledged_ms, \
+pub(crate) const COLUMNS: &str = "id, rule, host_id, host, severity, fired_ms, resolved_ms, reason, acknowledged_ms, \
                        acknowledged_by, acknowledged_note, data";
 
 impl Catalog {
@@ -468,7 +468,7 @@ impl Catalog {
     }
 }
 
-fn alert_record(row: &SqliteRow) -> Result<AlertRecord, sqlx::Error> {
+pub(crate) fn alert_record(row: &SqliteRow) -> Result<AlertRecord, sqlx::Error> {
     let acknowledged = match row.try_get::<Option<i64>, _>("acknowledged_ms")? {
         Some(time_ms) => Some(Acknowledgement {
             time_ms,

@@ -215,7 +215,7 @@ impl Catalog {
     }
 }
 
-async fn next_commit(transaction: &mut WriteTransaction) -> Result<i64, CatalogError> {
+pub(crate) async fn next_commit(transaction: &mut WriteTransaction) -> Result<i64, CatalogError> {
     let count = CatalogError::query("count a commit");
     sqlx::query("UPDATE history_commit SET number = number + 1 WHERE id = 1")
         .execute(&mut **transaction)
@@ -227,7 +227,7 @@ async fn next_commit(transaction: &mut WriteTransaction) -> Result<i64, CatalogE
         .map_err(count)
 }
 
-async fn insert(
+pub(crate) async fn insert(
     transaction: &mut WriteTransaction,
     files: &[FileRecord],
     commit: i64,

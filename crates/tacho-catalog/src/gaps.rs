@@ -71,6 +71,31 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// Writes a gap down as it is, for one of another catalog; `false` when sequences of it are known as one.
+pub(crate) async fn insert_new(
+    transaction: &mut WriteTransaction,
+    gap: &GapRecord,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let known: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM delivery_gaps WHERE agent_id = ? AND stream = ? AND first_sequence <= ? AND last_sequence >= ?",
+    )
+    .bind(&*gap.key.agent_id)
+    .bind(stream_text(gap.key.stream))
+    .bind(bounded(gap.last_sequence))
+    .bind(bounded(gap.first_sequence))
+    .fetch_one(&mut **transaction)
+    .await?;
+    let of_host: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM delivery_gaps WHERE host_id = ?")
+        .bind(&gap.host_id)
+        .fetch_one(&mut **transaction)
+        .await?;
+    if known > 0 || of_host >= GAPS_PER_HOST {
+        return Ok(false);
+    }
+    insert_row(transaction, gap, now_ms).await
+}
+
 async fn insert_one(
     transaction: &mut WriteTransaction,
     gap: &GapRecord,
@@ -90,7 +115,17 @@ async fn insert_one(
         }
         forget_oldest(transaction, &gap.host_id).await?;
     }
-    sqlx::query(
+    insert_row(transaction, gap, now_ms).await?;
+    Ok(())
+}
+
+/// `false` when there is one that begins so already, or no such host.
+async fn insert_row(
+    transaction: &mut WriteTransaction,
+    gap: &GapRecord,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
         "INSERT INTO delivery_gaps (agent_id, stream, first_sequence, last_sequence, host_id, frame_count, \
          first_time_ms, last_time_ms, reason, told_ms) \
          SELECT ?, ?, ?, ?, id, ?, ?, ?, ?, ? FROM hosts WHERE id = ? ON CONFLICT DO NOTHING",
@@ -107,7 +142,7 @@ async fn insert_one(
     .bind(&gap.host_id)
     .execute(&mut **transaction)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Which gap of the same stream and reason takes in another one.

@@ -13,6 +13,7 @@ mod names;
 mod stored_facts;
 
 pub use names::Renamed;
+pub(crate) use stored_facts::read_facts;
 
 /// A host of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,7 +218,10 @@ async fn known_hosts(
     rows.iter().map(host_key).collect()
 }
 
-async fn free_name(connection: &mut SqliteConnection, wanted: &str) -> Result<String, sqlx::Error> {
+pub(crate) async fn free_name(
+    connection: &mut SqliteConnection,
+    wanted: &str,
+) -> Result<String, sqlx::Error> {
     let mut name = wanted.to_owned();
     let mut number = 1_u64;
     loop {

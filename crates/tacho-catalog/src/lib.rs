@@ -16,6 +16,7 @@ mod schema;
 mod sessions;
 mod thresholds;
 mod tokens;
+mod transfer;
 mod users;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use sessions::SessionRecord;
 pub use thresholds::ThresholdRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};
+pub use transfer::{HostPart, ImportedHost};
 pub use users::{UserChange, UserRecord};
 
 /// Writers queue for the one write lock, also those of another process (`token create` beside a running
@@ -81,6 +83,22 @@ impl Catalog {
         };
         schema::migrate(&pool, path).await?;
         Ok(Self { pool })
+    }
+
+    /// Writes a copy as of one moment to `path`, where no file may be, and makes it durable. Readers and writers go on.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), CatalogError> {
+        let failed = CatalogError::query("copy the catalog");
+        // SQLite's own; a database with servers of its own has tools of its own for this.
+        sqlx::query("VACUUM INTO ?")
+            .bind(path.to_string_lossy().into_owned())
+            .execute(&self.pool)
+            .await
+            .map_err(&failed)?;
+        let sync = tokio::fs::File::open(path).await;
+        match sync {
+            Ok(file) => file.sync_all().await.map_err(|error| failed(sqlx::Error::Io(error))),
+            Err(error) => Err(failed(sqlx::Error::Io(error))),
+        }
     }
 
     /// Closes the connections once what runs on them is done.

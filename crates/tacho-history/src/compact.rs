@@ -76,7 +76,7 @@ async fn run(inner: &Arc<Inner>, job: Job) -> Result<(), HistoryError> {
 
 impl Inner {
     /// Takes the list of files from the catalog, after a change with an unknown outcome.
-    async fn reload_files(&self) -> Result<(), HistoryError> {
+    pub(crate) async fn reload_files(&self) -> Result<(), HistoryError> {
         let _order = self.order.lock().await;
         let files = self.catalog.live_files().await?;
         self.state().set_files(files, (self.now)());

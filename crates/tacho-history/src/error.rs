@@ -37,6 +37,10 @@ pub enum HistoryError {
     )]
     TooManyEntities,
 
+    /// The caller's mistake.
+    #[error("the file is not a whole export of a host: {why}")]
+    Archive { why: String },
+
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 
@@ -83,6 +87,7 @@ impl HistoryError {
                 | Self::TooMuch { .. }
                 | Self::TooManyRows { .. }
                 | Self::TooManyEntities
+                | Self::Archive { .. }
         )
     }
 

@@ -48,7 +48,7 @@ fn encode(value: u128) -> String {
     (0..26).rev().map(digit).collect()
 }
 
-/// Is this what [`ulid`] makes?
+/// Is this what [`Ids`] makes?
 pub(crate) fn is_ulid(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|byte| ALPHABET.contains(&byte))
 }

@@ -13,6 +13,7 @@
 //! Nothing of Arrow or Parquet shows outside this crate, but for the program that answers SQL ([`outside`],
 //! [`schema`]).
 
+mod archive;
 mod columns;
 mod compact;
 mod config;
@@ -45,6 +46,7 @@ mod testing;
 mod time;
 mod writer;
 
+pub use archive::Imported;
 pub use columns::schema;
 pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;

@@ -6,6 +6,7 @@
 mod filter;
 mod hosts;
 mod matching;
+mod memory;
 mod metadata;
 mod prune;
 mod reading;
@@ -24,6 +25,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use hosts::Hosts;
 pub use matching::TextMatch;
+pub(crate) use memory::read_bytes;
 pub(crate) use metadata::MetadataCache;
 pub use reading::ReadReport;
 pub(crate) use reading::{CancelOnDrop, Reading};
@@ -340,23 +342,10 @@ impl FileRows {
             let decoded = decoded.map_err(|error| error.to_string())?;
             let rows = self.filter.apply(decoded).map_err(|error| error.to_string())?;
             if rows.num_rows() > 0 {
-                return self.arrange(&rows).map(Some);
+                return arrange(&self.scan, &self.output, &rows).map(Some);
             }
         }
         Ok(None)
-    }
-
-    /// The columns asked for, in that order.
-    fn arrange(&self, rows: &RecordBatch) -> Result<RecordBatch, String> {
-        let schema = self.scan.layout.project(&self.scan.columns);
-        let column = |(output, field): (&Option<usize>, &Arc<arrow::datatypes::Field>)| match output {
-            Some(decoded) => Arc::clone(rows.column(*decoded)),
-            None => new_null_array(field.data_type(), rows.num_rows()),
-        };
-        let arrays = self.output.iter().zip(schema.fields()).map(column).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)
-            .map_err(|error| error.to_string())
     }
 }
 
@@ -391,6 +380,19 @@ fn project(meta: &FileMeta, scan: &Scan) -> (Vec<usize>, Vec<Option<usize>>, Fil
     let output = scan.columns.iter().map(|column| decoded(*column)).collect();
     let filter = Filter::new(scan, decoded);
     (leaves, output, filter)
+}
+
+/// The columns asked for, in that order. `output` says which decoded column each one is.
+fn arrange(scan: &Scan, output: &[Option<usize>], rows: &RecordBatch) -> Result<RecordBatch, String> {
+    let schema = scan.layout.project(&scan.columns);
+    let column = |(output, field): (&Option<usize>, &Arc<arrow::datatypes::Field>)| match output {
+        Some(decoded) => Arc::clone(rows.column(*decoded)),
+        None => new_null_array(field.data_type(), rows.num_rows()),
+    };
+    let arrays = output.iter().zip(schema.fields()).map(column).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)
+        .map_err(|error| error.to_string())
 }
 
 /// A decoder that panics on bytes nobody expected must cost one file, not the server.

@@ -30,6 +30,7 @@ mod all_hosts;
 mod changes;
 mod debug;
 mod error;
+mod export;
 mod fleet;
 mod gaps;
 mod guard;
@@ -57,6 +58,7 @@ mod users;
 
 pub(crate) use alerts::alert_json;
 pub use error::{ApiError, ErrorKind};
+pub(crate) use time::parse_time_ms;
 
 /// Longest body of a request; the longest that makes sense is a fraction of it.
 const BODY_BYTES: usize = 64 * 1024;
@@ -127,6 +129,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let viewer = OpenApiRouter::new()
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
+        .routes(routes!(export::export_host))
         .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
         .routes(routes!(alerts::list_alerts))

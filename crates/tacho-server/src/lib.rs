@@ -3,8 +3,10 @@
 pub mod alerts;
 pub mod api;
 pub mod app;
+mod archives;
 pub mod auth;
 pub mod authority;
+mod backup;
 pub mod certificate;
 pub mod cli;
 pub mod config;

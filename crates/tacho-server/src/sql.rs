@@ -28,6 +28,7 @@ use tacho_runtime::logging::chain;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::archives;
 use crate::auth::Credential;
 use crate::auth::token::api_token_hash;
 use crate::authority::Authority;
@@ -41,7 +42,7 @@ pub struct SqlSockets {
     directory: PathBuf,
 }
 
-/// What the SQL program may ask for.
+/// What other programs of the server's user may ask for: the one for SQL, and commands of this binary.
 #[derive(Clone)]
 pub struct HistoryService {
     pub authority: Arc<Authority>,
@@ -127,6 +128,7 @@ impl HistoryService {
             .route("/tables/{table}", get(table))
             .route("/callers", post(caller))
             .route("/identity", get(identity))
+            .merge(archives::routes())
             .with_state(Arc::new(self));
         axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
     }

@@ -39,7 +39,7 @@ pub(super) fn write_facts(facts: &HostFacts) -> Result<String, serde_json::Error
 }
 
 /// Facts from JSON that [`write_facts`] wrote, in this version or an earlier one.
-pub(super) fn read_facts(json: &str) -> Result<HostFacts, serde_json::Error> {
+pub(crate) fn read_facts(json: &str) -> Result<HostFacts, serde_json::Error> {
     serde_json::from_str::<StoredFacts>(json).map(HostFacts::from)
 }
 

@@ -11,6 +11,7 @@ use crate::rollup::stored_table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::reader::ChunkReader;
 
 /// Most memory for footers. When it is full, the half used longest ago goes.
 const LIMIT_BYTES: usize = 128 << 20;
@@ -58,7 +59,7 @@ impl MetadataCache {
             return Ok(Arc::clone(&entry.meta));
         }
         verify(file, source)?;
-        let meta = Arc::new(FileMeta::load(file, source)?);
+        let meta = Arc::new(FileMeta::load(&file.record.table, source)?);
         let bytes = meta.reader.metadata().memory_size();
         let mut entries = self.lock();
         let entry = Entry { meta: Arc::clone(&meta), bytes, used };
@@ -115,8 +116,8 @@ pub(crate) fn verify_all(file: &FileEntry, source: &Source) -> Result<(), String
 }
 
 impl FileMeta {
-    fn load(file: &FileEntry, source: &Source) -> Result<Self, String> {
-        let (table, ..) = stored_table(&file.record.table).ok_or("its table is unknown")?;
+    pub(super) fn load<R: ChunkReader>(table: &str, source: &R) -> Result<Self, String> {
+        let (table, ..) = stored_table(table).ok_or("its table is unknown")?;
         let layout = layout(table);
         let options = ArrowReaderOptions::new()
             .with_skip_arrow_metadata(true)

@@ -20,7 +20,7 @@ use super::tables::{stored_columns, table_names};
 use crate::metrics::Counted;
 
 /// Exports that may run at one time; each holds a few decoded pieces in memory. More are told to wait.
-const EXPORTS: i64 = 8;
+pub(super) const EXPORTS: i64 = 8;
 
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
@@ -90,7 +90,7 @@ pub(crate) async fn export_rows(
 }
 
 /// An error in the middle can only be told by breaking off.
-fn body(rows: ByteStream, counted: Counted) -> Body {
+pub(super) fn body(rows: ByteStream, counted: Counted) -> Body {
     Body::from_stream(rows.map(move |piece| {
         let _held = &counted;
         piece.inspect_err(|error| tracing::error!("an export of rows broke off: {}", chain(error)))

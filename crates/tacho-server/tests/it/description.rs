@@ -27,6 +27,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/fleet/series",
     "get /api/v1/hosts",
     "get /api/v1/hosts/{host}",
+    "get /api/v1/hosts/{host}/export",
     "get /api/v1/hosts/{host}/gaps",
     "get /api/v1/hosts/{host}/processes",
     "get /api/v1/hosts/{host}/processes/{pid}/{start_time}/series",

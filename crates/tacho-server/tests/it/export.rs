@@ -1,4 +1,6 @@
-//! Stored rows as they are.
+//! Stored rows as they are, and a host as a file.
+
+use std::io::{Seek as _, Write as _};
 
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -70,4 +72,33 @@ async fn exports_are_counted_and_bounded() {
     held.clear();
     assert_eq!(server.state.metrics.exports.get(), 0);
     assert_eq!(open().await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_host_comes_as_a_file_that_another_history_takes_in() {
+    let server = Server::with_history().await;
+    let token = server.token(Role::Viewer).await;
+    let path = |host: &str| format!("/api/v1/hosts/{host}/export?from={}&to={}", at(0), at(120_000));
+    let answer = server.call(Method::GET, &path("web")).bearer(&token).send().await;
+    assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, "application/x-tar"));
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&answer.body).unwrap();
+    file.rewind().unwrap();
+    let other = Server::empty().await;
+    let imported = other.state.history.import(file).await.unwrap();
+    assert_eq!((&*imported.host.name, imported.is_new), ("web", true));
+    for table in ["host", "disk", "process"] {
+        let path = format!("/api/v1/hosts/web/rows?from={}&to={}&table={table}", at(0), at(120_000));
+        let rows = |answer: serde_json::Value| {
+            let mut rows: Vec<_> =
+                answer["rows"].as_array().unwrap().iter().map(ToString::to_string).collect();
+            rows.sort();
+            rows
+        };
+        assert_eq!(rows(other.json(&path).await), rows(server.json(&path).await), "{table}");
+    }
+    let nobody = server.call(Method::GET, &path("nobody")).bearer(&token).send().await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+    let stranger = server.call(Method::GET, &path("web")).send().await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
 }

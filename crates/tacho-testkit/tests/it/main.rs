@@ -7,6 +7,8 @@
 )]
 
 mod alerts;
+mod archives;
+mod backup;
 mod channels;
 mod delivery;
 mod disk_full;
