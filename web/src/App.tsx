@@ -5,7 +5,6 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type Session, fetchSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
-import { HelpDialog } from './components/HelpDialog';
 import { useAppCommands } from './components/useAppCommands';
 import { usePaletteKey } from './components/usePaletteKey';
 import { Notice, PageLoading } from './components/Notice';
@@ -16,6 +15,7 @@ import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
 import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
 import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
+import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
 import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
@@ -43,6 +43,9 @@ const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
 const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
   import('./components/Palette').then((module) => ({ default: module.Palette }));
 const Palette = lazy(loadPalette);
+const HelpDialog = lazy((): Promise<{ default: typeof HelpDialogType }> =>
+  import('./components/HelpDialog').then((module) => ({ default: module.HelpDialog })),
+);
 const AccessPage = lazy((): Promise<{ default: typeof AccessPageType }> =>
   import('./pages/access/AccessPage').then((module) => ({ default: module.AccessPage })),
 );
@@ -145,7 +148,11 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
           />
         )}
       </main>
-      <HelpDialog opened={helpOpen} onClose={closeHelp} />
+      {helpOpen && (
+        <Suspense>
+          <HelpDialog opened onClose={closeHelp} />
+        </Suspense>
+      )}
       {paletteOpen && (
         <Suspense>
           <Palette opened onClose={closePalette} />
