@@ -29,6 +29,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/hosts/{host}",
     "get /api/v1/hosts/{host}/gaps",
     "get /api/v1/hosts/{host}/processes",
+    "get /api/v1/hosts/{host}/processes/series",
     "get /api/v1/hosts/{host}/processes/{pid}/{start_time}/series",
     "get /api/v1/hosts/{host}/rows",
     "get /api/v1/hosts/{host}/series",

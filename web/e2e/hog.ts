@@ -1,0 +1,30 @@
+/** A process that eats the CPU, under a name that a rule of the tests knows. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const HOG = 'tacho-busy';
+
+export interface Hog {
+  readonly pid: string;
+  readonly stop: () => void;
+}
+
+/** A busy loop until it is stopped; nothing of it stays. */
+export function startHog(): Hog {
+  const directory = mkdtempSync(join(tmpdir(), 'tacho-hog-'));
+  const program = join(directory, HOG);
+  copyFileSync(realpathSync('/bin/sh'), program);
+  chmodSync(program, 0o755);
+  const child: ChildProcess = spawn(program, ['-c', 'while :; do :; done'], { stdio: 'ignore' });
+  // It stands out on a machine that is busy with other things, too; only root may.
+  if (process.getuid?.() === 0 && child.pid !== undefined) setPriority(child.pid, -5);
+  return {
+    pid: String(child.pid),
+    stop: () => {
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
