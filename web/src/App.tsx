@@ -17,6 +17,7 @@ import { FleetPage } from './pages/fleet/FleetPage';
 import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
 import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
+import type { SqlPage as SqlPageType } from './pages/sql/SqlPage';
 import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
 import type { ProcessPage as ProcessPageType } from './pages/process/ProcessPage';
@@ -39,6 +40,9 @@ const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
 );
 const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
   import('./pages/storage/StoragePage').then((module) => ({ default: module.StoragePage })),
+);
+const SqlPage = lazy((): Promise<{ default: typeof SqlPageType }> =>
+  import('./pages/sql/SqlPage').then((module) => ({ default: module.SqlPage })),
 );
 const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
   import('./components/Palette').then((module) => ({ default: module.Palette }));
@@ -138,6 +142,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
           )}
           {route.page === 'alerts' && <AlertsPage />}
           {route.page === 'storage' && <StoragePage />}
+          {route.page === 'sql' && <SqlPage />}
           {route.page === 'access' && <AccessPage session={session} />}
           {route.page === 'about' && <AboutPage />}
         </Suspense>
@@ -169,6 +174,7 @@ function titleOf(route: Route): string {
     process: route.page === 'process' ? `${String(route.process.pid)} · ${route.host}` : '',
     alerts: text.alerts.title,
     storage: text.storage.title,
+    sql: text.sql.title,
     access: text.access.title,
     about: text.about.title,
     unknown: '',

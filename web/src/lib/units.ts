@@ -21,13 +21,13 @@ export interface Unit {
   readonly fit: (highest: number) => number;
 }
 
-const plain: Format = (value) =>
+export const plainNumber: Format = (value) =>
   value == null || Math.abs(value) >= 100 ? formatCount(value) : trimmed(formatNumber(value, 2));
 
 const trimmed = (digits: string): string => digits.replace(/\.?0+$/, '') || '0';
 
 const suffixed =
-  (suffix: string, format: Format = plain): Format =>
+  (suffix: string, format: Format = plainNumber): Format =>
   (value) =>
     value == null ? ABSENT : format(value) + suffix;
 
@@ -65,7 +65,7 @@ const UNITS: readonly (readonly [RegExp, Unit])[] = [
   [/_per_second$/, like(suffixed('/s'), 1)],
 ];
 
-const PLAIN = like(plain, 1);
+const PLAIN = like(plainNumber, 1);
 
 export function unitOf(column: string): Unit {
   return UNITS.find(([name]) => name.test(column))?.[1] ?? PLAIN;

@@ -22,7 +22,7 @@ export function saveText(name: string, body: string): void {
   save(name, new Blob([body], { type: 'text/csv;charset=utf-8' }));
 }
 
-function save(name: string, blob: Blob): void {
+export function save(name: string, blob: Blob): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;
