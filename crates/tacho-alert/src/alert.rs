@@ -68,6 +68,18 @@ pub struct Change {
     pub alert: Alert,
 }
 
+impl Change {
+    /// When it ended and how; absent when it fired.
+    pub fn end(&self) -> Option<(i64, String)> {
+        match &self.kind {
+            ChangeKind::Fired => None,
+            ChangeKind::Resolved { time_ms, reason } | ChangeKind::Dropped { time_ms, reason } => {
+                Some((*time_ms, reason.clone()))
+            }
+        }
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {

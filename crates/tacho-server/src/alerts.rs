@@ -4,11 +4,11 @@
 //! The engine is ahead of the catalog by the write that is under way. What is told is written in one transaction
 //! with the note that it was told, so a server that is killed in between tells it after its next start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacho_alert::{
-    Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, RuleSet, Silence,
+    Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, Muted, RuleSet, Silence,
 };
 use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, ThresholdRecord};
 use tacho_runtime::clock::NowMs;
@@ -31,6 +31,8 @@ pub use run::Watch;
 
 /// Changes that a slow reader of events may be behind before it misses some.
 const EVENTS: usize = 1024;
+/// Changes that wait for a catalog that does not answer; beyond them the oldest are dropped, which is logged.
+const MAX_UNSAVED: usize = 50_000;
 
 /// All there is to know of alerts. Clones share it.
 #[derive(Clone)]
@@ -40,7 +42,9 @@ pub struct Alerts {
 
 struct Inner {
     core: Mutex<Core>,
-    events: broadcast::Sender<Arc<Change>>,
+    /// Held while the catalog and what is in memory of it are brought in line; taken before `core`.
+    writing: tokio::sync::Mutex<()>,
+    events: broadcast::Sender<Arc<Shown>>,
     receivers: Vec<Arc<Receiver>>,
     page_url: String,
     catalog: Catalog,
@@ -59,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) acknowledged: BTreeMap<String, Acknowledgement>,
     /// The inventory, as it was looked at last.
     pub(crate) hosts: Vec<Host>,
+    /// Changes that are not in the catalog yet, oldest first.
+    pub(crate) unsaved: VecDeque<Change>,
 }
 
 /// How telling a receiver went last.
@@ -71,14 +77,17 @@ pub(crate) struct Delivery {
 }
 
 /// An alert with what people did about it.
+#[derive(Debug, Clone)]
 pub(crate) struct Shown {
     pub(crate) alert: Alert,
     pub(crate) resolved: Option<(i64, String)>,
     pub(crate) acknowledged: Option<Acknowledgement>,
+    /// Why it is not told while it fires: `silenced`, `maintenance` or `inhibited`.
+    pub(crate) muted: Option<&'static str>,
 }
 
 impl Alerts {
-    /// Nothing is known yet; [`Watch::run`] fills it. `page_url` is where people see the page, without a slash at its
+    /// Nothing is known yet; [`Watch::open`] fills it. `page_url` is where people see the page, without a slash at its
     /// end.
     pub fn new(
         rules: Arc<RuleSet>,
@@ -96,31 +105,30 @@ impl Alerts {
             silences: Vec::new(),
             acknowledged: BTreeMap::new(),
             hosts: Vec::new(),
+            unsaved: VecDeque::new(),
         };
         let receivers = receivers.into_iter().map(Arc::new).collect();
-        let inner = Inner { core: Mutex::new(core), events, receivers, page_url, catalog, now };
+        let (core, writing) = (Mutex::new(core), tokio::sync::Mutex::default());
+        let inner = Inner { core, writing, events, receivers, page_url, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
     /// Alerts that fire or end from now on. A subscriber that is too slow misses some and is told so.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Change>> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Shown>> {
         self.inner.events.subscribe()
     }
 
     /// A host was taken out of the inventory: it has no alerts, neither now nor past.
     pub async fn remove_host(&self, host_id: &str) -> Result<(), CatalogError> {
-        let changes = {
-            let mut core = self.core();
-            let changes = core.engine.remove_host(host_id, (self.inner.now)());
-            core.take(&changes, (self.inner.now)());
-            changes
-        };
-        self.announce(changes);
+        let _writing = self.inner.writing.lock().await;
+        self.with_changes(|core, now_ms| core.engine.remove_host(host_id, now_ms));
+        self.core().unsaved.retain(|change| *change.alert.key.host_id != *host_id);
         self.inner.catalog.remove_alerts_of(host_id).await
     }
 
     /// Takes the thresholds of hosts as the catalog has them.
     pub(crate) async fn read_thresholds(&self) -> Result<(), CatalogError> {
+        let _writing = self.inner.writing.lock().await;
         let records = self.inner.catalog.alert_thresholds().await?;
         let read = |record: ThresholdRecord| {
             // The pattern was one when it was set.
@@ -134,30 +142,68 @@ impl Alerts {
 
     /// Notes who looks after an alert; `false` when it does not fire.
     pub(crate) async fn acknowledge(&self, id: &str, by: Acknowledgement) -> Result<bool, CatalogError> {
-        let found = self.core().engine.alerts().find(|alert| alert.id.as_deref() == Some(id)).cloned();
-        let Some(alert) = found else { return Ok(false) };
+        let _writing = self.inner.writing.lock().await;
+        let Some(alert) = self.core().firing(id).cloned() else { return Ok(false) };
         // It may fire so newly that the catalog has not got it yet.
         self.inner.catalog.add_alert(&record(&alert)).await?;
         let done = self.inner.catalog.acknowledge_alert(id, &by).await?;
-        if done {
-            self.core().acknowledged.insert(id.to_owned(), by);
+        let mut core = self.core();
+        if done && core.firing(id).is_some() {
+            core.acknowledged.insert(id.to_owned(), by);
         }
         Ok(done)
     }
 
-    /// Pending and firing ones.
+    /// Pending and firing ones, the worst first, then those that are over and not in the catalog yet.
     pub(crate) fn current(&self) -> Vec<Shown> {
+        let now_ms = self.now_ms();
         let core = self.core();
-        let shown = |alert: &Alert| Shown {
-            acknowledged: alert.id.as_ref().and_then(|id| core.acknowledged.get(id).cloned()),
-            alert: alert.clone(),
-            resolved: None,
-        };
-        let mut alerts: Vec<_> = core.engine.alerts().map(shown).collect();
+        let mut alerts: Vec<_> = core.shown(core.engine.alerts(), now_ms);
         alerts.sort_by_key(|shown| {
             (std::cmp::Reverse(shown.alert.severity), std::cmp::Reverse(shown.alert.since_ms))
         });
+        let ended = core.unsaved.iter().rev();
+        alerts.extend(ended.filter_map(|change| Some(core.ended(&change.alert, change.end()?))));
         alerts
+    }
+
+    /// Changes what fires, and hands on what came of it: all that shows alerts sees them with what mutes them.
+    pub(crate) fn with_changes(&self, change: impl FnOnce(&mut Core, i64) -> Vec<Change>) {
+        let now_ms = self.now_ms();
+        let mut core = self.core();
+        let changes = change(&mut core, now_ms);
+        let events = core.take(changes, now_ms);
+        drop(core);
+        for event in events {
+            // Fails when nobody listens, which is fine.
+            drop(self.inner.events.send(Arc::new(event)));
+        }
+    }
+
+    /// Writes the oldest change that the catalog has not got; `false` when there is none.
+    pub(crate) async fn save_change(&self) -> Result<bool, CatalogError> {
+        let _writing = self.inner.writing.lock().await;
+        let Some(change) = self.core().unsaved.front().cloned() else { return Ok(false) };
+        let (catalog, record) = (&self.inner.catalog, record(&change.alert));
+        match &change.kind {
+            ChangeKind::Fired => catalog.add_alert(&record).await?,
+            ChangeKind::Resolved { time_ms, reason } => {
+                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
+            }
+            ChangeKind::Dropped { time_ms, reason } => {
+                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
+                catalog.forget_told(&record.id).await?;
+            }
+        }
+        let mut core = self.core();
+        // The oldest may have been dropped meanwhile, to make room.
+        if core.unsaved.front() == Some(&change) {
+            core.unsaved.pop_front();
+        }
+        if change.end().is_some() {
+            core.acknowledged.remove(&record.id);
+        }
+        Ok(true)
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
@@ -181,27 +227,60 @@ impl Alerts {
     pub(crate) fn now_ms(&self) -> i64 {
         (self.inner.now)()
     }
-
-    fn announce(&self, changes: Vec<Change>) {
-        for change in changes {
-            // Fails when nobody listens, which is fine.
-            drop(self.inner.events.send(Arc::new(change)));
-        }
-    }
 }
 
 impl Core {
-    /// Hands changes to what decides about telling.
-    pub(crate) fn take(&mut self, changes: &[Change], now_ms: i64) {
-        for change in changes {
+    /// Hands changes to what decides about telling and to what stores them; what is to be shown of them.
+    fn take(&mut self, changes: Vec<Change>, now_ms: i64) -> Vec<Shown> {
+        for change in &changes {
             let rule = self.engine.rule(&change.alert.key.rule).cloned();
             for dispatcher in std::iter::once(&mut self.mutes).chain(&mut self.dispatchers) {
                 dispatcher.take(change, rule.as_deref(), false, now_ms);
             }
-            if let (false, Some(id)) = (change.kind == ChangeKind::Fired, &change.alert.id) {
-                self.acknowledged.remove(id);
-            }
         }
+        let fired = changes.iter().filter(|change| change.end().is_none()).map(|change| &change.alert);
+        let mut shown = self.shown(fired, now_ms);
+        for change in changes {
+            let (rule, host) = (&change.alert.key.rule, &change.alert.host);
+            tracing::info!(%rule, %host, entity = change.alert.key.entity, kind = ?change.kind, "alert");
+            if let Some(end) = change.end() {
+                shown.push(self.ended(&change.alert, end));
+            }
+            self.unsaved.push_back(change);
+        }
+        while self.unsaved.len() > MAX_UNSAVED {
+            self.unsaved.pop_front();
+            tracing::error!("the catalog does not answer; a change of an alert is lost");
+        }
+        shown
+    }
+
+    fn firing(&self, id: &str) -> Option<&Alert> {
+        self.engine.alerts().find(|alert| alert.id.as_deref() == Some(id))
+    }
+
+    fn ended(&self, alert: &Alert, end: (i64, String)) -> Shown {
+        let acknowledged = alert.id.as_ref().and_then(|id| self.acknowledged.get(id).cloned());
+        Shown { alert: alert.clone(), resolved: Some(end), acknowledged, muted: None }
+    }
+
+    /// Alerts that are not over, as they are shown.
+    fn shown<'a>(&self, alerts: impl Iterator<Item = &'a Alert>, now_ms: i64) -> Vec<Shown> {
+        let alerts: Vec<_> = alerts.collect();
+        let muted = Muted {
+            silences: &self.silences,
+            maintenance: &self.engine.rules().maintenance,
+            acknowledged: &BTreeSet::new(),
+            hosts: &[],
+        };
+        let reasons = self.mutes.mute_reasons(alerts.iter().copied(), now_ms, muted);
+        let shown = |alert: &Alert| Shown {
+            acknowledged: alert.id.as_ref().and_then(|id| self.acknowledged.get(id).cloned()),
+            muted: alert.id.as_ref().and_then(|id| reasons.get(id).copied()),
+            alert: alert.clone(),
+            resolved: None,
+        };
+        alerts.into_iter().map(shown).collect()
     }
 }
 
@@ -239,6 +318,6 @@ impl Shown {
     pub(crate) fn stored(record: AlertRecord) -> Option<Self> {
         let alert: Alert = serde_json::from_str(&record.data).ok()?;
         let resolved = record.resolved_ms.map(|time_ms| (time_ms, record.reason));
-        Some(Self { alert, resolved, acknowledged: record.acknowledged })
+        Some(Self { alert, resolved, acknowledged: record.acknowledged, muted: None })
     }
 }

@@ -101,7 +101,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         live: live.clone(),
         now: Arc::clone(&now),
     };
-    let alert_watch = Watch::new(alerts, live.clone(), config.rules_dir.clone());
+    let alert_watch = Watch::open(alerts, live.clone(), config.rules_dir.clone()).await?;
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),

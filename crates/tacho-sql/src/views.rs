@@ -1,7 +1,6 @@
 //! Views beside the tables: what people would compute first.
 
-use tacho_history::derived;
-use tacho_model::{Table, tables};
+use tacho_model::{Table, derived, tables};
 
 /// What follows the table's name in that of its view.
 pub(crate) const RATES: &str = "_rates";

@@ -212,7 +212,7 @@ fn item(told: Told<'_>, page_url: &str) -> Item {
         starts_ms: alert.fired_ms.unwrap_or(alert.since_ms),
         ends_ms: told.ended.map(|(time_ms, _)| time_ms),
         link: Some(link(alert, page_url)),
-        details: alert_json(Shown { alert: alert.clone(), resolved, acknowledged: None }),
+        details: alert_json(Shown { alert: alert.clone(), resolved, acknowledged: None, muted: None }),
     }
 }
 

@@ -11,13 +11,14 @@ use tacho_model::{HostFacts, tables};
 use tacho_runtime::logging;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::tell::Teller;
-use super::{Alerts, files, json, record};
-use crate::live::{Live, LiveEventKind, LiveHost};
+use super::{Alerts, files, json};
+use crate::live::{Live, LiveEvent, LiveEventKind, LiveHost};
 
 /// How often it is looked what there is to tell.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -25,8 +26,6 @@ const FLUSH_EVERY: Duration = Duration::from_millis(100);
 const PRESENCE_EVERY: u64 = 50;
 /// How often the rules' files are looked at and what rules remember is saved, in flushes.
 const CARE_EVERY: u64 = 300;
-/// Changes that wait for a catalog that does not answer; beyond them the oldest are dropped, which is logged.
-const MAX_UNSAVED: usize = 50_000;
 /// How long alerts that are over are kept, and how many.
 const RETENTION_MS: i64 = 90 * 86_400_000;
 const MAX_PAST: i64 = 100_000;
@@ -37,10 +36,9 @@ pub struct Watch {
     alerts: Alerts,
     live: Live,
     rules_dir: PathBuf,
+    events: broadcast::Receiver<Arc<LiveEvent>>,
     /// Time of the newest snapshot that was looked at, by host.
     seen: HashMap<Arc<str>, i64>,
-    /// Changes that are not in the catalog yet.
-    unsaved: VecDeque<Change>,
     /// Notifications that are not in the catalog yet, by the receiver's place.
     untold: VecDeque<(usize, Notification)>,
     /// Wakes the teller of each receiver.
@@ -50,25 +48,24 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(alerts: Alerts, live: Live, rules_dir: PathBuf) -> Self {
+    /// Goes on where an earlier server stopped. To be done before anybody asks or changes anything.
+    pub async fn open(alerts: Alerts, live: Live, rules_dir: PathBuf) -> Result<Self, CatalogError> {
         let started_ms = alerts.now_ms();
-        Self {
+        restore(&alerts).await?;
+        Ok(Self {
             alerts,
+            events: live.subscribe(),
             live,
             rules_dir,
             seen: HashMap::new(),
-            unsaved: VecDeque::new(),
             untold: VecDeque::new(),
             queued: Vec::new(),
             started_ms,
-        }
+        })
     }
 
-    /// Goes on where an earlier server stopped, and watches until told to stop.
+    /// Watches until told to stop.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        // Subscribed first, so that nothing falls between.
-        let mut events = self.live.subscribe();
-        self.restore().await?;
         let mut tellers = tokio::task::JoinSet::new();
         for receiver in self.alerts.receivers() {
             let queued = Arc::<Notify>::default();
@@ -83,7 +80,7 @@ impl Watch {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                event = events.recv() => match event {
+                event = self.events.recv() => match event {
                     Ok(event) if event.kind == LiveEventKind::Snapshot => self.look(&event.host),
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => self.live.hosts().iter().for_each(|host| self.look(host)),
@@ -107,7 +104,8 @@ impl Watch {
                 }
             }
             // What fires is told at once; all else has time until the next tick.
-            if !self.unsaved.is_empty() {
+            let changed = !self.alerts.core().unsaved.is_empty();
+            if changed {
                 self.keep_and_tell().await;
             }
         }
@@ -117,80 +115,25 @@ impl Watch {
         Ok(())
     }
 
-    async fn restore(&mut self) -> Result<(), CatalogError> {
-        let catalog = self.alerts.catalog().clone();
-        let now_ms = self.alerts.now_ms();
-        self.alerts.read_thresholds().await?;
-        let memory = catalog.alert_memory().await?;
-        // What an older or newer version wrote and this one can not read is forgotten: rules learn it anew.
-        let mut memory: EngineMemory =
-            memory.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let open = catalog.open_alerts().await?;
-        let silences = catalog.silences(now_ms).await?;
-        let receivers: Vec<String> =
-            self.alerts.receivers().iter().map(|receiver| receiver.name.clone()).collect();
-        let dropped = catalog.keep_receivers(&receivers).await?;
-        if dropped > 0 {
-            tracing::warn!(notifications = dropped, "dropped what waited for receivers that are no more");
-        }
-        let told: HashSet<(String, String)> = catalog.told_alerts().await?.into_iter().collect();
-        let read = |record: &AlertRecord| serde_json::from_str::<Alert>(&record.data).ok();
-        let firing = open.iter().filter(|record| record.resolved_ms.is_none()).filter_map(read).collect();
-        memory.reconcile(firing);
-        let mut core = self.alerts.core();
-        core.silences =
-            silences.iter().filter_map(|record| serde_json::from_str(&record.data).ok()).collect();
-        for record in &open {
-            let Some(alert) = read(record) else { continue };
-            let rule = core.engine.rule(&alert.key.rule).cloned();
-            let fired = Change { kind: ChangeKind::Fired, alert: alert.clone() };
-            let ended = record.resolved_ms.map(|time_ms| {
-                let kind = ChangeKind::Resolved { time_ms, reason: record.reason.clone() };
-                Change { kind, alert: alert.clone() }
-            });
-            for (dispatcher, receiver) in core.dispatchers.iter_mut().zip(&receivers) {
-                let announced = told.contains(&(record.id.clone(), receiver.clone()));
-                dispatcher.take(&fired, rule.as_deref(), announced, now_ms);
-                if let Some(ended) = &ended {
-                    dispatcher.take(ended, rule.as_deref(), announced, now_ms);
-                }
-            }
-            if ended.is_none() {
-                core.mutes.take(&fired, rule.as_deref(), true, now_ms);
-            }
-            if ended.is_some() {
-                continue;
-            }
-            if let Some(acknowledged) = &record.acknowledged {
-                core.acknowledged.insert(record.id.clone(), acknowledged.clone());
-            }
-        }
-        let changes = core.engine.restore(memory, now_ms);
-        core.take(&changes, now_ms);
-        drop(core);
-        self.note(changes);
-        Ok(())
-    }
-
     /// Looks at the snapshots of a host that it has not seen.
     fn look(&mut self, live: &LiveHost) {
         let snapshots = live.snapshots();
         let seen_ms = self.seen.get(&live.key().id).copied().unwrap_or(i64::MIN);
         let host = Host { key: live.key().clone(), facts: live.facts(), tags: Arc::from([]) };
-        let now_ms = self.alerts.now_ms();
-        let mut changes = Vec::new();
         for (position, snapshot) in snapshots.iter().enumerate() {
             if snapshot.time_ms <= seen_ms {
                 continue;
             }
             let before = snapshots.get(..position).unwrap_or_default();
-            let mut core = self.alerts.core();
-            let found = core.engine.frame(&host, snapshot, before, now_ms);
-            core.take(&found, now_ms);
-            changes.extend(found);
+            self.alerts.with_changes(|core, now_ms| {
+                // It leaves the live state before its alerts are dropped.
+                if live.removed().is_cancelled() {
+                    return Vec::new();
+                }
+                core.engine.frame(&host, snapshot, before, now_ms)
+            });
             self.seen.insert(Arc::clone(&live.key().id), snapshot.time_ms);
         }
-        self.note(changes);
     }
 
     /// Looks who is silent, and forgets hosts that were removed.
@@ -220,20 +163,20 @@ impl Watch {
             let heard_ms = heard_ms.unwrap_or(now_ms.max(self.started_ms));
             presences.push(Presence { host, heard_ms, interval_ms });
         }
-        let mut core = self.alerts.core();
-        let mut changes = core.engine.tick(&presences, now_ms);
-        let known: HashSet<_> = presences.iter().map(|presence| &presence.host.key.id).collect();
-        for id in core.engine.host_ids() {
-            if !known.contains(&id) {
-                changes.extend(core.engine.remove_host(&id, now_ms));
-                self.seen.remove(&id);
+        let seen = &mut self.seen;
+        self.alerts.with_changes(|core, now_ms| {
+            let mut changes = core.engine.tick(&presences, now_ms);
+            let known: HashSet<_> = presences.iter().map(|presence| &presence.host.key.id).collect();
+            for id in core.engine.host_ids() {
+                if !known.contains(&id) {
+                    changes.extend(core.engine.remove_host(&id, now_ms));
+                    seen.remove(&id);
+                }
             }
-        }
-        core.take(&changes, now_ms);
-        core.silences.retain(|silence| silence.ends_ms > now_ms);
-        core.hosts = presences.into_iter().map(|presence| presence.host).collect();
-        drop(core);
-        self.note(changes);
+            core.silences.retain(|silence| silence.ends_ms > now_ms);
+            core.hosts = presences.into_iter().map(|presence| presence.host).collect();
+            changes
+        });
     }
 
     /// Reads the rules anew: all of them or none.
@@ -244,26 +187,8 @@ impl Watch {
                 return tracing::error!(error = %logging::chain(&error), "the rules were not read; those before hold");
             }
         };
-        let now_ms = self.alerts.now_ms();
         tracing::info!(rules = rules.rules.len(), "alert rules read");
-        let mut core = self.alerts.core();
-        let changes = core.engine.replace_rules(Arc::new(rules), now_ms);
-        core.take(&changes, now_ms);
-        drop(core);
-        self.note(changes);
-    }
-
-    fn note(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            let (rule, host) = (&change.alert.key.rule, &change.alert.host);
-            tracing::info!(%rule, %host, entity = change.alert.key.entity, kind = ?change.kind, "alert");
-            self.unsaved.push_back(change.clone());
-            self.alerts.announce(vec![change]);
-        }
-        while self.unsaved.len() > MAX_UNSAVED {
-            self.unsaved.pop_front();
-            tracing::error!("the catalog does not answer; a change of an alert is lost");
-        }
+        self.alerts.with_changes(|core, now_ms| core.engine.replace_rules(Arc::new(rules), now_ms));
     }
 
     /// Writes changes to the catalog, then decides what to tell and queues it. What the catalog does not take is
@@ -276,20 +201,7 @@ impl Watch {
 
     async fn try_keep_and_tell(&mut self) -> Result<(), CatalogError> {
         let catalog = self.alerts.catalog().clone();
-        while let Some(change) = self.unsaved.front() {
-            let record = record(&change.alert);
-            match &change.kind {
-                ChangeKind::Fired => catalog.add_alert(&record).await?,
-                ChangeKind::Resolved { time_ms, reason } => {
-                    catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-                }
-                ChangeKind::Dropped { time_ms, reason } => {
-                    catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-                    catalog.forget_told(&record.id).await?;
-                }
-            }
-            self.unsaved.pop_front();
-        }
+        while self.alerts.save_change().await? {}
         let now_ms = self.alerts.now_ms();
         {
             let mut core = self.alerts.core();
@@ -344,4 +256,56 @@ impl Watch {
             tracing::error!(error = %logging::chain(&error), "cannot store what alert rules remember");
         }
     }
+}
+
+/// Takes up what an earlier server stored.
+async fn restore(alerts: &Alerts) -> Result<(), CatalogError> {
+    let catalog = alerts.catalog().clone();
+    let now_ms = alerts.now_ms();
+    alerts.read_thresholds().await?;
+    let memory = catalog.alert_memory().await?;
+    // What an older or newer version wrote and this one can not read is forgotten: rules learn it anew.
+    let mut memory: EngineMemory =
+        memory.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let open = catalog.open_alerts().await?;
+    let silences = catalog.silences(now_ms).await?;
+    let receivers: Vec<String> = alerts.receivers().iter().map(|receiver| receiver.name.clone()).collect();
+    let dropped = catalog.keep_receivers(&receivers).await?;
+    if dropped > 0 {
+        tracing::warn!(notifications = dropped, "dropped what waited for receivers that are no more");
+    }
+    let told: HashSet<(String, String)> = catalog.told_alerts().await?.into_iter().collect();
+    let read = |record: &AlertRecord| serde_json::from_str::<Alert>(&record.data).ok();
+    let firing = open.iter().filter(|record| record.resolved_ms.is_none()).filter_map(read).collect();
+    memory.reconcile(firing);
+    let mut core = alerts.core();
+    core.silences = silences.iter().filter_map(|record| serde_json::from_str(&record.data).ok()).collect();
+    for record in &open {
+        let Some(alert) = read(record) else { continue };
+        let rule = core.engine.rule(&alert.key.rule).cloned();
+        let fired = Change { kind: ChangeKind::Fired, alert: alert.clone() };
+        let ended = record.resolved_ms.map(|time_ms| {
+            let kind = ChangeKind::Resolved { time_ms, reason: record.reason.clone() };
+            Change { kind, alert: alert.clone() }
+        });
+        for (dispatcher, receiver) in core.dispatchers.iter_mut().zip(&receivers) {
+            let announced = told.contains(&(record.id.clone(), receiver.clone()));
+            dispatcher.take(&fired, rule.as_deref(), announced, now_ms);
+            if let Some(ended) = &ended {
+                dispatcher.take(ended, rule.as_deref(), announced, now_ms);
+            }
+        }
+        if ended.is_none() {
+            core.mutes.take(&fired, rule.as_deref(), true, now_ms);
+        }
+        if ended.is_some() {
+            continue;
+        }
+        if let Some(acknowledged) = &record.acknowledged {
+            core.acknowledged.insert(record.id.clone(), acknowledged.clone());
+        }
+    }
+    drop(core);
+    alerts.with_changes(|core, now_ms| core.engine.restore(memory, now_ms));
+    Ok(())
 }

@@ -7,13 +7,12 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
-use tacho_alert::{Change, ChangeKind};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::ApiState;
-use super::alerts::{AlertEntry, Mutes};
+use super::alerts::AlertEntry;
 use super::error::ApiError;
 use crate::alerts::Shown;
 use crate::auth::Caller;
@@ -29,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 struct Follower {
     state: ApiState,
     caller: Caller,
-    receiver: Receiver<std::sync::Arc<Change>>,
+    receiver: Receiver<std::sync::Arc<Shown>>,
     check: Interval,
     _counted: Counted,
 }
@@ -70,23 +69,16 @@ impl Follower {
                     }
                 }
                 received = self.receiver.recv() => match received {
-                    Ok(change) => return self.event(&change),
+                    Ok(shown) => return event(&shown),
                     Err(RecvError::Lagged(_)) => return Some(Event::default().event("missed").data("{}")),
                     Err(RecvError::Closed) => return None,
                 },
             }
         }
     }
+}
 
-    fn event(&self, change: &Change) -> Option<Event> {
-        let (name, resolved) = match &change.kind {
-            ChangeKind::Fired => ("fired", None),
-            ChangeKind::Resolved { time_ms, reason } | ChangeKind::Dropped { time_ms, reason } => {
-                ("resolved", Some((*time_ms, reason.clone())))
-            }
-        };
-        let shown = Shown { alert: change.alert.clone(), resolved, acknowledged: None };
-        let muted = Mutes::of(&self.state.alerts, (self.state.now)());
-        Event::default().event(name).json_data(AlertEntry::new(shown, &muted)).ok()
-    }
+fn event(shown: &Shown) -> Option<Event> {
+    let name = if shown.resolved.is_none() { "fired" } else { "resolved" };
+    Event::default().event(name).json_data(AlertEntry::new(shown.clone())).ok()
 }

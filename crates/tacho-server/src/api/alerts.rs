@@ -1,11 +1,11 @@
 //! Alerts now and past, and the rules they come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use tacho_alert::{Muted, ProcessLine, Severity};
+use tacho_alert::{ProcessLine, Severity};
 use tacho_catalog::{Acknowledgement, AlertFilter};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,7 +15,7 @@ use super::hosts::find_host;
 use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
 use super::thresholds::HostThresholdEntry;
 use super::time::Time;
-use crate::alerts::{Alerts, Shown};
+use crate::alerts::Shown;
 use crate::auth::Caller;
 
 /// Past alerts in one answer.
@@ -190,18 +190,18 @@ pub(crate) async fn list_alerts(
         Some(name) => Some(find_host(&state, name).await?.id.to_string()),
         None => None,
     };
-    let current = state.alerts.current();
-    let firing = current.iter().filter(|shown| shown.alert.is_firing()).count();
+    let mut current = state.alerts.current();
     let matches = |shown: &Shown| {
         let alert = &shown.alert;
         host_id.as_ref().is_none_or(|id| **id == *alert.key.host_id)
             && parameters.rule.as_ref().is_none_or(|rule| **rule == *alert.key.rule)
             && severity.is_none_or(|severity| severity == alert.severity)
             && (wanted == "all" || wanted == state_name(shown))
+            && shown.resolved.as_ref().is_none_or(|(resolved_ms, _)| {
+                *resolved_ms >= from_ms && alert.fired_ms.is_some_and(|fired_ms| fired_ms < to_ms)
+            })
     };
-    let muted = Mutes::of(&state.alerts, now_ms);
-    let mut alerts: Vec<_> =
-        current.into_iter().filter(matches).map(|shown| AlertEntry::new(shown, &muted)).collect();
+    let mut past = Vec::new();
     if matches!(wanted, "all" | "resolved") {
         let filter = AlertFilter {
             host_id: host_id.clone(),
@@ -211,9 +211,14 @@ pub(crate) async fn list_alerts(
             to_ms,
             limit: i64::try_from(limit).unwrap_or(i64::MAX),
         };
-        let past = state.catalog.past_alerts(&filter).await?;
-        alerts.extend(past.into_iter().filter_map(Shown::stored).map(|shown| AlertEntry::new(shown, &muted)));
+        past = state.catalog.past_alerts(&filter).await?;
+        // What ended since it was looked at is listed as it is now.
+        let over: HashSet<&str> = past.iter().map(|record| record.id.as_str()).collect();
+        current.retain(|shown| shown.alert.id.as_deref().is_none_or(|id| !over.contains(id)));
     }
+    let firing = current.iter().filter(|shown| state_name(shown) == "firing").count();
+    let current = current.into_iter().filter(matches);
+    let alerts = current.chain(past.into_iter().filter_map(Shown::stored)).map(AlertEntry::new).collect();
     Ok(Json(AlertList { alerts, firing }))
 }
 
@@ -231,12 +236,12 @@ pub(crate) async fn show_alert(
         None => state.catalog.alert(&id).await?.and_then(Shown::stored),
     };
     let shown = shown.ok_or_else(|| unknown_alert(&id))?;
-    Ok(Json(AlertDetail::new(shown, &Mutes::of(&state.alerts, (state.now)()))))
+    Ok(Json(AlertDetail::new(shown)))
 }
 
 /// An alert with its evidence as the API shows it, for messages to programs.
 pub(crate) fn alert_json(shown: Shown) -> serde_json::Value {
-    serde_json::to_value(AlertDetail::new(shown, &Mutes(BTreeMap::new()))).unwrap_or_default()
+    serde_json::to_value(AlertDetail::new(shown)).unwrap_or_default()
 }
 
 /// Says that somebody looks after an alert: it is not told again, only its end. Role: operator.
@@ -267,11 +272,8 @@ pub(crate) async fn list_rules(State(state): State<ApiState>) -> Result<Json<Rul
         own.map(HostThresholdEntry::from).collect()
     };
     let current = state.alerts.current();
-    let count = |name: &str, firing: bool| {
-        current
-            .iter()
-            .filter(|shown| *shown.alert.key.rule == *name && shown.alert.is_firing() == firing)
-            .count()
+    let count = |name: &str, state: &str| {
+        current.iter().filter(|shown| *shown.alert.key.rule == *name && state_name(shown) == state).count()
     };
     let core = state.alerts.core();
     let rules = core.engine.rules().rules.iter().map(|rule| RuleEntry {
@@ -288,8 +290,8 @@ pub(crate) async fn list_rules(State(state): State<ApiState>) -> Result<Json<Rul
         text: rule.text.to_string(),
         origin: rule.origin.clone(),
         line: rule.line,
-        firing: count(&rule.name, true),
-        pending: count(&rule.name, false),
+        firing: count(&rule.name, "firing"),
+        pending: count(&rule.name, "pending"),
     });
     Ok(Json(RuleList { rules: rules.collect() }))
 }
@@ -306,28 +308,12 @@ fn state_name(shown: &Shown) -> &'static str {
     }
 }
 
-/// Which alerts are not told now, by id.
-pub(crate) struct Mutes(BTreeMap<String, &'static str>);
-
-impl Mutes {
-    pub(crate) fn of(alerts: &Alerts, now_ms: i64) -> Self {
-        let core = alerts.core();
-        let muted = Muted {
-            silences: &core.silences,
-            maintenance: &core.engine.rules().maintenance,
-            acknowledged: &std::collections::BTreeSet::new(),
-            hosts: &[],
-        };
-        Self(core.mutes.mute_reasons(core.engine.alerts(), now_ms, muted))
-    }
-}
-
 impl AlertDetail {
-    fn new(shown: Shown, muted: &Mutes) -> Self {
+    fn new(shown: Shown) -> Self {
         let evidence = shown.alert.evidence.clone();
         let point = |(time_ms, value): &(i64, f64)| AlertPoint { time: Time(*time_ms), value: *value };
         Self {
-            alert: AlertEntry::new(shown, muted),
+            alert: AlertEntry::new(shown),
             values: evidence.values.iter().map(point).collect(),
             processes: evidence.processes.into_iter().map(AlertProcess::from).collect(),
             order: evidence.order,
@@ -336,12 +322,12 @@ impl AlertDetail {
 }
 
 impl AlertEntry {
-    pub(crate) fn new(shown: Shown, muted: &Mutes) -> Self {
+    pub(crate) fn new(shown: Shown) -> Self {
         let state = state_name(&shown);
-        let Shown { alert, resolved, acknowledged } = shown;
+        let Shown { alert, resolved, acknowledged, muted } = shown;
         let (resolved, reason) = resolved.unzip();
         Self {
-            muted: alert.id.as_ref().filter(|_| state == "firing").and_then(|id| muted.0.get(id).copied()),
+            muted: muted.filter(|_| state == "firing"),
             id: alert.id,
             rule: alert.key.rule.to_string(),
             state,

@@ -85,7 +85,7 @@ impl LiveHost {
     }
 
     /// Cancelled when the host is taken out of the inventory.
-    pub(super) fn removed(&self) -> &CancellationToken {
+    pub(crate) fn removed(&self) -> &CancellationToken {
         &self.removed
     }
 
