@@ -26,7 +26,7 @@ export interface ChangesPanelProps {
 }
 
 /** Lines of each kind that are asked for. */
-const LIMIT = 30;
+const LIMIT = 50;
 /** The highest score there is. */
 const FULL = 20;
 /** From here on a line is worth a look. */

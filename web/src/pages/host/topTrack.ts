@@ -28,9 +28,9 @@ const ofBytes = (format: Format, suffix: string, least: number): Shape => ({
   fit: (highest) => bytesAbove(highest, least),
 });
 
-/** Of a machine that is nearly full the axis ends where it is. */
+/** Of a machine that is nearly full the axis ends where it is; processes are a little out of step with cores. */
 const fitCores = (cores: number, highest: number): number =>
-  cores > 0 && highest > cores / 2 ? Math.max(cores, highest) : roundAbove(highest, 0.1);
+  cores > 0 && highest > cores / 2 && highest < cores * 1.1 ? cores : roundAbove(highest, 0.1);
 
 const SHAPES: Readonly<Record<Resource, Shape>> = {
   cpu: {
