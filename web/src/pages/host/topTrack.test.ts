@@ -27,6 +27,8 @@ describe('the top processes', () => {
     expect(track.lines.map(({ key }) => key)).toEqual(['7-1000', '9-1000', 'other']);
     expect(track.lines.at(-1)?.drawn.slice(0, 2)).toEqual([1, 1]);
     expect(track.headline.values).toEqual([1, 1, 0.25]);
+    expect(track.lines.map(({ drawn }) => drawn[0])).toEqual([0.5, 0.5, 1]);
+    expect(track.lines.map(({ values }) => values[0])).toEqual([0.5, null, 0.5]);
   });
 
   it('have the colours they were given, and lead to their pages', () => {

@@ -77,14 +77,25 @@ export function buildTopTrack(
     ...top.processes.map(ofProcess),
     line(OTHER, text.processes.otherRow, 'slate', aligned(top.other), 'stacked'),
   ];
+  const total = aligned(top.total);
   return fitted({
     id: 'top',
-    headline: { values: aligned(top.total), format },
-    lines: finish(host, specs, format),
+    headline: { values: total, format },
+    lines: finish(host, onGround(specs, total), format).map((drawn, index) => ({
+      ...drawn,
+      values: specs[index]?.values ?? drawn.values,
+    })),
     fit: top.by === 'cpu' ? (highest) => fitCores(cores, highest) : fit,
     axis,
   });
 }
+
+/** Who is not there has no height in the stack, so that what is above stands on what is below. */
+const onGround = (specs: readonly Spec[], total: Values): Spec[] =>
+  specs.map((spec) => ({
+    ...spec,
+    values: spec.values.map((value, index) => value ?? (total[index] == null ? value : 0)),
+  }));
 
 /** Which part of a stack is at `value` in a bucket; null above all of them. */
 export function partAt(track: Track, index: number, value: number): string | null {
