@@ -46,7 +46,8 @@ test('what changed in a dragged range: the culprit and its reading', async ({
   await screen.open(recorded.host, now - 120_000, now + 20_000);
   await screen.drag(now - 25_000, now - 2000);
   await expect(screen.panel.getByText('Range', { exact: true })).toBeVisible();
-  await screen.overlay.getByRole('button', { name: 'What changed?' }).click();
+  const selected = page.getByRole('group', { name: 'Selected range' });
+  await selected.getByRole('button', { name: 'What changed?' }).click();
   const changed = page.getByRole('table', { name: 'What changed?' });
   const culprit = changed.getByRole('row').filter({ hasText: `${hog.pid} ·` });
   await expect(culprit).toContainText(HOG);

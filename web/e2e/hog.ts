@@ -26,7 +26,7 @@ export function startHog(): Hog {
     ENTER.length === 0 ? [program] : [...ENTER, 'timeout', SECONDS_INSIDE, program];
   const child: ChildProcess = spawn(first, [...rest, '-c', 'while :; do :; done'], { stdio: 'ignore' });
   // It stands out on a machine that is busy with other things, too; only root may.
-  if (process.getuid?.() === 0 && child.pid !== undefined) setPriority(child.pid, -5);
+  if (process.getuid?.() === 0 && child.pid !== undefined) setPriority(child.pid, -10);
   return {
     pid: String(child.pid),
     stop: () => {

@@ -526,6 +526,7 @@ export const en = {
       exportCsv: 'Numbers (CSV)',
       page: (what: string) => `Open ${what}`,
       close: (title: string) => `Take ${title} away`,
+      selection: 'Selected range',
       selectionZoom: 'Zoom in',
       selectionClear: 'Clear',
       resize: 'Height of the charts',

@@ -526,6 +526,7 @@ export const zh: Text = {
       exportCsv: '数据 (CSV)',
       page: (what: string) => `打开 ${what}`,
       close: (title: string) => `移除 ${title}`,
+      selection: '所选范围',
       selectionZoom: '放大',
       selectionClear: '清除',
       resize: '图表高度',

@@ -73,7 +73,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     pageOf: usePageOf(name, view),
     reading: view.reading,
   });
-  const marks = useMarks(name, span, following, series.boots);
+  const marks = useMarks(name, span, following, host.data !== undefined, series.boots);
   const colors = useTopColors(series.top);
   const onChanges = useCallback(() => change({ changes: 'before' }, { replace: false }), [change]);
   const filterInput = useRef<HTMLInputElement>(null);

@@ -40,34 +40,36 @@ export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
   useWheel(element, span, actions);
   const shownMs = pinMs ?? selection?.toMs ?? span.toMs;
   return (
-    <div
-      ref={element}
-      className={styles.overlay}
-      role="slider"
-      tabIndex={0}
-      aria-label={text.host.charts.cursor}
-      aria-valuemin={span.fromMs}
-      aria-valuemax={span.toMs}
-      aria-valuenow={Math.min(span.toMs, Math.max(span.fromMs, shownMs))}
-      aria-valuetext={formatDateTime(shownMs)}
-      {...handlers}
-    >
-      {gaps.map((gap) => (
-        <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={gapTitle(gap)} />
-      ))}
-      {marks.map(({ atMs, kind }) => (
-        <div
-          key={atMs}
-          className={styles.mark}
-          data-kind={kind}
-          style={{ left: `${String(percent(span, atMs))}%` }}
-        />
-      ))}
-      {selection && <Band span={span} band={selection} className={styles.selection} />}
+    <>
+      <div
+        ref={element}
+        className={styles.overlay}
+        role="slider"
+        tabIndex={0}
+        aria-label={text.host.charts.cursor}
+        aria-valuemin={span.fromMs}
+        aria-valuemax={span.toMs}
+        aria-valuenow={Math.min(span.toMs, Math.max(span.fromMs, shownMs))}
+        aria-valuetext={formatDateTime(shownMs)}
+        {...handlers}
+      >
+        {gaps.map((gap) => (
+          <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={gapTitle(gap)} />
+        ))}
+        {marks.map(({ atMs, kind }) => (
+          <div
+            key={atMs}
+            className={styles.mark}
+            data-kind={kind}
+            style={{ left: `${String(percent(span, atMs))}%` }}
+          />
+        ))}
+        {selection && <Band span={span} band={selection} className={styles.selection} />}
+        {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
+        <Moving span={span} grid={grid} cursor={cursor} />
+      </div>
       {selection && <SelectionButtons {...{ span, selection, actions }} onChanges={props.onChanges} />}
-      {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
-      <Moving span={span} grid={grid} cursor={cursor} />
-    </div>
+    </>
   );
 }
 
@@ -161,18 +163,25 @@ function SelectionButtons({
   if (middle < 0 || middle > 100) return null;
   const left = Math.min(90, Math.max(10, middle));
   return (
-    <div className={styles.buttons} style={{ left: `${String(left)}%` }}>
-      <button type="button" onClick={() => actions.zoomTo(selection)}>
-        {text.host.charts.selectionZoom}
-      </button>
-      {onChanges && (
-        <button type="button" onClick={onChanges}>
-          {text.changes.title}
+    <div className={styles.layer}>
+      <div
+        className={styles.buttons}
+        role="group"
+        aria-label={text.host.charts.selection}
+        style={{ left: `${String(left)}%` }}
+      >
+        <button type="button" onClick={() => actions.zoomTo(selection)}>
+          {text.host.charts.selectionZoom}
         </button>
-      )}
-      <button type="button" onClick={() => actions.select(null)}>
-        {text.host.charts.selectionClear}
-      </button>
+        {onChanges && (
+          <button type="button" onClick={onChanges}>
+            {text.changes.title}
+          </button>
+        )}
+        <button type="button" onClick={() => actions.select(null)}>
+          {text.host.charts.selectionClear}
+        </button>
+      </div>
     </div>
   );
 }

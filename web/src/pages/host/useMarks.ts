@@ -15,6 +15,7 @@ export function useMarks(
   host: string,
   span: Span,
   following: boolean,
+  isKnown: boolean,
   boots: readonly number[],
 ): readonly Mark[] {
   const fromMs = Math.floor(span.fromMs / STEP_MS) * STEP_MS;
@@ -28,13 +29,14 @@ export function useMarks(
     ...options,
     queryKey: eventsKey(host, { fromMs, toMs }),
     queryFn: ({ signal }) => fetchEvents(host, { fromMs, toMs }, signal),
-    enabled: toMs - fromMs <= MOST_EVENTS_MS,
+    enabled: isKnown && toMs - fromMs <= MOST_EVENTS_MS,
   });
   const alerts = useQuery({
     ...options,
     // Below the list's key: what the server tells of alerts asks for these again, too.
     queryKey: [...alertsKey, host, fromMs, toMs],
     queryFn: ({ signal }) => fetchAlertsOf(host, { fromMs, toMs }, signal),
+    enabled: isKnown,
   });
   return useMemo(
     () => buildMarks(events.data ?? [], alerts.data ?? [], boots),

@@ -42,12 +42,12 @@ export function SqlBar(props: SqlBarProps): JSX.Element {
   return (
     <div className={styles.bar}>
       {running ? (
-        <Button size="xs" color="red" variant="light" onClick={onCancel}>
+        <Button size="xs" variant="default" onClick={onCancel}>
           {text.common.cancel}
         </Button>
       ) : (
         <Tooltip label={isApple ? '⌘ Enter' : 'Ctrl Enter'}>
-          <Button size="xs" onClick={onRun} disabled={!canRun}>
+          <Button size="xs" color="blue.8" onClick={onRun} disabled={!canRun}>
             {words.run}
           </Button>
         </Tooltip>
