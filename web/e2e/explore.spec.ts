@@ -80,7 +80,7 @@ test('the top processes: one colour everywhere, alone in the chart, a click lead
   const screen = new HostScreen(page);
   await screen.open(recorded.host, now - 30_000, now - 2000);
   const top = page.locator('[data-track="top"]');
-  const item = top.locator('dl > div').filter({ has: page.getByRole('button', { name: HOG, exact: true }) });
+  const item = top.locator('dl > div').filter({ has: page.locator(`a[href*="/processes/${hog.pid}/"]`) });
   await expect(item).toHaveCount(1);
   const swatch = item.locator('[data-swatch]');
   const color = /--line-(p\d)/.exec((await swatch.getAttribute('style')) ?? '')?.[1];
