@@ -45,7 +45,7 @@ fmt: ## format Rust and page
 audit: ## licences, advisories, duplicate versions (cargo-deny)
 	@scripts/audit
 
-bench: ## measure agent, its accuracy, history on disk page queries and page; ARGS=agent or ARGS=page picks
+bench: ## measure agent, its accuracy, history on disk, queries, page; ARGS=agent or ARGS=page picks
 	@bench/run $(ARGS)
 
 screenshots: ## take the pictures of docs/images anew, with a real incident in them (some minutes)
