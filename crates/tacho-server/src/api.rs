@@ -54,6 +54,7 @@ mod tables;
 mod thresholds;
 mod time;
 mod tokens;
+mod top_series;
 mod users;
 
 pub(crate) use alerts::alert_json;
@@ -115,6 +116,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(top_series::top_processes))
         .routes(routes!(gaps::host_gaps))
         .routes(routes!(summary::summarise_host))
         .routes(routes!(changes::what_changed))

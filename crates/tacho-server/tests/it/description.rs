@@ -30,6 +30,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/hosts/{host}/export",
     "get /api/v1/hosts/{host}/gaps",
     "get /api/v1/hosts/{host}/processes",
+    "get /api/v1/hosts/{host}/processes/series",
     "get /api/v1/hosts/{host}/processes/{pid}/{start_time}/series",
     "get /api/v1/hosts/{host}/rows",
     "get /api/v1/hosts/{host}/series",
