@@ -29,7 +29,7 @@ async function findings(page: Page): Promise<string[]> {
 for (const scheme of ['dark', 'light'] as const) {
   test(`every page can be read by everybody: ${scheme}`, async ({ watched: page, recorded }) => {
     await page.emulateMedia({ colorScheme: scheme });
-    for (const path of ['/', '/?view=heat', '/?group=state', '/storage', '/access', '/about']) {
+    for (const path of ['/', '/?view=heat', '/?group=state', '/alerts', '/storage', '/access', '/about']) {
       await page.goto(path);
       await expect(page.getByRole('heading').first()).toBeVisible();
       await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0);

@@ -26,7 +26,10 @@ pub use engine::{Engine, EngineMemory, Limits, Presence, shown_value};
 pub use evidence::{Evidence, ProcessLine, TOP_PROCESSES};
 pub use glob::Glob;
 pub use host::{Host, Selector};
-pub use load::{LoadError, Problem, RuleSet, default_rules, load};
+pub use load::{
+    LoadError, MAX_DEFINITION_BYTES, MAX_RULES, Problem, RuleSet, STORED_ORIGIN, StoredRule, default_rules,
+    load, read_rule,
+};
 pub use rule::{Rule, Severity};
 pub use script::{ScriptError, ScriptOutcome, run_script};
 pub use template::Template;

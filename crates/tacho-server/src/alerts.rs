@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tacho_alert::{
     Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, Muted, RuleSet, Silence,
 };
-use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, ThresholdRecord};
+use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, RuleRecord, ThresholdRecord};
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
@@ -21,12 +21,15 @@ mod message;
 mod pace;
 mod program;
 mod receiver;
+mod rules;
 mod run;
 mod tell;
+mod thresholds;
 mod words;
 
 pub use files::{RulesError, load_rules};
 pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
+pub(crate) use rules::{RuleEdit, RuleEditError, RuleEditor};
 pub use run::Watch;
 
 /// Changes that a slow reader of events may be behind before it misses some.
@@ -44,6 +47,7 @@ struct Inner {
     core: Mutex<Core>,
     /// Held while the catalog and what is in memory of it are brought in line; taken before `core`.
     writing: tokio::sync::Mutex<()>,
+    ids: Mutex<ulid::Generator>,
     events: broadcast::Sender<Arc<Shown>>,
     receivers: Vec<Arc<Receiver>>,
     page_url: String,
@@ -53,6 +57,10 @@ struct Inner {
 
 pub(crate) struct Core {
     pub(crate) engine: Engine,
+    /// The default rules and those of files.
+    pub(crate) files: Arc<RuleSet>,
+    /// What people said of rules by the API, which lies above those.
+    pub(crate) stored_rules: Vec<RuleRecord>,
     /// Knows what mutes alerts, whoever is told.
     pub(crate) mutes: Dispatcher,
     /// One for each receiver, in their order.
@@ -98,7 +106,9 @@ impl Alerts {
     ) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
         let core = Core {
-            engine: Engine::new(rules, Limits::default()),
+            engine: Engine::new(Arc::clone(&rules), Limits::default()),
+            files: rules,
+            stored_rules: Vec::new(),
             mutes: Dispatcher::new(None),
             dispatchers: receivers.iter().map(|it| Dispatcher::new(Some(it.route.clone()))).collect(),
             deliveries: BTreeMap::new(),
@@ -109,7 +119,8 @@ impl Alerts {
         };
         let receivers = receivers.into_iter().map(Arc::new).collect();
         let (core, writing) = (Mutex::new(core), tokio::sync::Mutex::default());
-        let inner = Inner { core, writing, events, receivers, page_url, catalog, now };
+        let ids = Mutex::new(ulid::Generator::new());
+        let inner = Inner { core, writing, ids, events, receivers, page_url, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
@@ -126,9 +137,9 @@ impl Alerts {
         self.inner.catalog.remove_alerts_of(host_id).await
     }
 
-    /// Takes the thresholds of hosts as the catalog has them.
-    pub(crate) async fn read_thresholds(&self) -> Result<(), CatalogError> {
-        let _writing = self.inner.writing.lock().await;
+    /// Takes the thresholds of hosts as the catalog has them. To be called with `writing` held, or before anybody else
+    /// knows of these alerts.
+    async fn read_thresholds(&self) -> Result<(), CatalogError> {
         let records = self.inner.catalog.alert_thresholds().await?;
         let read = |record: ThresholdRecord| {
             // The pattern was one when it was set.
@@ -204,6 +215,13 @@ impl Alerts {
             core.acknowledged.remove(&record.id);
         }
         Ok(true)
+    }
+
+    /// Greater than all that this server made before.
+    pub(crate) fn new_id(&self) -> String {
+        let mut ids = self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        // Fails when a millisecond had more of them than there can be.
+        ids.generate().unwrap_or_default().to_string().to_lowercase()
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {

@@ -11,22 +11,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{Server, at};
 
-struct Watched {
-    server: Server,
+pub(crate) struct Watched {
+    pub(crate) server: Server,
     key: HostKey,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Watched {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = Server::empty().await;
         let key = server.join("web").await;
         let (stop, task) = watch(&server).await;
         Self { server, key, stop, task }
     }
 
-    fn fill(&self, offset_ms: i64, used: i64) {
+    pub(crate) fn fill(&self, offset_ms: i64, used: i64) {
         let mut block = Block::new(&filesystem::TABLE);
         let mut row = block.push();
         row.text(filesystem::MOUNT_POINT, "/").integer(filesystem::USED_BYTES, used);
@@ -37,7 +37,7 @@ impl Watched {
     }
 
     /// The alerts, when there are as many as wanted.
-    async fn alerts(&self, query: &str, wanted: usize) -> Value {
+    pub(crate) async fn alerts(&self, query: &str, wanted: usize) -> Value {
         loop {
             let answer = self.server.json(&format!("/api/v1/alerts{query}")).await;
             if answer["alerts"].as_array().is_some_and(|alerts| alerts.len() == wanted) {
@@ -47,9 +47,19 @@ impl Watched {
         }
     }
 
-    async fn post(&self, path: &str, role: Role, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, role: Role, body: &Value) -> (StatusCode, Value) {
+        self.call(Method::POST, path, role, body).await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        role: Role,
+        body: &Value,
+    ) -> (StatusCode, Value) {
         let token = self.server.token(role).await;
-        let answer = self.server.call(Method::POST, path).bearer(&token).json(body).send().await;
+        let answer = self.server.call(method, path).bearer(&token).json(body).send().await;
         let body = if answer.body.is_empty() { Value::Null } else { answer.json() };
         (answer.status, body)
     }
