@@ -2,10 +2,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run stop build release test e2e check fmt audit bench faults bless proto bpf dev
+.PHONY: help run run-sql stop build release test e2e check fmt audit bench faults bless proto bpf dev
 
 # `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
-export DATA HTTP LISTEN PAGE
+export DATA HTTP LISTEN PAGE SQL
 
 help: ## this list
 	@echo "Tacho: make TARGET"
@@ -14,7 +14,10 @@ help: ## this list
 run: ## build and start server and agent here, until Ctrl-C; ARGS=--detach leaves them running
 	@scripts/run $(ARGS)
 
-stop: ## stop what `make run` started
+run-sql: ## build and start tacho-sql beside `make run`: SQL over HTTP and for psql, until Ctrl-C
+	@scripts/run-sql $(ARGS)
+
+stop: ## stop what `make run` and `make run-sql` started
 	@scripts/stop
 
 dev: ## the pair in the background and the page from its sources, reloading as they change

@@ -86,9 +86,11 @@ stop_daemon() {
     return 1
 }
 
-# The agent first: what it has sent by then is stored by the server's last flush.
+# The agent before the server: what it has sent by then is stored by the server's last flush.
 stop_pair() {
     local clean=0
+    # Of `make run-sql`, which reads what the server has.
+    stop_daemon sql || clean=1
     stop_daemon agent || clean=1
     stop_daemon server || clean=1
     return $clean

@@ -100,6 +100,7 @@ fn measure(way: &Way) -> anyhow::Result<()> {
     let uptime_s = tacho_proc::parse_uptime(&uptime).context("parsing the uptime")?;
     let (mut now_us, mut rows) = (uptime_s * SECOND_US, 0);
     let mut costs_us = Vec::with_capacity(SAMPLES);
+    let mut of_processes_us = Vec::with_capacity(SAMPLES);
     for number in 0..WARM_UP + SAMPLES {
         std::thread::sleep(way.pause);
         now_us += way.step_us;
@@ -108,17 +109,21 @@ fn measure(way: &Way) -> anyhow::Result<()> {
         let after_us = thread_cpu_time_us().context("the thread's clock")?;
         if number >= WARM_UP {
             costs_us.push(after_us - before_us);
+            of_processes_us.extend(sampler.process_cost_us());
             rows += sample.processes.len();
         }
     }
     costs_us.sort_unstable();
+    of_processes_us.sort_unstable();
+    let of_processes_us = of_processes_us.get(SAMPLES / 2).context("the thread's clock")?;
     let block = sample.blocks.first().context("the host's block")?;
     println!(
-        "{:28} {:4} processes, {:3} rows: median {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
+        "{:28} {:4} processes, {:3} rows: median {:5} µs, of which processes {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
         way.name,
         block.integer(host::PROCESSES, 0).unwrap_or(0),
         rows / SAMPLES,
         costs_us[SAMPLES / 2],
+        of_processes_us,
         costs_us[0],
         costs_us[SAMPLES - 1],
         block.integer(host::AGENT_RSS_BYTES, 0).unwrap_or(0) >> 10,

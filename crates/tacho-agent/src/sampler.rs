@@ -174,6 +174,7 @@ pub struct Sampler {
     connections: Connections,
     own: Own,
     parts: Parts,
+    process_cost_us: Option<u64>,
 }
 
 /// One call of [`Sampler::sample`].
@@ -228,6 +229,7 @@ impl Sampler {
             connections: Connections::new(&config),
             own: Own::new(proc_root),
             parts: Parts::new(&config),
+            process_cost_us: None,
             config,
         })
     }
@@ -235,6 +237,11 @@ impl Sampler {
     /// What the next snapshot tells about the agent's own queue.
     pub fn set_agent_counters(&mut self, counters: AgentCounters) {
         self.own.counters = counters;
+    }
+
+    /// CPU time of the part of the last sample that reads processes; `None` where the thread's clock cannot be read.
+    pub fn process_cost_us(&self) -> Option<u64> {
+        self.process_cost_us
     }
 
     /// Reads everything that is due in place of what `sample` held. `now_us` is the boot clock.
@@ -288,7 +295,10 @@ impl Sampler {
             new_identities: &mut sample.new_identities,
             retired: &mut sample.retired,
         };
+        let started_us = tacho_proc::thread_cpu_time_us();
         self.processes.collect(tick, surroundings, &mut out);
+        let ended_us = tacho_proc::thread_cpu_time_us();
+        self.process_cost_us = ended_us.zip(started_us).map(|(ended, started)| ended.saturating_sub(started));
         self.connections.write(tick, &self.processes, blocks.connection, blocks.listener);
         self.own.collect(tick, buffer, host);
         let mut out = parts::Output {

@@ -64,6 +64,11 @@ pub(crate) fn layout(table: &'static Table) -> &'static Layout {
     LAYOUTS.get(table.name).expect("every stored table has a layout")
 }
 
+/// Columns of the stored rows of a table, for a reader that reads the files itself. Text is dictionary encoded.
+pub fn schema(table: &'static Table) -> SchemaRef {
+    SchemaRef::clone(&layout(table).schema)
+}
+
 impl Layout {
     fn new(table: &'static Table) -> Self {
         let entity: Vec<_> = table

@@ -14,7 +14,6 @@ use tacho_catalog::{FileChange, FileRecord};
 use crate::columns::layout;
 use crate::directory::Directory;
 use crate::files::FileEntry;
-use crate::id::ulid;
 use crate::inner::Inner;
 use crate::maintenance::chain;
 use crate::merge::{MergeFailure, merge, roll};
@@ -116,7 +115,7 @@ fn write(inner: &Arc<Inner>, job: &Job) -> Result<Option<FileChange>, HistoryErr
     notes.sources.dedup();
     let now_ms = (inner.now)();
     let merges = job.files.len() > 1;
-    notes.job = (completes && merges).then(|| ulid(now_ms));
+    notes.job = (completes && merges).then(|| inner.directory.new_id(now_ms));
     let source = notes.job.clone().unwrap_or_else(|| first.record.id.clone());
     let rollup_notes = Notes { sources: vec![source], ..Notes::default() };
     let target = Target {

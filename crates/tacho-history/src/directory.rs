@@ -1,8 +1,10 @@
 //! The directory that holds the files: `<table>/<YYYY-MM-DD>/<ulid>.parquet`.
 //!
 //! Plain files and not an object store's interface: a flush needs the file *and* the directories above it on
-//! the disk before the catalog may name it, and readers want positional reads. A file is written
-//! under its final name; what no catalog row names is nobody's, and is removed at the next start.
+//! the disk before the catalog may name it, and readers want positional reads. A file that is
+//! being written is called `<ulid>.partial`, so that one that cannot be read under its final name has been damaged since.
+//! What no catalog row names is nobody's, and is removed at the next start. Names sort by when the files were begun, even
+//! when the clock does not move or is set back: a rebuild of the catalog asks which flush was the last.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -11,9 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::HistoryError;
-use crate::id::{is_ulid, ulid};
+use crate::id::{Ids, is_ulid};
 
 const EXTENSION: &str = "parquet";
+
+/// Of a file that is being written.
+const PARTIAL: &str = "partial";
 
 /// What a file that cannot be read is renamed to.
 const DAMAGED: &str = "damaged";
@@ -24,6 +29,7 @@ pub(crate) enum Step {
     Create,
     Write,
     SyncFile,
+    Rename,
     SyncDirectory,
     Commit,
     Committed,
@@ -39,13 +45,16 @@ pub(crate) struct Directory {
     /// Directories whose own entry is known to be on disk. Held while directories are made and removed,
     /// so that the two do not cross.
     made: Mutex<HashSet<PathBuf>>,
+    ids: Ids,
     fault: Option<Fault>,
 }
 
 /// A file being written. Hashes and counts what goes through.
 pub(crate) struct NewFile {
+    /// Relative to the history's directory; the file has this name once it is finished.
     pub(crate) path: PathBuf,
     pub(crate) id: String,
+    absolute: PathBuf,
     file: File,
     hasher: crc32fast::Hasher,
     bytes: u64,
@@ -63,7 +72,11 @@ impl Directory {
     /// Makes the directory when there is none.
     pub(crate) fn open(root: PathBuf, fault: Option<Fault>) -> Result<Self, HistoryError> {
         fs::create_dir_all(&root).map_err(HistoryError::io("make", &root))?;
-        Ok(Self { root, made: Mutex::new(HashSet::new()), fault })
+        let directory = Self { root, made: Mutex::new(HashSet::new()), ids: Ids::default(), fault };
+        for (path, _) in directory.list()? {
+            directory.ids.follow(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default());
+        }
+        Ok(directory)
     }
 
     pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
@@ -74,20 +87,25 @@ impl Directory {
         self.fault.as_ref().map_or(Ok(()), |fault| fault(step))
     }
 
+    /// A name for a job, greater than those of all files that are there.
+    pub(crate) fn new_id(&self, now_ms: i64) -> String {
+        self.ids.next(now_ms)
+    }
+
     /// Starts a new file.
     pub(crate) fn create(&self, table: &str, day: &str, now_ms: i64) -> Result<NewFile, HistoryError> {
-        let id = ulid(now_ms);
+        let id = self.ids.next(now_ms);
         let path = Path::new(table).join(day).join(&id).with_extension(EXTENSION);
         let absolute = self.absolute(&path);
         let _made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let create = || {
             self.step(Step::Create)?;
             fs::create_dir_all(self.root.join(table).join(day))?;
-            File::create_new(&absolute)
+            File::create_new(partial(&absolute))
         };
         let file = create().map_err(HistoryError::io("create", &absolute))?;
         let hasher = crc32fast::Hasher::new();
-        Ok(NewFile { path, id, file, hasher, bytes: 0, fault: self.fault.clone() })
+        Ok(NewFile { path, id, absolute, file, hasher, bytes: 0, fault: self.fault.clone() })
     }
 
     /// Makes the names of files durable: the directories they are in, and those above when they are new.
@@ -135,6 +153,12 @@ impl Directory {
         Ok(())
     }
 
+    /// Deletes a file that does not become part of the history, finished or not.
+    pub(crate) fn discard(&self, path: &Path) -> Result<(), HistoryError> {
+        self.remove(&partial(path))?;
+        self.remove(path)
+    }
+
     /// Sets a file aside that cannot be read, and says where.
     pub(crate) fn set_aside(&self, path: &Path) -> Result<PathBuf, HistoryError> {
         let aside = path.with_extension(DAMAGED);
@@ -147,7 +171,7 @@ impl Directory {
         }
     }
 
-    /// Every file that this module could have made, with its size.
+    /// Every file that this module could have made, unfinished ones too, with its size.
     pub(crate) fn list(&self) -> Result<Vec<(PathBuf, u64)>, HistoryError> {
         let mut files = Vec::new();
         for table in entries(&self.root)? {
@@ -161,7 +185,7 @@ impl Directory {
     }
 
     fn note(&self, file: &Path, files: &mut Vec<(PathBuf, u64)>) {
-        let ours = file.extension().is_some_and(|extension| extension == EXTENSION)
+        let ours = file.extension().is_some_and(|extension| extension == EXTENSION || extension == PARTIAL)
             && file.file_stem().and_then(|stem| stem.to_str()).is_some_and(is_ulid);
         if let Ok(path) = file.strip_prefix(&self.root)
             && ours
@@ -170,6 +194,16 @@ impl Directory {
             files.push((path.to_owned(), metadata.len()));
         }
     }
+}
+
+/// What the file is called while it is written.
+fn partial(path: &Path) -> PathBuf {
+    path.with_extension(PARTIAL)
+}
+
+/// Was this file never finished?
+pub(crate) fn is_partial(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == PARTIAL)
 }
 
 /// What is in a directory; nothing where there is no directory.
@@ -184,10 +218,12 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, HistoryError> {
 }
 
 impl NewFile {
-    /// Makes the content durable. The name is not yet: see [`Directory::sync`].
+    /// Makes the content durable and gives the file its name, which is not durable yet: see [`Directory::sync`].
     pub(crate) fn finish(self) -> io::Result<Written> {
         step(self.fault.as_ref(), Step::SyncFile)?;
         self.file.sync_all()?;
+        step(self.fault.as_ref(), Step::Rename)?;
+        fs::rename(partial(&self.absolute), &self.absolute)?;
         Ok(Written { bytes: self.bytes, checksum: self.hasher.finalize() })
     }
 }
@@ -221,6 +257,7 @@ mod tests {
         let mut file = directory.create("host", "2026-11-20", 1).unwrap();
         file.write_all(b"123456789").unwrap();
         let path = file.path.clone();
+        assert_eq!(directory.list().unwrap(), [(path.with_extension("partial"), 9)]);
         let written = file.finish().unwrap();
         // The check value of CRC-32.
         assert_eq!(written, Written { bytes: 9, checksum: 0xCBF4_3926 });
@@ -237,6 +274,19 @@ mod tests {
         // And made again when it is needed again.
         let again = directory.create("host", "2026-11-20", 2).unwrap().path;
         directory.sync([again.as_path()].into_iter()).unwrap();
+        directory.discard(&again).unwrap();
+        assert_eq!(directory.list().unwrap(), []);
+    }
+
+    #[test]
+    fn names_go_on_after_those_that_are_there() {
+        let root = tempfile::tempdir().unwrap();
+        let create = |now_ms| {
+            let directory = Directory::open(root.path().to_owned(), None).unwrap();
+            directory.create("host", "2026-11-20", now_ms).unwrap().id
+        };
+        let ids = [create(5_000), create(5_000), create(1_000), create(6_000)];
+        assert!(ids.is_sorted(), "{ids:?}");
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! threads: files are pruned by the catalog's host and time, row groups and pages by their
 //! statistics.
 //!
-//! Nothing of Arrow or Parquet shows outside this crate.
+//! Nothing of Arrow or Parquet shows outside this crate, but for the program that answers SQL ([`outside`],
+//! [`schema`]).
 
 mod columns;
 mod compact;
@@ -28,6 +29,7 @@ mod levels;
 mod maintenance;
 mod merge;
 mod notes;
+pub mod outside;
 mod query;
 mod rebuild;
 mod retention;
@@ -43,6 +45,7 @@ mod testing;
 mod time;
 mod writer;
 
+pub use columns::schema;
 pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;
 pub use history::{Appended, Commit, Gap, History, Lane, Offered};
@@ -50,10 +53,10 @@ pub use query::{
     Aggregate, ByteStream, Change, Changed, Changes, ChangesQuery, ConnectionLabel, Event, Events, Extreme,
     Figure, Figures, FleetProcesses, FleetQuery, HostRow, MetricLabel, OnHost, ProcessGroup, ProcessLabel,
     ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessText, ProcessUsage, ProcessesAt, ProcessesOver,
-    ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary, SummaryQuery, buckets_of,
+    ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary, SummaryQuery, TableView, buckets_of,
 };
 pub use rebuild::{RebuildReport, rebuild_catalog};
-pub use rollup::Level;
+pub use rollup::{Level, stored_table, stored_tables};
 pub use scan::{ReadReport, TextMatch};
 pub use stats::HistoryStats;
 pub use storage::{DayStorage, StorageReport, TableStorage};

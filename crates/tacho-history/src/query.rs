@@ -8,9 +8,10 @@ mod fleet;
 mod processes_at;
 mod processes_over;
 mod recorded;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod series;
 mod summary;
+mod table_view;
 
 pub use changed::{Change, Changed, Changes, ChangesQuery, ConnectionLabel, MetricLabel, ProcessLabel};
 pub use events::{Event, Events};
@@ -22,6 +23,7 @@ pub use recorded::Recorded;
 pub use rows::{ByteStream, RowsQuery};
 pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, buckets_of};
 pub use summary::{Summary, SummaryQuery};
+pub use table_view::TableView;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Each file says in its footer which files it replaced, whose rows a rollup has, and which frames are in it. Jobs
 //! run one after the other and a file is merged only once those it replaced are gone, so only the newest flush, the
-//! newest merge and the newest rollup can be half there. What a file cannot tell is users, tokens, agents and hosts.
+//! newest merge and the newest rollup can be half there. A file that cannot be read was whole once, as it had got its
+//! name, so those that belong to it stay. What a file cannot tell is users, tokens, agents and hosts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -15,7 +16,7 @@ use tacho_catalog::{Catalog, FileRecord, MarkUpdate};
 
 use crate::HistoryError;
 use crate::columns::{HOST_ID, TIME};
-use crate::directory::Directory;
+use crate::directory::{Directory, is_partial};
 use crate::id::time_of;
 use crate::notes::{Notes, Stated};
 use crate::rollup::{Level, spec, stored_table};
@@ -63,6 +64,10 @@ fn read_all(root: &Path) -> Result<(Vec<Found>, RebuildReport), HistoryError> {
     let mut report = RebuildReport::default();
     let mut found = Vec::new();
     for (path, bytes) in directory.list()? {
+        if is_partial(&path) {
+            report.incomplete += 1;
+            continue;
+        }
         match read(&directory.absolute(&path), &path, bytes) {
             Ok(file) => found.push(file),
             Err(why) => {
@@ -143,10 +148,10 @@ fn bounds<T: Ord + Clone>(
 
 /// Which files are the history, and the marks of the frames in them.
 fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>) {
-    let incomplete = incomplete(&found);
+    let incomplete = incomplete(&found, &report.damaged);
     let (mut kept, gone): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|file| !incomplete.contains(&file.record.id));
-    report.incomplete = gone.len() as u64;
+    report.incomplete += gone.len() as u64;
     let replaced: HashSet<_> = kept.iter().flat_map(|file| file.notes.replaces.iter().cloned()).collect();
     let before = kept.len();
     kept.retain(|file| !replaced.contains(&file.record.id));
@@ -162,8 +167,11 @@ fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, V
 }
 
 /// Files of the newest flush, or of a merge, that lack one that belongs to them.
-fn incomplete(found: &[Found]) -> HashSet<String> {
-    let ids: HashSet<_> = found.iter().map(|file| file.record.id.as_str()).collect();
+fn incomplete(found: &[Found], damaged: &[PathBuf]) -> HashSet<String> {
+    let damaged = damaged.iter().filter_map(|path| path.file_stem()?.to_str());
+    let damaged: HashSet<_> = damaged.collect();
+    let ids: HashSet<_> =
+        found.iter().map(|file| file.record.id.as_str()).chain(damaged.iter().copied()).collect();
     let replaced: HashSet<_> =
         found.iter().flat_map(|file| file.notes.replaces.iter().map(String::as_str)).collect();
     let known = |id: &str| ids.contains(id) || replaced.contains(id);
@@ -178,7 +186,9 @@ fn incomplete(found: &[Found]) -> HashSet<String> {
         let of_newest: Vec<_> = flushed().filter(|file| group(file) == newest).collect();
         let host = of_newest.iter().find(|file| file.record.id == newest);
         let whole = host
-            .map_or(replaced.contains(newest.as_str()), |host| host.notes.with.iter().all(|id| known(id)));
+            .map_or(replaced.contains(newest.as_str()) || damaged.contains(newest.as_str()), |host| {
+                host.notes.with.iter().all(|id| known(id))
+            });
         if !whole {
             incomplete.extend(of_newest.iter().map(|file| file.record.id.clone()));
         }
@@ -188,7 +198,9 @@ fn incomplete(found: &[Found]) -> HashSet<String> {
     for file in merged() {
         let lacks_the_last = file.notes.more && !named.contains(file.record.id.as_str());
         let lacks_another = !file.notes.more && file.notes.with.iter().any(|id| !known(id));
-        if lacks_the_last || lacks_another {
+        // Files that were replaced go only after the commit: where one is gone, what is lacking was lost later.
+        let committed = file.notes.replaces.iter().any(|id| !ids.contains(id.as_str()));
+        if (lacks_the_last || lacks_another) && !committed {
             incomplete.insert(file.record.id.clone());
             incomplete.extend(file.notes.with.iter().cloned());
         }

@@ -93,13 +93,13 @@ pub(crate) fn spec(raw: &Table) -> Option<&'static Spec> {
 }
 
 /// All tables that files may be of, rollups among them.
-pub(crate) fn stored_tables() -> impl Iterator<Item = &'static Table> {
+pub fn stored_tables() -> impl Iterator<Item = &'static Table> {
     let rolled = SPECS.iter().flat_map(|spec| [spec.minute, spec.hour]);
     tables::ALL.iter().copied().chain(rolled)
 }
 
 /// The stored table called so, of which table of [`tables::ALL`] it is, and at which level.
-pub(crate) fn stored_table(name: &str) -> Option<(&'static Table, &'static Table, Level)> {
+pub fn stored_table(name: &str) -> Option<(&'static Table, &'static Table, Level)> {
     BY_NAME.get(name).map(|known| (known.table, known.raw, known.level))
 }
 

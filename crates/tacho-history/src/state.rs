@@ -3,7 +3,7 @@
 //! It is never held across I/O or an await.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use tacho_catalog::{FileChange, FileRecord, GapRecord, Mark, MarkUpdate, StreamKey};
@@ -12,6 +12,7 @@ use tacho_model::{SequenceSet, Table};
 use crate::Commit;
 use crate::files::{FileEntry, FileSet};
 use crate::head::{Frame, Head, PendingGap};
+use crate::rollup::{Level, stored_table};
 use crate::scan::Hosts;
 
 /// Streams in memory above which those not used for long are dropped; they are read again when needed.
@@ -62,6 +63,15 @@ struct Stream {
 pub(crate) struct View {
     pub(crate) frames: Vec<Arc<Frame>>,
     pub(crate) files: Vec<Arc<FileEntry>>,
+}
+
+/// What a reader of all hosts looks at.
+#[derive(Debug)]
+pub(crate) struct WholeView {
+    pub(crate) files: Vec<Arc<FileEntry>>,
+    /// Files of the table that have nothing to say.
+    pub(crate) left_out: usize,
+    pub(crate) frames: Vec<Arc<Frame>>,
 }
 
 /// What the state knows of a frame.
@@ -347,6 +357,26 @@ impl State {
         let frames = heads.flat_map(|head| head.frames_of(hosts)).filter(in_range).cloned().collect();
         let files = self.files.of(table).iter().filter(|file| file.may_have(hosts, from_ms, to_ms));
         View { frames, files: files.cloned().collect() }
+    }
+
+    /// What a reader of a whole table or rollup has to look at: files that may have rows of the host and the range,
+    /// and the frames of the range that are in none.
+    pub(crate) fn whole_view(&self, table: &Table, host_id: Option<&str>, range: Range<i64>) -> WholeView {
+        let may_have = |file: &&Arc<FileEntry>| {
+            let record = &file.record;
+            record.time_min_ms < range.end
+                && record.time_max_ms >= range.start
+                && host_id.is_none_or(|id| *record.host_min <= *id && *id <= *record.host_max)
+        };
+        let all = self.files.of(table);
+        let files: Vec<_> = all.iter().filter(may_have).cloned().collect();
+        let flushing = self.flushing.iter().flat_map(|head| head.frames());
+        // What is in no file is in no rollup either.
+        let raw = stored_table(table.name).is_some_and(|(_, _, level)| level == Level::Raw);
+        let frames = flushing.chain(self.head.frames()).filter(|frame| {
+            raw && range.contains(&frame.snapshot.time_ms) && host_id.is_none_or(|id| *frame.host.id == *id)
+        });
+        WholeView { left_out: all.len() - files.len(), files, frames: frames.cloned().collect() }
     }
 
     /// Bounds the memory that streams take.

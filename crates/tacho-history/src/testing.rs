@@ -21,6 +21,11 @@ pub(crate) const START: i64 = 1_795_143_600_000;
 pub(crate) const MINUTE: i64 = 60_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 
+/// In memory where the system has such a file system: tests make and sync many thousands of small files.
+fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// A history, its clock and its faults.
 pub(crate) struct Bench {
     pub(crate) root: TempDir,
@@ -74,7 +79,7 @@ impl Bench {
     }
 
     pub(crate) async fn with(configure: impl FnOnce(&mut HistoryConfig)) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        let root = directory();
         let mut config = HistoryConfig::new(root.path().join("history"));
         configure(&mut config);
         let now_ms = Arc::new(AtomicI64::new(START));

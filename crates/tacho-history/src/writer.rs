@@ -231,7 +231,7 @@ impl Drop for FileWriter<'_> {
 /// Removes files that did not become part of the history. What cannot be removed now is at the next start.
 pub(crate) fn discard<'a>(directory: &Directory, paths: impl IntoIterator<Item = &'a PathBuf>) {
     for path in paths {
-        if let Err(error) = directory.remove(path) {
+        if let Err(error) = directory.discard(path) {
             tracing::warn!(%error, "an unfinished file stays until the next start");
         }
     }

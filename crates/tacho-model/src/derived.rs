@@ -178,7 +178,52 @@ impl Derived {
     }
 }
 
+impl Derived {
+    /// The same as an expression over the table's stored columns in SQL; absent is `NULL`.
+    pub fn sql(&self, table: &Table) -> String {
+        let column = |position: usize| {
+            let name = table.columns.get(position).map_or("NULL", |column| column.name);
+            format!("CAST(\"{name}\" AS DOUBLE)")
+        };
+        let quotient = |part: &str, all: &str| format!("({part}) / nullif(greatest({all}, 0), 0)");
+        let interval = "nullif(greatest(interval_ms, 0), 0)";
+        match &self.formula {
+            Formula::PerSecond { of, factor } => {
+                let factor = factor * 1000.0;
+                format!("{} * {factor:.1} / {interval}", column(*of))
+            }
+            Formula::OfInterval(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| column(*part)).collect();
+                format!("({}) / ({interval} * 1000.0)", parts.join(" + "))
+            }
+            Formula::OfCpu { state, all } => quotient(&column(*state), &all.sql(&column)),
+            Formula::CpuUsed(all) => {
+                let unused = format!("{} + coalesce({}, 0)", column(all.idle), column(all.iowait));
+                format!("1 - {}", quotient(&unused, &all.sql(&column)))
+            }
+            Formula::Less { all, part } => format!("{} - {}", column(*all), column(*part)),
+            Formula::LessRatio { all, part } => {
+                quotient(&format!("{} - {}", column(*all), column(*part)), &column(*all))
+            }
+            Formula::UsedRatio { used, available } => {
+                quotient(&column(*used), &format!("{} + {}", column(*used), column(*available)))
+            }
+            Formula::OfAll { part, all } => quotient(&column(*part), &column(*all)),
+            Formula::Await { microseconds: [read, write], requests: [reads, writes] } => quotient(
+                &format!("({} + {}) / 1000.0", column(*read), column(*write)),
+                &format!("{} + {}", column(*reads), column(*writes)),
+            ),
+        }
+    }
+}
+
 impl CpuStates {
+    fn sql(&self, column: &impl Fn(usize) -> String) -> String {
+        let needed = [self.idle, self.user, self.system].map(column).join(" + ");
+        let others = std::iter::once(&self.iowait).chain(&self.more);
+        others.fold(needed, |sum, state| format!("{sum} + coalesce({}, 0)", column(*state)))
+    }
+
     fn positions(&self) -> Vec<usize> {
         [vec![self.idle, self.user, self.system, self.iowait], self.more.clone()].concat()
     }

@@ -126,6 +126,18 @@ pub fn server_config(
     Ok(config)
 }
 
+/// For clients of PostgreSQL, which show no certificate.
+pub fn postgres_config(identity: Identity) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(VERSIONS)?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)?;
+    // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(config)
+}
+
 /// The agent's side. Without an identity only joining is possible.
 pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -21,6 +21,7 @@ use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
+use crate::sql::SqlSockets;
 
 mod agents;
 mod alert_events;
@@ -46,6 +47,7 @@ mod rules;
 mod series;
 mod session;
 mod silences;
+mod sql;
 mod status;
 mod storage;
 mod summary;
@@ -74,6 +76,7 @@ pub struct ApiState {
     pub sign_in_limit: SignInLimit,
     /// Builds a join token's text, which carries the certificate authority's fingerprint.
     pub mint_join_token: Arc<MintJoinToken>,
+    pub sql: SqlSockets,
     /// Ends live streams, which would otherwise hold up the server's stop.
     pub stop: CancellationToken,
 }
@@ -126,6 +129,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let viewer = OpenApiRouter::new()
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(rows::export_rows))
+        .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(alerts::show_alert))

@@ -30,6 +30,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::sentinels::Sentinels;
 use crate::serve::Listener;
+use crate::sql::{HistoryService, SqlSockets};
 
 /// The last flush of a large head takes seconds on a slow disk.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -57,6 +58,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // What a flush wrote for a host while it was removed. No agent is connected yet.
     catalog.forget_orphans().await?;
     let history = History::open(history_config(&config), catalog.clone(), Arc::clone(&now)).await?;
+    let sql = SqlSockets::new(&config.data_dir);
+    let history_socket = sql.listen()?;
+    let history_service = HistoryService {
+        authority: Arc::clone(&authority),
+        names: certificate_names(&config),
+        lifetime: config.certificate_lifetime,
+        history: history.clone(),
+        catalog: catalog.clone(),
+        now: Arc::clone(&now),
+    };
     let passwords = Passwords::new(PasswordCost::default())?;
     first_start(&config, &catalog, &passwords, now()).await?;
 
@@ -77,6 +88,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         passwords,
         sign_in_limit: SignInLimit::default(),
+        sql: sql.clone(),
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
         stop: stop_serving.clone(),
     });
@@ -127,6 +139,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tasks.spawn("alerts", alert_watch.run(stop_serving.clone()));
     tasks.spawn("tls listener", tls_listener.run(stop_serving.clone()));
     tasks.spawn("http listener", http_listener.run(stop_serving.clone()));
+    tasks.spawn("sql", history_service.run(history_socket, stop_serving.clone()));
     let parts = Parts { agents: draining, history, stop_serving, stop_history };
     tasks.spawn("stop", parts.stop_in_order(stop));
     tracing::info!(

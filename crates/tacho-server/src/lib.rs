@@ -16,4 +16,5 @@ pub mod page;
 mod rebuild;
 pub mod sentinels;
 pub mod serve;
+pub mod sql;
 pub mod tokens;

@@ -15,7 +15,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 pub use binaries::{binary, use_binaries};
-pub use client::{Answer, get, wait_until};
+pub use client::{Answer, get, post, wait_until};
 pub use process::Daemon;
 
 /// A server, its directory and addresses; it may run or not.
@@ -131,6 +131,11 @@ impl Server {
         let answer = get(self.http, path, &self.token)?;
         ensure!(answer.status == 200, "{path}: status {}: {}", answer.status, answer.body);
         serde_json::from_str(&answer.body).with_context(|| format!("{path}: not JSON"))
+    }
+
+    /// The API token, of an admin, that this value calls the API with.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// DELETE of an API path.

@@ -22,7 +22,7 @@ use crate::synthetic::{Host, HostShape, Tick};
 /// Frames between generator and connection; when full, the generator waits.
 const OUTGOING_FRAMES: usize = 16;
 /// Long-lived processes started this long before the first snapshot.
-const BOOTED_BEFORE_MS: i64 = 3 * 86_400_000;
+pub const BOOTED_BEFORE_MS: i64 = 3 * 86_400_000;
 
 /// What to send, and where.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The stored rows as they are.
 
-mod encode;
+pub(crate) mod encode;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::inner::Inner;
 use crate::scan::{FileRows, Scan};
 use crate::state::View;
 use crate::{History, HistoryError};
-use encode::{Arrow, Csv, Encoder, Json};
+pub(crate) use encode::{Arrow, Encoder};
+use encode::{Csv, Json};
 
 /// Rows encoded at a time: a piece of some 100 kB.
 const PIECE_ROWS: usize = 1024;

@@ -58,6 +58,7 @@ const CALLS: &[&str] = &[
     "post /api/v1/rules/check",
     "post /api/v1/session",
     "post /api/v1/silences",
+    "post /api/v1/sql",
     "post /api/v1/tokens",
     "post /api/v1/users",
     "put /api/v1/rules/{rule}",

@@ -106,6 +106,7 @@ impl Server {
             metrics: Metrics::default(),
             passwords: Passwords::new(PasswordCost::CHEAPEST).unwrap(),
             sign_in_limit: SignInLimit::default(),
+            sql: tacho_server::sql::SqlSockets::new(directory.path()),
             mint_join_token: Arc::new(|secret| format!("tacho_join_{}", secret[0])),
             stop: CancellationToken::new(),
         };

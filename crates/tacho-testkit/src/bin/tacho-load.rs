@@ -36,9 +36,12 @@ struct Arguments {
     /// Time between snapshots.
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     interval: Duration,
-    /// How much history; it ends now.
+    /// How much history.
     #[arg(long, default_value = "1d", value_parser = parse_duration)]
     duration: Duration,
+    /// When it ends, in milliseconds since the epoch; now unless told.
+    #[arg(long)]
+    until: Option<i64>,
 }
 
 #[tokio::main]
@@ -56,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
             active: arguments.active.min(arguments.processes),
         },
         interval: arguments.interval,
-        from_ms: clock::wall_ms() - duration_ms,
+        from_ms: arguments.until.unwrap_or_else(clock::wall_ms) - duration_ms,
         snapshots: u64::try_from(arguments.duration.as_millis() / interval_ms)?,
     };
     let total = load.snapshots * load.hosts as u64;

@@ -24,38 +24,68 @@ pub fn get(address: SocketAddr, path: &str, token: &str) -> anyhow::Result<Answe
 
 /// Any request without a body.
 pub(super) fn request(method: &str, address: SocketAddr, path: &str, token: &str) -> anyhow::Result<Answer> {
+    let (status, body) = exchange(&format!("{method} {path}"), address, token, "*/*", "")?;
+    Ok(Answer { status, body: String::from_utf8(body).context("the answer is not UTF-8")? })
+}
+
+/// POSTs JSON; status and body. `accept` is the kind of body that is asked for.
+pub fn post(
+    address: SocketAddr,
+    path: &str,
+    token: &str,
+    accept: &str,
+    json: &Value,
+) -> anyhow::Result<(u16, Vec<u8>)> {
+    exchange(&format!("POST {path}"), address, token, accept, &json.to_string())
+}
+
+fn exchange(
+    call: &str,
+    address: SocketAddr,
+    token: &str,
+    accept: &str,
+    json: &str,
+) -> anyhow::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    let length = json.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        "{call} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: {accept}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{json}"
     )?;
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text)?;
-    let text = String::from_utf8(text).context("the answer is not UTF-8")?;
-    let (head, body) = text.split_once("\r\n\r\n").context("the answer has no end of its head")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let (head, body) = split(&answer, b"\r\n\r\n").context("the answer has no end of its head")?;
+    let head = std::str::from_utf8(head).context("the answer's head is not UTF-8")?;
     let status =
         head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("the answer has no status")?;
     let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if is_chunked {
-        chunks(body).with_context(|| format!("{path}: cut off in the middle"))?
+        chunks(body).with_context(|| format!("{call}: cut off in the middle"))?
     } else {
         body.to_owned()
     };
-    Ok(Answer { status, body })
+    Ok((status, body))
+}
+
+/// What is before the first `separator`, and what is after it.
+fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(separator.len()).position(|window| window == separator)?;
+    Some((bytes.get(..at)?, bytes.get(at + separator.len()..)?))
 }
 
 /// The body that chunks carry; nothing when the last chunk is missing.
-fn chunks(mut text: &str) -> Option<String> {
-    let mut body = String::new();
+fn chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
     loop {
-        let (length, rest) = text.split_once("\r\n")?;
-        let length = usize::from_str_radix(length, 16).ok()?;
+        let (length, rest) = split(bytes, b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(length).ok()?, 16).ok()?;
         if length == 0 {
             return Some(body);
         }
-        body.push_str(rest.get(..length)?);
-        text = rest.get(length..)?.strip_prefix("\r\n")?;
+        body.extend_from_slice(rest.get(..length)?);
+        bytes = rest.get(length..)?.strip_prefix(b"\r\n")?;
     }
 }
 
