@@ -14,6 +14,8 @@ mod host;
 mod load;
 mod rule;
 mod script;
+#[cfg(test)]
+mod storm;
 mod template;
 mod threshold;
 

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::notifications::forget_told;
 use crate::{Catalog, CatalogError};
 
 /// An alert that fires or fired.
@@ -21,6 +22,24 @@ pub struct AlertRecord {
     pub acknowledged: Option<Acknowledgement>,
     /// JSON of the alert with its evidence.
     pub data: String,
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertWrite {
+    Fired(AlertRecord),
+    Ended(AlertEnd),
+}
+
+/// The end of an alert, with what it was then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertEnd {
+    pub id: String,
+    pub time_ms: i64,
+    pub reason: String,
+    pub data: String,
+    /// Nobody is told of it.
+    pub is_quiet: bool,
 }
 
 /// Somebody looks after an alert.
@@ -49,52 +68,21 @@ const COLUMNS: &str = "id, rule, host_id, host, severity, fired_ms, resolved_ms,
 impl Catalog {
     /// Stores an alert that fires. The same one again changes nothing.
     pub async fn add_alert(&self, alert: &AlertRecord) -> Result<(), CatalogError> {
-        let doing = CatalogError::query("store an alert");
-        let mut transaction = self.begin_write("store an alert").await?;
-        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM alerts WHERE id = ?")
-            .bind(&alert.id)
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(&doing)?;
-        if known == 0 {
-            sqlx::query(
-                "INSERT INTO alerts (id, rule, host_id, host, severity, fired_ms, reason, data) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(&alert.id)
-            .bind(&alert.rule)
-            .bind(&alert.host_id)
-            .bind(&alert.host)
-            .bind(&alert.severity)
-            .bind(alert.fired_ms)
-            .bind(&alert.reason)
-            .bind(&alert.data)
-            .execute(&mut *transaction)
-            .await
+        self.write_alerts(&[AlertWrite::Fired(alert.clone())]).await
+    }
+
+    /// Stores what became of alerts, in order, all of it or nothing. The same again changes nothing.
+    pub async fn write_alerts(&self, writes: &[AlertWrite]) -> Result<(), CatalogError> {
+        let doing = CatalogError::query("store alerts");
+        let mut transaction = self.begin_write("store alerts").await?;
+        for write in writes {
+            match write {
+                AlertWrite::Fired(alert) => insert(&mut transaction, alert).await,
+                AlertWrite::Ended(end) => resolve(&mut transaction, end).await,
+            }
             .map_err(&doing)?;
         }
         transaction.commit().await.map_err(doing)
-    }
-
-    /// Ends an alert, with what it was at its end.
-    pub async fn resolve_alert(
-        &self,
-        id: &str,
-        time_ms: i64,
-        reason: &str,
-        data: &str,
-    ) -> Result<(), CatalogError> {
-        sqlx::query(
-            "UPDATE alerts SET resolved_ms = ?, reason = ?, data = ? WHERE id = ? AND resolved_ms IS NULL",
-        )
-        .bind(time_ms)
-        .bind(reason)
-        .bind(data)
-        .bind(id)
-        .execute(&self.pool)
-        .await
-        .map_err(CatalogError::query("end an alert"))?;
-        Ok(())
     }
 
     /// Alerts that fire, and those that are over of which a receiver was told that they fire, but not that they are over.
@@ -236,6 +224,53 @@ impl Catalog {
     }
 }
 
+async fn insert(
+    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    alert: &AlertRecord,
+) -> Result<(), sqlx::Error> {
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM alerts WHERE id = ?")
+        .bind(&alert.id)
+        .fetch_one(&mut **transaction)
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO alerts (id, rule, host_id, host, severity, fired_ms, reason, data) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&alert.id)
+    .bind(&alert.rule)
+    .bind(&alert.host_id)
+    .bind(&alert.host)
+    .bind(&alert.severity)
+    .bind(alert.fired_ms)
+    .bind(&alert.reason)
+    .bind(&alert.data)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn resolve(
+    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    end: &AlertEnd,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE alerts SET resolved_ms = ?, reason = ?, data = ? WHERE id = ? AND resolved_ms IS NULL",
+    )
+    .bind(end.time_ms)
+    .bind(&end.reason)
+    .bind(&end.data)
+    .bind(&end.id)
+    .execute(&mut **transaction)
+    .await?;
+    if end.is_quiet {
+        forget_told(transaction, &end.id).await?;
+    }
+    Ok(())
+}
+
 fn alert_record(row: &SqliteRow) -> Result<AlertRecord, sqlx::Error> {
     let acknowledged = match row.try_get::<Option<i64>, _>("acknowledged_ms")? {
         Some(time_ms) => Some(Acknowledgement {
@@ -286,7 +321,14 @@ mod tests {
             let id = format!("a{number}");
             catalog.add_alert(&alert(&id, number)).await.unwrap();
             if number < 8 {
-                catalog.resolve_alert(&id, 100 + number, "", "{}").await.unwrap();
+                let end = AlertEnd {
+                    id,
+                    time_ms: 100 + number,
+                    reason: String::new(),
+                    data: "{}".to_owned(),
+                    is_quiet: false,
+                };
+                catalog.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
             }
         }
         assert_eq!(catalog.expire_alerts(102, 3).await.unwrap(), 5);

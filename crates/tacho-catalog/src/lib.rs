@@ -29,7 +29,7 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
-pub use alerts::{Acknowledgement, AlertFilter, AlertRecord};
+pub use alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;

@@ -38,16 +38,6 @@ impl Catalog {
             .map_err(CatalogError::query("list who was told of alerts"))
     }
 
-    /// Nobody is told of the end of an alert.
-    pub async fn forget_told(&self, id: &str) -> Result<(), CatalogError> {
-        sqlx::query("DELETE FROM alert_told WHERE alert_id = ?")
-            .bind(id)
-            .execute(&self.pool)
-            .await
-            .map_err(CatalogError::query("forget who was told of an alert"))?;
-        Ok(())
-    }
-
     /// Drops what waits for receivers that are no more, and what they were told; how many notifications.
     pub async fn keep_receivers(&self, receivers: &[String]) -> Result<u64, CatalogError> {
         let doing = CatalogError::query("drop notifications of receivers that are no more");
@@ -188,6 +178,15 @@ impl Catalog {
     }
 }
 
+/// Nobody is told of the end of an alert.
+pub(crate) async fn forget_told(
+    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    id: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM alert_told WHERE alert_id = ?").bind(id).execute(&mut **transaction).await?;
+    Ok(())
+}
+
 fn queued(row: &SqliteRow) -> Result<QueuedNotification, sqlx::Error> {
     Ok(QueuedNotification {
         id: row.try_get("id")?,
@@ -202,7 +201,7 @@ fn queued(row: &SqliteRow) -> Result<QueuedNotification, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::{Acknowledgement, AlertFilter, AlertRecord};
+    use crate::alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
     use crate::open_for_tests as catalog;
 
     fn alert(id: &str, fired_ms: i64) -> AlertRecord {
@@ -247,7 +246,14 @@ mod tests {
         let mut told = catalog.told_alerts().await.unwrap();
         told.sort();
         assert_eq!(told, [("a", "log"), ("a", "ops")].map(|(id, name)| (id.to_owned(), name.to_owned())));
-        catalog.resolve_alert("a", 9, "gone", "{\"x\":1}").await.unwrap();
+        let mut end = AlertEnd {
+            id: "a".to_owned(),
+            time_ms: 9,
+            reason: "gone".to_owned(),
+            data: "{\"x\":1}".to_owned(),
+            is_quiet: false,
+        };
+        catalog.write_alerts(&[AlertWrite::Ended(end.clone())]).await.unwrap();
         let expected = AlertRecord {
             resolved_ms: Some(9),
             reason: "gone".to_owned(),
@@ -261,6 +267,10 @@ mod tests {
             catalog.queue_notification(&notification(receiver, "n3"), over).await.unwrap();
         }
         assert!(catalog.open_alerts().await.unwrap().is_empty());
+        catalog.queue_notification(&notification("ops", "n4"), firing).await.unwrap();
+        end.is_quiet = true;
+        catalog.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
+        assert!(catalog.told_alerts().await.unwrap().is_empty());
         assert_eq!(catalog.alert("a").await.unwrap(), Some(expected.clone()));
         let filter = AlertFilter { from_ms: 9, to_ms: 6, limit: 10, ..AlertFilter::default() };
         assert_eq!(catalog.past_alerts(&filter).await.unwrap(), [expected]);

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tacho_alert::{
     Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, Muted, RuleSet, Silence,
 };
-use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, RuleRecord, ThresholdRecord};
+use tacho_catalog::{
+    Acknowledgement, AlertEnd, AlertRecord, AlertWrite, Catalog, CatalogError, RuleRecord, ThresholdRecord,
+};
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
@@ -36,6 +38,8 @@ pub use run::Watch;
 const EVENTS: usize = 1024;
 /// Changes that wait for a catalog that does not answer; beyond them the oldest are dropped, which is logged.
 const MAX_UNSAVED: usize = 50_000;
+/// Changes in one transaction.
+const SAVED_AT_ONCE: usize = 500;
 
 /// All there is to know of alerts. Clones share it.
 #[derive(Clone)]
@@ -191,28 +195,25 @@ impl Alerts {
         }
     }
 
-    /// Writes the oldest change that the catalog has not got; `false` when there is none.
-    pub(crate) async fn save_change(&self) -> Result<bool, CatalogError> {
+    /// Writes the oldest changes that the catalog has not got; `false` when there are none. Many at once: what befalls a
+    /// whole fleet is one transaction, or few.
+    pub(crate) async fn save_changes(&self) -> Result<bool, CatalogError> {
         let _writing = self.inner.writing.lock().await;
-        let Some(change) = self.core().unsaved.front().cloned() else { return Ok(false) };
-        let (catalog, record) = (&self.inner.catalog, record(&change.alert));
-        match &change.kind {
-            ChangeKind::Fired => catalog.add_alert(&record).await?,
-            ChangeKind::Resolved { time_ms, reason } => {
-                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-            }
-            ChangeKind::Dropped { time_ms, reason } => {
-                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-                catalog.forget_told(&record.id).await?;
-            }
+        let changes: Vec<_> = self.core().unsaved.iter().take(SAVED_AT_ONCE).cloned().collect();
+        if changes.is_empty() {
+            return Ok(false);
         }
+        let writes: Vec<_> = changes.iter().map(write).collect();
+        self.inner.catalog.write_alerts(&writes).await?;
         let mut core = self.core();
-        // The oldest may have been dropped meanwhile, to make room.
-        if core.unsaved.front() == Some(&change) {
-            core.unsaved.pop_front();
-        }
-        if change.end().is_some() {
-            core.acknowledged.remove(&record.id);
+        for change in changes {
+            // The oldest may have been dropped meanwhile, to make room.
+            if core.unsaved.front() == Some(&change) {
+                core.unsaved.pop_front();
+            }
+            if let (Some(id), Some(_)) = (&change.alert.id, change.end()) {
+                core.acknowledged.remove(id);
+            }
         }
         Ok(true)
     }
@@ -309,6 +310,20 @@ impl Core {
         let time = if error.is_none() { &mut delivery.delivered_ms } else { &mut delivery.failed_ms };
         *time = Some(now_ms);
         delivery.error = error;
+    }
+}
+
+fn write(change: &Change) -> AlertWrite {
+    let record = record(&change.alert);
+    match change.end() {
+        None => AlertWrite::Fired(record),
+        Some((time_ms, reason)) => AlertWrite::Ended(AlertEnd {
+            id: record.id,
+            time_ms,
+            reason,
+            data: record.data,
+            is_quiet: matches!(change.kind, ChangeKind::Dropped { .. }),
+        }),
     }
 }
 

@@ -203,7 +203,7 @@ impl Watch {
 
     async fn try_keep_and_tell(&mut self) -> Result<(), CatalogError> {
         let catalog = self.alerts.catalog().clone();
-        while self.alerts.save_change().await? {}
+        while self.alerts.save_changes().await? {}
         let now_ms = self.alerts.now_ms();
         {
             let mut core = self.alerts.core();
