@@ -35,6 +35,7 @@ for (const scheme of ['dark', 'light'] as const) {
       '/',
       '/?view=heat',
       '/?group=state',
+      '/alerts',
       '/storage',
       '/access',
       '/about',
