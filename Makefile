@@ -2,14 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run run-sql stop build release test e2e check fmt audit bench faults bless proto bpf dev
+.PHONY: help run run-sql stop build release test e2e check fmt audit bench faults bless proto bpf dev screenshots
 
 # `make run DATA=… HTTP=… LISTEN=…` for a second instance; see scripts/lib/pair.sh.
 export DATA HTTP LISTEN PAGE SQL
 
 help: ## this list
 	@echo "Tacho: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build and start server and agent here, until Ctrl-C; ARGS=--detach leaves them running
 	@scripts/run $(ARGS)
@@ -45,8 +45,11 @@ fmt: ## format Rust and page
 audit: ## licences, advisories, duplicate versions (cargo-deny)
 	@scripts/audit
 
-bench: ## measure agent, its accuracy, history on disk and page queries; ARGS=agent or ARGS=history picks
+bench: ## measure agent, its accuracy, history on disk, queries, page; ARGS=agent or ARGS=page picks
 	@bench/run $(ARGS)
+
+screenshots: ## take the pictures of docs/images anew, with a real incident in them (some minutes)
+	@scripts/screenshots
 
 faults: ## real daemons under all that goes wrong, every frame counted (root); ARGS="--help" for more
 	@cargo run --quiet -p tacho-testkit --bin tacho-faults -- $(ARGS)

@@ -1,25 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { expect, test } from './fixtures';
-
-/** A busy loop under a name that a rule of the tests knows. */
-function startHog(directory: string): ChildProcess {
-  const program = join(directory, 'tacho-busy');
-  copyFileSync(realpathSync('/bin/sh'), program);
-  chmodSync(program, 0o755);
-  return spawn(program, ['-c', 'while :; do :; done'], { stdio: 'ignore' });
-}
+import { startHog } from './hog';
 
 test('a busy loop raises an alert, which opens the host with the loop selected, and ends', async ({
   watched: page,
 }) => {
-  const directory = mkdtempSync(join(tmpdir(), 'tacho-alerts-'));
-  const hog = startHog(directory);
+  const hog = startHog();
+  const { pid } = hog;
   try {
-    const pid = String(hog.pid);
     await page.goto('/alerts');
     const now = page.getByRole('table', { name: 'Now' });
     const what = now.getByRole('button', { name: `tacho-busy ${pid} takes` });
@@ -36,14 +23,13 @@ test('a busy loop raises an alert, which opens the host with the loop selected, 
     await row.first().getByRole('link').click();
     await expect(page).toHaveURL(new RegExp(`/hosts/.*process=${pid}@`));
 
-    hog.kill('SIGKILL');
+    hog.stop();
     await page.goto('/alerts');
     const past = page.getByRole('table', { name: 'Of the last day' });
     await expect(past.getByRole('row').filter({ hasText: `tacho-busy ${pid}` })).toBeVisible({
       timeout: 20_000,
     });
   } finally {
-    hog.kill('SIGKILL');
-    rmSync(directory, { recursive: true });
+    hog.stop();
   }
 });

@@ -31,6 +31,7 @@ test('names both machines that share an identity, until it is settled', async ({
   await page.reload();
   await expect(page.getByRole('table', { name: 'Processes' })).toBeVisible();
   await expect(banner).toHaveCount(0);
+  await page.unrouteAll({ behavior: 'wait' });
 });
 
 test('names the one machine that is not the one that joined', async ({ watched: page, recorded }) => {
@@ -45,4 +46,5 @@ test('names the one machine that is not the one that joined', async ({ watched: 
     'copy (10.0.0.7) is not the machine that joined.',
     { timeout: 30_000 },
   );
+  await page.unrouteAll({ behavior: 'wait' });
 });

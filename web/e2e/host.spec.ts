@@ -7,7 +7,7 @@ test('follows the newest snapshots', async ({ watched: page, recorded }) => {
   const screen = new HostScreen(page);
   await page.goto(`/hosts/${recorded.host}?range=5m`);
   await expect(screen.rows().first()).toBeVisible();
-  await expect(page.getByRole('group', { name: 'Charts of this host' }).locator('canvas')).toHaveCount(5);
+  await expect(page.getByRole('group', { name: 'Charts of this host' }).locator('canvas')).toHaveCount(6);
   await expect(screen.panel.getByText('Now', { exact: true })).toBeVisible();
   const moment = screen.panel.getByText(/^\d\d:\d\d:\d\d$/);
   const first = await moment.innerText();

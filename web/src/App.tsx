@@ -5,7 +5,6 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type Session, fetchSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
-import { HelpDialog } from './components/HelpDialog';
 import { useAppCommands } from './components/useAppCommands';
 import { usePaletteKey } from './components/usePaletteKey';
 import { Notice, PageLoading } from './components/Notice';
@@ -16,7 +15,9 @@ import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
 import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
 import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
+import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
+import type { SqlPage as SqlPageType } from './pages/sql/SqlPage';
 import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
 import type { HostPage as HostPageType } from './pages/host/HostPage';
 import type { ProcessPage as ProcessPageType } from './pages/process/ProcessPage';
@@ -40,9 +41,15 @@ const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
 const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
   import('./pages/storage/StoragePage').then((module) => ({ default: module.StoragePage })),
 );
+const SqlPage = lazy((): Promise<{ default: typeof SqlPageType }> =>
+  import('./pages/sql/SqlPage').then((module) => ({ default: module.SqlPage })),
+);
 const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
   import('./components/Palette').then((module) => ({ default: module.Palette }));
 const Palette = lazy(loadPalette);
+const HelpDialog = lazy((): Promise<{ default: typeof HelpDialogType }> =>
+  import('./components/HelpDialog').then((module) => ({ default: module.HelpDialog })),
+);
 const AccessPage = lazy((): Promise<{ default: typeof AccessPageType }> =>
   import('./pages/access/AccessPage').then((module) => ({ default: module.AccessPage })),
 );
@@ -135,6 +142,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
           )}
           {route.page === 'alerts' && <AlertsPage />}
           {route.page === 'storage' && <StoragePage />}
+          {route.page === 'sql' && <SqlPage />}
           {route.page === 'access' && <AccessPage session={session} />}
           {route.page === 'about' && <AboutPage />}
         </Suspense>
@@ -145,7 +153,11 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
           />
         )}
       </main>
-      <HelpDialog opened={helpOpen} onClose={closeHelp} />
+      {helpOpen && (
+        <Suspense>
+          <HelpDialog opened onClose={closeHelp} />
+        </Suspense>
+      )}
       {paletteOpen && (
         <Suspense>
           <Palette opened onClose={closePalette} />
@@ -162,6 +174,7 @@ function titleOf(route: Route): string {
     process: route.page === 'process' ? `${String(route.process.pid)} · ${route.host}` : '',
     alerts: text.alerts.title,
     storage: text.storage.title,
+    sql: text.sql.title,
     access: text.access.title,
     about: text.about.title,
     unknown: '',

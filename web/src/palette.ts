@@ -2,9 +2,12 @@
  * Colours of the charts. Canvas cannot read style sheets cheaply, so that they are here and in
  * `styles/tokens.css` only where HTML shows them; both hues and lightness differ, for colour-blind eyes.
  */
+import type { SlotName } from './lib/processColors';
+
 export type ColorScheme = 'light' | 'dark' | 'light-contrast' | 'dark-contrast';
 
-export type ColorName = 'blue' | 'violet' | 'teal' | 'amber' | 'red' | 'slate' | 'process' | 'ghost';
+export type ColorName =
+  'blue' | 'violet' | 'teal' | 'amber' | 'red' | 'slate' | 'process' | 'ghost' | SlotName;
 
 export interface Palette {
   readonly line: Readonly<Record<ColorName, string>>;
@@ -28,6 +31,14 @@ const plain: Readonly<Record<'light' | 'dark', Palette>> = {
       slate: '#8494a7',
       process: '#ff7ab8',
       ghost: '#b9c4d0',
+      p1: '#56b4e9',
+      p2: '#e69f00',
+      p3: '#35c492',
+      p4: '#f0e442',
+      p5: '#6a8cf0',
+      p6: '#ff7f4d',
+      p7: '#d790b8',
+      p8: '#b9a6ff',
     },
     grid: 'rgba(148, 163, 184, 0.10)',
     axis: '#7b8898',
@@ -45,6 +56,14 @@ const plain: Readonly<Record<'light' | 'dark', Palette>> = {
       slate: '#8896a6',
       process: '#d6246e',
       ghost: '#4a5666',
+      p1: '#2a8fc7',
+      p2: '#b87700',
+      p3: '#00875f',
+      p4: '#8f8100',
+      p5: '#2850b8',
+      p6: '#c64f00',
+      p7: '#b2528a',
+      p8: '#6a51b8',
     },
     grid: 'rgba(51, 65, 85, 0.09)',
     axis: '#7a8797',

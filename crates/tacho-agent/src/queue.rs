@@ -61,10 +61,14 @@ struct Writer {
 }
 
 impl Queue {
-    /// Goes on with the stream that the spool's note tells of, when it is of this boot, or begins one.
+    /// Goes on with the stream that the spool's note tells of, when it is of this boot, or begins one. Where damage
+    /// may have taken the newest note, its numbers could be given twice, and a new stream takes its place.
     pub fn new(spool: Spool, boot_id: &str, clocks: Clocks) -> Self {
         let kept = Stream::from_note(&spool.note(), boot_id, clocks);
         let mut stream = kept.unwrap_or_else(|| Stream::begin(new_stream_id(), boot_id, clocks));
+        if !spool.is_note_newest() {
+            stream.branch(new_stream_id());
+        }
         // A kill may have come between a frame and its note.
         for (head, _) in spool.recent() {
             if head.stream == stream.id && head.sequence > stream.last_sequence {

@@ -14,6 +14,8 @@ mod host;
 mod load;
 mod rule;
 mod script;
+#[cfg(test)]
+mod storm;
 mod template;
 mod threshold;
 
@@ -26,7 +28,10 @@ pub use engine::{Engine, EngineMemory, Limits, Presence, shown_value};
 pub use evidence::{Evidence, ProcessLine, TOP_PROCESSES};
 pub use glob::Glob;
 pub use host::{Host, Selector};
-pub use load::{LoadError, Problem, RuleSet, default_rules, load};
+pub use load::{
+    LoadError, MAX_DEFINITION_BYTES, MAX_RULES, Problem, RuleSet, STORED_ORIGIN, StoredRule, default_rules,
+    load, read_rule,
+};
 pub use rule::{Rule, Severity};
 pub use script::{ScriptError, ScriptOutcome, run_script};
 pub use template::Template;

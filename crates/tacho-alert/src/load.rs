@@ -11,12 +11,14 @@ use crate::rule::{Rule, Severity};
 use crate::template::Template;
 
 pub(crate) mod keys;
+mod stored;
 mod when;
 
 use keys::{Keys, Source};
+pub use stored::{MAX_DEFINITION_BYTES, STORED_ORIGIN, StoredRule, read_rule};
 
 /// Rules of all files together; more are refused.
-const MAX_RULES: usize = 1000;
+pub const MAX_RULES: usize = 1000;
 /// Longest name of a rule.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -36,6 +38,8 @@ const DEFAULT_GROUP_WAIT_MS: i64 = 300;
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
+    /// Rules that were taken out: they are shown, and nothing comes of them.
+    pub off: Vec<Arc<Rule>>,
     pub maintenance: Vec<Maintenance>,
 }
 
@@ -101,9 +105,11 @@ pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<R
     }
     for rule in default_rules().rules {
         let replaced = set.rules.iter().any(|other| other.name == rule.name);
-        if !replaced && !off.iter().any(|name| **name == *rule.name) {
-            set.rules.push(rule);
+        if replaced {
+            continue;
         }
+        let is_off = off.iter().any(|name| **name == *rule.name);
+        if is_off { set.off.push(rule) } else { set.rules.push(rule) }
     }
     if set.rules.len() > MAX_RULES {
         let text = format!("{} rules; there may be {MAX_RULES}", set.rules.len());
@@ -191,6 +197,7 @@ fn rule(keys: &mut Keys<'_, '_>, file: &str) -> Option<Rule> {
         group_wait_ms: keys.duration("group_wait", 0, 10 * MINUTE_MS).unwrap_or(wait_ms),
         group_by: keys.strings("group_by"),
         links: keys.texts("links"),
+        definition: Arc::from(keys.definition()),
         origin: file.to_owned(),
         line: keys.line(),
         condition: condition?,

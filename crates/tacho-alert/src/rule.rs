@@ -40,7 +40,9 @@ pub struct Rule {
     /// Addresses to look at, by name.
     pub links: BTreeMap<String, String>,
     pub text: Template,
-    /// File that it comes from, or `default`.
+    /// As it is written in its file, with the comments in it.
+    pub definition: Arc<str>,
+    /// File that it comes from, `default` or `api`.
     pub origin: String,
     pub line: usize,
 }

@@ -1,12 +1,15 @@
 //! What can go wrong with the catalog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a call to the catalog failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     #[error("cannot open the catalog {}", path.display())]
     Open { path: PathBuf, source: sqlx::Error },
+
+    #[error("the disk is full: there is no room to open the catalog {}; make room there and start again", path.display())]
+    Full { path: PathBuf, source: sqlx::Error },
 
     #[error("cannot bring the catalog {} to schema {version} ({name})", path.display())]
     Migrate { path: PathBuf, version: i64, name: &'static str, source: sqlx::Error },
@@ -25,9 +28,27 @@ pub enum CatalogError {
     Corrupt { what: &'static str, text: String },
 }
 
+/// Codes of SQLite (https://www.sqlite.org/rescode.html) for want of room: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`,
+/// with which it says that the index of the write-ahead log can not be made as large as it has to be.
+const FULL: [u32; 2] = [13, 4874];
+
 impl CatalogError {
+    /// Why the database could not be opened.
+    pub(crate) fn open(path: &Path, source: sqlx::Error) -> Self {
+        let path = path.to_owned();
+        match result_code(&source).is_some_and(|code| FULL.contains(&code)) {
+            true => Self::Full { path, source },
+            false => Self::Open { path, source },
+        }
+    }
+
     /// Turns the error of a statement into one that says what was attempted: an infinitive without `to`.
     pub(crate) fn query(what: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| Self::Query { what, source }
     }
+}
+
+/// SQLite's extended result code.
+pub(crate) fn result_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
 }

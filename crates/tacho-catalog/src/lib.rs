@@ -12,8 +12,11 @@ mod files;
 mod gaps;
 mod hosts;
 mod marks;
+mod notifications;
+mod rules;
 mod schema;
 mod sessions;
+mod silences;
 mod thresholds;
 mod tokens;
 mod transfer;
@@ -27,13 +30,16 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
-pub use alerts::{Acknowledgement, AlertFilter, AlertRecord, QueuedNotification, SilenceRecord, ToldAlerts};
+pub use alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
+pub use notifications::{QueuedNotification, ToldAlerts};
+pub use rules::{RuleChange, RuleRecord, RuleStore};
 pub use sessions::SessionRecord;
+pub use silences::SilenceRecord;
 pub use thresholds::ThresholdRecord;
 pub use tokens::{ApiToken, JoinToken, JoinTokenProblem, NewToken, Role, TokenKind, TokenRecord};
 pub use transfer::{HostPart, ImportedHost};
@@ -78,7 +84,7 @@ impl Catalog {
                 Err(error) if is_busy(&error) && begin.elapsed() < BUSY_TIMEOUT => {
                     tokio::time::sleep(BUSY_PAUSE).await;
                 }
-                Err(source) => return Err(CatalogError::Open { path: path.to_owned(), source }),
+                Err(source) => return Err(CatalogError::open(path, source)),
             }
         };
         schema::migrate(&pool, path).await?;
@@ -115,8 +121,7 @@ impl Catalog {
 
 /// Another connection holds the lock: the low byte of SQLite's result code is `SQLITE_BUSY`.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == 5)
+    error::result_code(error).is_some_and(|code| code & 0xff == 5)
 }
 
 pub(crate) type WriteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;

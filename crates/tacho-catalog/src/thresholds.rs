@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use crate::rules::{RuleChange, note};
 use crate::{Catalog, CatalogError};
 
 /// Another threshold of a rule.
@@ -39,8 +40,12 @@ impl Catalog {
             .map_err(CatalogError::query("list thresholds"))
     }
 
-    /// Sets one, in place of what was set before for the same rule and pattern.
-    pub async fn set_alert_threshold(&self, record: &ThresholdRecord) -> Result<(), CatalogError> {
+    /// Sets one, in place of what was set before for the same rule and pattern, and notes it in the rule's history.
+    pub async fn set_alert_threshold(
+        &self,
+        record: &ThresholdRecord,
+        change: &RuleChange,
+    ) -> Result<(), CatalogError> {
         let doing = CatalogError::query("set a threshold");
         let mut transaction = self.begin_write("set a threshold").await?;
         sqlx::query("DELETE FROM alert_thresholds WHERE rule = ? AND hosts = ?")
@@ -60,18 +65,31 @@ impl Catalog {
         .execute(&mut *transaction)
         .await
         .map_err(&doing)?;
+        note(&mut transaction, change).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)
     }
 
-    /// `false` when there is none.
-    pub async fn remove_alert_threshold(&self, rule: &str, hosts: &str) -> Result<bool, CatalogError> {
+    /// `false` when there is none, which is not noted either.
+    pub async fn remove_alert_threshold(
+        &self,
+        rule: &str,
+        hosts: &str,
+        change: &RuleChange,
+    ) -> Result<bool, CatalogError> {
+        let doing = CatalogError::query("remove a threshold");
+        let mut transaction = self.begin_write("remove a threshold").await?;
         let done = sqlx::query("DELETE FROM alert_thresholds WHERE rule = ? AND hosts = ?")
             .bind(rule)
             .bind(hosts)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await
-            .map_err(CatalogError::query("remove a threshold"))?;
-        Ok(done.rows_affected() > 0)
+            .map_err(&doing)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        note(&mut transaction, change).await.map_err(&doing)?;
+        transaction.commit().await.map_err(doing)?;
+        Ok(true)
     }
 }
 
@@ -90,11 +108,23 @@ mod tests {
             author: "ann".to_owned(),
             changed_ms,
         };
+        let change = |changed_ms: i64| RuleChange {
+            id: changed_ms.to_string(),
+            time_ms: changed_ms,
+            rule: "cpu-busy".to_owned(),
+            author: "ann".to_owned(),
+            action: "threshold".to_owned(),
+            note: String::new(),
+            before: None,
+            after: None,
+        };
         for (hosts, changed_ms) in [("web-*", 1), ("db-*", 2), ("web-*", 3)] {
-            catalog.set_alert_threshold(&record(hosts, changed_ms)).await.unwrap();
+            catalog.set_alert_threshold(&record(hosts, changed_ms), &change(changed_ms)).await.unwrap();
         }
         assert_eq!(catalog.alert_thresholds().await.unwrap(), [record("db-*", 2), record("web-*", 3)]);
-        assert!(catalog.remove_alert_threshold("cpu-busy", "db-*").await.unwrap());
-        assert!(!catalog.remove_alert_threshold("cpu-busy", "db-*").await.unwrap());
+        assert!(catalog.remove_alert_threshold("cpu-busy", "db-*", &change(4)).await.unwrap());
+        assert!(!catalog.remove_alert_threshold("cpu-busy", "db-*", &change(5)).await.unwrap());
+        let noted = catalog.alert_rule_changes(Some("cpu-busy"), None, 9).await.unwrap();
+        assert_eq!(noted, [change(4), change(3), change(2), change(1)]);
     }
 }

@@ -55,7 +55,8 @@ pub use query::{
     Aggregate, ByteStream, Change, Changed, Changes, ChangesQuery, ConnectionLabel, Event, Events, Extreme,
     Figure, Figures, FleetProcesses, FleetQuery, HostRow, MetricLabel, OnHost, ProcessGroup, ProcessLabel,
     ProcessOrder, ProcessRow, ProcessSeriesQuery, ProcessText, ProcessUsage, ProcessesAt, ProcessesOver,
-    ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary, SummaryQuery, TableView, buckets_of,
+    ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary, SummaryQuery, TableView, TopSeries,
+    TopSeriesQuery, buckets_of,
 };
 pub use rebuild::{RebuildReport, rebuild_catalog};
 pub use rollup::{Level, stored_table, stored_tables};

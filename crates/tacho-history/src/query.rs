@@ -12,6 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod series;
 mod summary;
 mod table_view;
+mod top_series;
 
 pub use changed::{Change, Changed, Changes, ChangesQuery, ConnectionLabel, MetricLabel, ProcessLabel};
 pub use events::{Event, Events};
@@ -24,6 +25,7 @@ pub use rows::{ByteStream, RowsQuery};
 pub use series::{Aggregate, ProcessSeriesQuery, Series, SeriesQuery, buckets_of};
 pub use summary::{Summary, SummaryQuery};
 pub use table_view::TableView;
+pub use top_series::{TopSeries, TopSeriesQuery};
 
 #[cfg(test)]
 mod tests;

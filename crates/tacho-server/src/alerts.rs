@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tacho_alert::{
     Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, Muted, RuleSet, Silence,
 };
-use tacho_catalog::{Acknowledgement, AlertRecord, Catalog, CatalogError, ThresholdRecord};
+use tacho_catalog::{
+    Acknowledgement, AlertEnd, AlertRecord, AlertWrite, Catalog, CatalogError, RuleRecord, ThresholdRecord,
+};
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
@@ -21,18 +23,23 @@ mod message;
 mod pace;
 mod program;
 mod receiver;
+mod rules;
 mod run;
 mod tell;
+mod thresholds;
 mod words;
 
 pub use files::{RulesError, load_rules};
 pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
+pub(crate) use rules::{RuleEdit, RuleEditError, RuleEditor};
 pub use run::Watch;
 
 /// Changes that a slow reader of events may be behind before it misses some.
 const EVENTS: usize = 1024;
 /// Changes that wait for a catalog that does not answer; beyond them the oldest are dropped, which is logged.
 const MAX_UNSAVED: usize = 50_000;
+/// Changes in one transaction.
+const SAVED_AT_ONCE: usize = 500;
 
 /// All there is to know of alerts. Clones share it.
 #[derive(Clone)]
@@ -44,6 +51,7 @@ struct Inner {
     core: Mutex<Core>,
     /// Held while the catalog and what is in memory of it are brought in line; taken before `core`.
     writing: tokio::sync::Mutex<()>,
+    ids: Mutex<ulid::Generator>,
     events: broadcast::Sender<Arc<Shown>>,
     receivers: Vec<Arc<Receiver>>,
     page_url: String,
@@ -53,6 +61,10 @@ struct Inner {
 
 pub(crate) struct Core {
     pub(crate) engine: Engine,
+    /// The default rules and those of files.
+    pub(crate) files: Arc<RuleSet>,
+    /// What people said of rules by the API, which lies above those.
+    pub(crate) stored_rules: Vec<RuleRecord>,
     /// Knows what mutes alerts, whoever is told.
     pub(crate) mutes: Dispatcher,
     /// One for each receiver, in their order.
@@ -98,7 +110,9 @@ impl Alerts {
     ) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
         let core = Core {
-            engine: Engine::new(rules, Limits::default()),
+            engine: Engine::new(Arc::clone(&rules), Limits::default()),
+            files: rules,
+            stored_rules: Vec::new(),
             mutes: Dispatcher::new(None),
             dispatchers: receivers.iter().map(|it| Dispatcher::new(Some(it.route.clone()))).collect(),
             deliveries: BTreeMap::new(),
@@ -109,7 +123,8 @@ impl Alerts {
         };
         let receivers = receivers.into_iter().map(Arc::new).collect();
         let (core, writing) = (Mutex::new(core), tokio::sync::Mutex::default());
-        let inner = Inner { core, writing, events, receivers, page_url, catalog, now };
+        let ids = Mutex::new(ulid::Generator::new());
+        let inner = Inner { core, writing, ids, events, receivers, page_url, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
@@ -126,9 +141,9 @@ impl Alerts {
         self.inner.catalog.remove_alerts_of(host_id).await
     }
 
-    /// Takes the thresholds of hosts as the catalog has them.
-    pub(crate) async fn read_thresholds(&self) -> Result<(), CatalogError> {
-        let _writing = self.inner.writing.lock().await;
+    /// Takes the thresholds of hosts as the catalog has them. To be called with `writing` held, or before anybody else
+    /// knows of these alerts.
+    async fn read_thresholds(&self) -> Result<(), CatalogError> {
         let records = self.inner.catalog.alert_thresholds().await?;
         let read = |record: ThresholdRecord| {
             // The pattern was one when it was set.
@@ -180,30 +195,34 @@ impl Alerts {
         }
     }
 
-    /// Writes the oldest change that the catalog has not got; `false` when there is none.
-    pub(crate) async fn save_change(&self) -> Result<bool, CatalogError> {
+    /// Writes the oldest changes that the catalog has not got; `false` when there are none. Many at once: what befalls a
+    /// whole fleet is one transaction, or few.
+    pub(crate) async fn save_changes(&self) -> Result<bool, CatalogError> {
         let _writing = self.inner.writing.lock().await;
-        let Some(change) = self.core().unsaved.front().cloned() else { return Ok(false) };
-        let (catalog, record) = (&self.inner.catalog, record(&change.alert));
-        match &change.kind {
-            ChangeKind::Fired => catalog.add_alert(&record).await?,
-            ChangeKind::Resolved { time_ms, reason } => {
-                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-            }
-            ChangeKind::Dropped { time_ms, reason } => {
-                catalog.resolve_alert(&record.id, *time_ms, reason, &record.data).await?;
-                catalog.forget_told(&record.id).await?;
-            }
+        let changes: Vec<_> = self.core().unsaved.iter().take(SAVED_AT_ONCE).cloned().collect();
+        if changes.is_empty() {
+            return Ok(false);
         }
+        let writes: Vec<_> = changes.iter().map(write).collect();
+        self.inner.catalog.write_alerts(&writes).await?;
         let mut core = self.core();
-        // The oldest may have been dropped meanwhile, to make room.
-        if core.unsaved.front() == Some(&change) {
-            core.unsaved.pop_front();
-        }
-        if change.end().is_some() {
-            core.acknowledged.remove(&record.id);
+        for change in changes {
+            // The oldest may have been dropped meanwhile, to make room.
+            if core.unsaved.front() == Some(&change) {
+                core.unsaved.pop_front();
+            }
+            if let (Some(id), Some(_)) = (&change.alert.id, change.end()) {
+                core.acknowledged.remove(id);
+            }
         }
         Ok(true)
+    }
+
+    /// Greater than all that this server made before.
+    pub(crate) fn new_id(&self) -> String {
+        let mut ids = self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        // Fails when a millisecond had more of them than there can be.
+        ids.generate().unwrap_or_default().to_string().to_lowercase()
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
@@ -291,6 +310,20 @@ impl Core {
         let time = if error.is_none() { &mut delivery.delivered_ms } else { &mut delivery.failed_ms };
         *time = Some(now_ms);
         delivery.error = error;
+    }
+}
+
+fn write(change: &Change) -> AlertWrite {
+    let record = record(&change.alert);
+    match change.end() {
+        None => AlertWrite::Fired(record),
+        Some((time_ms, reason)) => AlertWrite::Ended(AlertEnd {
+            id: record.id,
+            time_ms,
+            reason,
+            data: record.data,
+            is_quiet: matches!(change.kind, ChangeKind::Dropped { .. }),
+        }),
     }
 }
 

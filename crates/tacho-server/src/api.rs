@@ -43,6 +43,8 @@ mod parameters;
 mod processes;
 mod receivers;
 mod rows;
+mod rule_history;
+mod rules;
 mod series;
 mod session;
 mod silences;
@@ -54,6 +56,7 @@ mod tables;
 mod thresholds;
 mod time;
 mod tokens;
+mod top_series;
 mod users;
 
 pub(crate) use alerts::alert_json;
@@ -115,6 +118,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(top_series::top_processes))
         .routes(routes!(gaps::host_gaps))
         .routes(routes!(summary::summarise_host))
         .routes(routes!(changes::what_changed))
@@ -134,7 +138,8 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(live::follow))
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(alerts::show_alert))
-        .routes(routes!(alerts::list_rules))
+        .routes(routes!(rules::list_rules))
+        .routes(routes!(rule_history::rule_history))
         .routes(routes!(alert_events::follow_alerts))
         .routes(routes!(silences::list_silences))
         .routes(routes!(receivers::list_receivers))
@@ -150,6 +155,9 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
         .routes(routes!(receivers::test_receiver))
+        .routes(routes!(rules::create_rule))
+        .routes(routes!(rules::replace_rule, rules::switch_rule, rules::remove_rule))
+        .routes(routes!(rules::check_rule))
         .routes(routes!(thresholds::set_threshold, thresholds::remove_threshold))
         .routes(routes!(silences::remove_silence))
         .route_layer(from_fn_with_state(state.clone(), guard::operator));

@@ -1,7 +1,9 @@
 //! The web page, built by Node into `web/dist` and embedded when the server is compiled.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use rust_embed::RustEmbed;
 
@@ -12,6 +14,9 @@ const INDEX: &str = "index.html";
 
 const CACHE_FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Follows the name of a file that is packed; the build puts it beside the plain one.
+const PACKED: &str = ".gz";
 
 /// Served where the real page was not there at compile time.
 const NOT_BUILT: &str = include_str!("page/not-built.html");
@@ -46,6 +51,9 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
 }
 
 fn embedded(name: &str, file: rust_embed::EmbeddedFile, headers: &HeaderMap) -> Response {
+    let packed = takes_gzip(headers).then(|| Dist::get(&format!("{name}{PACKED}"))).flatten();
+    let is_packed = packed.is_some();
+    let file = packed.unwrap_or(file);
     let caching = if name.starts_with(ASSETS) { CACHE_FOR_EVER } else { ASK_AGAIN };
     let tag: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
@@ -53,11 +61,26 @@ fn embedded(name: &str, file: rust_embed::EmbeddedFile, headers: &HeaderMap) -> 
     let Ok(tag) = HeaderValue::from_str(&tag) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let headers = [(CACHE_CONTROL, caching), (ETAG, tag), (CONTENT_TYPE, content_type(name))];
+    let varies = (VARY, HeaderValue::from_static("accept-encoding"));
+    let headers = [(CACHE_CONTROL, caching), (ETAG, tag), (CONTENT_TYPE, content_type(name)), varies];
     if known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    (headers, file.data).into_response()
+    let mut response = (headers, file.data).into_response();
+    if is_packed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Does the browser say so? One that forbids it with `q=0` gets the plain file.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        is_gzip && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
 }
 
 fn content_type(name: &str) -> HeaderValue {
@@ -103,6 +126,37 @@ mod tests {
             let known = embedded(&name, Dist::get(&name).unwrap(), &headers);
             assert_eq!(known.status(), StatusCode::NOT_MODIFIED, "{name}");
         }
+    }
+
+    /// Holds with and without the real page: without it there is no file.
+    #[test]
+    fn a_packed_file_is_the_plain_one() {
+        let mut takes = HeaderMap::new();
+        takes.insert(ACCEPT_ENCODING, HeaderValue::from_static("br, gzip"));
+        for name in Dist::iter().filter(|name| !name.ends_with(PACKED)) {
+            let has_packed = Dist::get(&format!("{name}{PACKED}")).is_some();
+            let answer = embedded(&name, Dist::get(&name).unwrap(), &takes);
+            assert_eq!(answer.headers().contains_key(CONTENT_ENCODING), has_packed, "{name}");
+            assert_eq!(answer.headers()[CONTENT_TYPE], content_type(&name), "{name}");
+            let plain = embedded(&name, Dist::get(&name).unwrap(), &HeaderMap::new());
+            assert!(!plain.headers().contains_key(CONTENT_ENCODING), "{name}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        for (accepted, expected) in [
+            ("gzip, deflate, br", true),
+            ("br;q=1.0, GZIP;q=0.5", true),
+            ("gzip; q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(accepted).unwrap());
+            assert_eq!(takes_gzip(&headers), expected, "{accepted:?}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 
     #[test]

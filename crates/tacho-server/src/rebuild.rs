@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tacho_catalog::Catalog;
+use tacho_catalog::{Catalog, CatalogError};
 use tacho_history::rebuild_catalog;
 use tacho_runtime::clock::system_now_ms;
 use tacho_runtime::files::open_directory;
@@ -60,6 +60,8 @@ async fn open(path: &Path) -> anyhow::Result<(Catalog, Option<Option<PathBuf>>)>
     }
     match Catalog::open(path).await {
         Ok(catalog) => Ok((catalog, None)),
+        // Nothing is wrong with these.
+        Err(error @ (CatalogError::Full { .. } | CatalogError::NewerSchema { .. })) => Err(error.into()),
         Err(error) => {
             tracing::warn!(%error, "the catalog cannot be opened");
             let aside = path.with_extension("sqlite.damaged");

@@ -111,6 +111,26 @@ impl Disk {
         self.segments.iter()
     }
 
+    /// What waits in files that records are appended to, and that do not tell of their contents themselves.
+    pub(crate) fn plain(&self) -> Vec<(String, Contents)> {
+        let plain = self.segments.iter().filter(|segment| !segment.is_packed);
+        plain.map(|segment| (segment.stem.clone(), segment.contents.clone())).collect()
+    }
+
+    /// Notes as lost what plain files are to hold and do not. Of a file that is not there nothing is said: its file
+    /// system may be away for now.
+    pub(crate) fn compare(&mut self, told: &[(String, Contents)]) {
+        for (stem, contents) in told {
+            let found = self.segments.iter().find(|segment| segment.stem == *stem && !segment.is_packed);
+            if let Some(segment) = found {
+                let lost = contents.without(&segment.contents).gaps(Reason::Damage);
+                // A file that was cut between two records looks whole.
+                self.damaged += u64::from(segment.is_whole && !lost.is_empty());
+                self.lost.extend(lost);
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, stream: StreamId, sequence: u64) -> bool {
         self.segments.iter().any(|segment| segment.contents.contains(stream, sequence))
     }

@@ -47,6 +47,9 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Of what [`new_stem`] makes.
+pub(crate) const STEM_BYTES: usize = 33;
+
 /// A name that no other file has, and that sorts by the time it begins with.
 pub(crate) fn new_stem(time_ms: i64) -> String {
     let mut random = [0; 8];
@@ -74,6 +77,7 @@ mod tests {
         let (early, late) = (new_stem(999), new_stem(1_763_726_107_123));
         assert!(early < late && is_stem(&early) && is_stem(&late), "{early} {late}");
         assert_ne!(new_stem(5), new_stem(5));
+        assert_eq!(new_stem(5).len(), STEM_BYTES);
         assert!(new_stem(-7).starts_with("0000000000000000-"));
         assert!(!is_stem("lost+found") && !is_stem("0-0"));
     }

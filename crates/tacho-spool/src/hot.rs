@@ -1,5 +1,5 @@
 //! What is new: one file in the runtime directory, written at each push, and rewritten when most of it is no
-//! longer needed. Where it can not be written, records stay in memory.
+//! longer needed. Where it can not be written, records stay in memory. The ledger beside it tells what it is to hold.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,8 +8,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, FILE_HEAD};
+use crate::ledger::{Ledger, Note, Told};
 use crate::record::{self, Found, HEAD_BYTES, Kind, Records};
-use crate::{Gap, Ranges, Record, RecordHead, StreamId, gaps};
+use crate::segment::{Contents, between, lost};
+use crate::{Gap, Ranges, Reason, Record, RecordHead, StreamId, gaps};
 
 const FILE: &str = "hot.spool";
 /// A file below this is not worth being rewritten.
@@ -24,8 +26,14 @@ pub(crate) struct Hot {
     end: u64,
     entries: VecDeque<Entry>,
     bytes: u64,
-    note: Vec<u8>,
+    note: Note,
+    is_note_newest: bool,
     gaps: Vec<u8>,
+    /// What plain files on disk hold, for the ledger.
+    plain: Vec<(String, Contents)>,
+    ledger: Ledger,
+    /// Until what was lost is kept as gaps, the ledger of the process before is all that tells of it.
+    is_ledger_kept: bool,
     error: Option<String>,
 }
 
@@ -43,18 +51,30 @@ enum Place {
     Memory(Vec<u8>),
 }
 
-/// What a file gave back.
+/// What the files gave back beside records and note.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
     pub(crate) gaps: Vec<Gap>,
-    /// Records that are named but broken.
-    pub(crate) broken: Vec<RecordHead>,
+    /// Records that were to be in the file and are not.
+    pub(crate) lost: Vec<Gap>,
+    /// What plain files on disk are to hold.
+    pub(crate) plain: Vec<(String, Contents)>,
     /// Places where bytes were no record.
     pub(crate) damaged: u64,
 }
 
+/// What reading the file alone comes upon.
+#[derive(Debug, Default)]
+struct Reading {
+    gaps: Vec<Gap>,
+    note: Option<Note>,
+    /// Records that are named but broken, and what was between the neighbours of damage.
+    lost: Vec<Gap>,
+    damaged: u64,
+}
+
 impl Hot {
-    /// Reads what a process before left.
+    /// Reads what a process before left. The ledger stays that of then until [`Self::keep_ledger`].
     pub(crate) fn open(dir: &Path) -> (Self, Recovered) {
         let mut hot = Self {
             path: dir.join(FILE),
@@ -62,15 +82,20 @@ impl Hot {
             end: 0,
             entries: VecDeque::new(),
             bytes: 0,
-            note: Vec::new(),
+            note: Note::default(),
+            is_note_newest: true,
             gaps: Vec::new(),
+            plain: Vec::new(),
+            ledger: Ledger::of(dir),
+            is_ledger_kept: false,
             error: None,
         };
-        let mut recovered = Recovered::default();
+        let mut reading = Reading::default();
         if let Ok(file) = File::open(&hot.path) {
-            hot.recover(&file, &mut recovered);
+            hot.read_file(&file, &mut reading);
             hot.file = files::open_for_writing(&hot.path).ok().or(Some(file));
         }
+        let recovered = hot.compare(reading);
         // What was torn is cut off, and a file that can not be written to is found out now.
         if let Err(error) = hot.rewrite() {
             hot.error = Some(error.to_string());
@@ -78,10 +103,11 @@ impl Hot {
         (hot, recovered)
     }
 
-    fn recover(&mut self, file: &File, recovered: &mut Recovered) {
+    fn read_file(&mut self, file: &File, reading: &mut Reading) {
         let mut records = Records::new(file, 0);
         // The file's head is no record.
         let (mut is_first, mut last_is_torn) = (true, false);
+        let (mut before, mut has_hole): (Option<RecordHead>, bool) = (None, false);
         loop {
             let position = records.position();
             let Some(found) = records.next() else { break };
@@ -91,15 +117,25 @@ impl Hot {
                     let bytes = (HEAD_BYTES + payload.len()) as u64;
                     self.bytes += bytes;
                     self.entries.push_back(Entry { head, bytes, place: Place::File(position) });
+                    if std::mem::take(&mut has_hole) {
+                        reading.lost.extend(before.and_then(|before| between(before, head)));
+                    }
+                    before = Some(head);
                 }
-                Found::Record(Kind::Note, _, payload) => self.note = payload,
-                Found::Record(Kind::Gaps, _, payload) => {
-                    recovered.gaps = gaps::decode(&payload);
-                    self.gaps = payload;
+                Found::Record(Kind::Note, head, text) => {
+                    reading.note = Some(Note { number: head.sequence, text });
                 }
-                Found::Broken(Kind::Frame, head) => recovered.broken.push(head),
+                Found::Record(Kind::Gaps, _, payload) => reading.gaps = gaps::decode(&payload),
+                Found::Broken(Kind::Frame, head) => {
+                    reading.damaged += 1;
+                    reading.lost.push(lost(head));
+                    (before, has_hole) = (Some(head), true);
+                }
                 Found::Skipped(bytes) if is_first && bytes == FILE_HEAD.len() as u64 => {}
-                Found::Skipped(_) | Found::Broken(..) => recovered.damaged += 1,
+                Found::Skipped(_) | Found::Broken(..) => {
+                    reading.damaged += 1;
+                    has_hole = true;
+                }
                 Found::Record(Kind::Contents | Kind::Chunk, ..) => {}
             }
             is_first = false;
@@ -107,16 +143,87 @@ impl Hot {
         }
         // A push that a kill interrupted never was.
         if last_is_torn {
-            recovered.broken.pop();
+            reading.lost.pop();
+            reading.damaged -= 1;
         }
     }
 
+    /// Compares what is in the file with what the ledger says was to be there.
+    fn compare(&mut self, reading: Reading) -> Recovered {
+        // An earlier version wrote the file and knew of no ledger; one that is there is older than that.
+        let is_without = reading.note.as_ref().is_some_and(|note| note.number == 0);
+        let told = if is_without { Told::default() } else { self.ledger.read() };
+        let told_note = told.note.filter(|note| note.number > 0);
+        self.is_note_newest = told_note.is_some() || is_without || reading.note.is_none();
+        let notes = [told_note, reading.note].into_iter().flatten();
+        self.note = notes.max_by_key(|note| note.number).unwrap_or_default();
+        self.note.number += 1;
+        let mut recovered =
+            Recovered { gaps: told.gaps, lost: reading.lost, plain: told.plain, damaged: reading.damaged };
+        for gap in reading.gaps {
+            if !recovered.gaps.contains(&gap) {
+                recovered.gaps.push(gap);
+            }
+        }
+        self.gaps = gaps::encode(&recovered.gaps);
+        recovered.damaged += u64::from(told.is_damaged);
+        if let Some(waiting) = told.waiting {
+            let missing = waiting.without(&self.contents());
+            recovered.lost = missing.gaps(Reason::Damage).iter().map(|gap| self.narrowed(gap)).collect();
+            // A file that was cut between two records looks whole.
+            recovered.damaged = recovered.damaged.max(u64::from(!recovered.lost.is_empty()));
+        }
+        recovered
+    }
+
+    /// A gap with its times as near as the records before and after it in the file tell.
+    fn narrowed(&self, gap: &Gap) -> Gap {
+        let same = || self.entries.iter().map(|entry| entry.head).filter(|head| head.stream == gap.stream);
+        let before = same().filter(|head| head.sequence < gap.first_sequence).map(|head| head.time_ms);
+        let after = same().filter(|head| head.sequence > gap.last_sequence).map(|head| head.time_ms);
+        Gap {
+            first_time_ms: before.max().unwrap_or(gap.first_time_ms),
+            last_time_ms: after.min().unwrap_or(gap.last_time_ms),
+            ..*gap
+        }
+    }
+
+    fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        self.entries.iter().for_each(|entry| contents.add(entry.head));
+        contents
+    }
+
+    /// Keeps the ledger from now on: what it told of the process before is kept as gaps.
+    pub(crate) fn keep_ledger(&mut self) {
+        self.is_ledger_kept = true;
+        self.write_ledger();
+    }
+
+    fn write_ledger(&mut self) -> bool {
+        if !self.is_ledger_kept {
+            return false;
+        }
+        let unknown = Note::default();
+        let note = if self.is_note_newest { &self.note } else { &unknown };
+        let written = self.ledger.write(note, &self.gaps, &self.contents(), &self.plain);
+        if let Err(error) = &written {
+            self.error = Some(error.to_string());
+        }
+        written.is_ok()
+    }
+
     pub(crate) fn note(&self) -> &[u8] {
-        &self.note
+        &self.note.text
+    }
+
+    /// Whether nothing newer than the note can have been lost.
+    pub(crate) fn is_note_newest(&self) -> bool {
+        self.is_note_newest
     }
 
     pub(crate) fn set_note(&mut self, note: &[u8]) {
-        self.note = note.to_vec();
+        self.note.text = note.to_vec();
     }
 
     pub(crate) fn error(&self) -> Option<&str> {
@@ -139,29 +246,31 @@ impl Hot {
         self.entries.iter().any(|entry| entry.head.stream == stream && entry.head.sequence == sequence)
     }
 
-    /// Takes a record, and the note that holds from now on. When the file can not be written, the record stays
-    /// in memory and the note is not kept.
-    pub(crate) fn push(&mut self, head: RecordHead, payload: Vec<u8>, note: &[u8]) {
+    /// Takes a record, and the note that holds from now on. When no file can be written, the record stays in memory
+    /// and the note is not kept.
+    pub(crate) fn push(&mut self, head: RecordHead, payload: Vec<u8>, text: &[u8]) {
         let bytes = (HEAD_BYTES + payload.len()) as u64;
         self.bytes += bytes;
-        let mut batch = Vec::with_capacity(2 * HEAD_BYTES + payload.len() + note.len());
+        let note = Note { number: self.note.number.saturating_add(1), text: text.to_vec() };
+        let mut batch = Vec::with_capacity(2 * HEAD_BYTES + payload.len() + text.len());
         record::encode(Kind::Frame, head, &payload, &mut batch);
-        record::encode(Kind::Note, NO_RECORD, note, &mut batch);
+        note.encode(&mut batch);
         let appended = match &self.error {
             Some(_) => self.rewrite().and_then(|()| self.append(&batch)),
             None => self.append(&batch),
         };
-        let place = match appended {
-            Ok(position) => {
-                (self.error, self.note) = (None, note.to_vec());
-                Place::File(position)
-            }
-            Err(error) => {
-                self.error = Some(error.to_string());
-                Place::Memory(payload)
-            }
+        let before = (std::mem::replace(&mut self.note, note), self.is_note_newest);
+        self.is_note_newest = true;
+        let (place, error) = match appended {
+            Ok(position) => (Place::File(position), None),
+            Err(error) => (Place::Memory(payload), Some(error.to_string())),
         };
+        let is_in_memory = error.is_some();
+        self.error = error;
         self.entries.push_back(Entry { head, bytes, place });
+        if !self.write_ledger() && is_in_memory {
+            (self.note, self.is_note_newest) = before;
+        }
     }
 
     /// Keeps gaps beside the records, so that they outlive a killed process.
@@ -177,6 +286,15 @@ impl Hot {
             && let Err(error) = self.append(&batch)
         {
             self.error = Some(error.to_string());
+        }
+        self.write_ledger();
+    }
+
+    /// Notes in the ledger what plain files on disk hold.
+    pub(crate) fn set_plain(&mut self, plain: Vec<(String, Contents)>) {
+        if self.plain != plain {
+            self.plain = plain;
+            self.write_ledger();
         }
     }
 
@@ -228,14 +346,17 @@ impl Hot {
     }
 
     pub(crate) fn remove(&mut self, stream: StreamId, sequences: &Ranges) {
-        let mut bytes = 0;
+        let (mut bytes, before) = (0, self.entries.len());
         self.entries.retain(|entry| {
             let stays = entry.head.stream != stream || !sequences.contains(entry.head.sequence);
             bytes += if stays { entry.bytes } else { 0 };
             stays
         });
         self.bytes = bytes;
-        self.compact();
+        if self.entries.len() < before {
+            self.write_ledger();
+            self.compact();
+        }
     }
 
     /// Rewrites the file when less than half of it is needed. When that fails the file is as good as before.
@@ -266,7 +387,7 @@ impl Hot {
             Ok(position)
         };
         let mut batch = FILE_HEAD.to_vec();
-        record::encode(Kind::Note, NO_RECORD, &self.note, &mut batch);
+        self.note.encode(&mut batch);
         record::encode(Kind::Gaps, NO_RECORD, &self.gaps, &mut batch);
         write(&batch)?;
         let mut positions = Vec::with_capacity(self.entries.len());

@@ -14,7 +14,8 @@
 //! | directory | a group at a time | after each group, before the records leave the runtime directory | nothing |
 //! | cold directory | a file at a time | file, then directory, before the file it came from is deleted | nothing |
 //!
-//! A killed process loses nothing anywhere. When a file can not be written, records stay one step before it, in
+//! A killed process loses nothing anywhere. Damage to one file costs what it touches, and is told: packed files tell of
+//! their contents first, those that are appended to have a ledger in the runtime directory. When a file can not be written, records stay one step before it, in
 //! the end in the process's memory, and [`Spool::state`] says so; each write is tried again the next time.
 //!
 //! Nothing here knows what a record means: it is bytes with a stream, a sequence number that is unique within
@@ -24,6 +25,7 @@ mod disk;
 mod files;
 mod gaps;
 mod hot;
+mod ledger;
 mod ranges;
 mod record;
 mod segment;

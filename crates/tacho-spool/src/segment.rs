@@ -93,11 +93,11 @@ impl Contents {
         left
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         crate::gaps::encode(&self.gaps(Reason::Space))
     }
 
-    fn decode(bytes: &[u8]) -> Self {
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
         let mut contents = Self::default();
         for gap in crate::gaps::decode(bytes) {
             let part = contents.streams.entry(gap.stream).or_insert_with(|| Part {
@@ -223,7 +223,7 @@ pub(crate) fn lost(head: RecordHead) -> Gap {
 }
 
 /// What was between two records of a stream.
-fn between(before: RecordHead, after: RecordHead) -> Option<Gap> {
+pub(crate) fn between(before: RecordHead, after: RecordHead) -> Option<Gap> {
     let (first, last) = (before.sequence.checked_add(1)?, after.sequence.checked_sub(1)?);
     (before.stream == after.stream && first <= last).then_some(Gap {
         stream: before.stream,

@@ -84,18 +84,20 @@ impl Spool {
             disk.contains(head.stream, head.sequence) || gaps.list().iter().any(|gap| gap.contains(*head))
         };
         let gone: Vec<RecordHead> = hot.heads().map(|(head, _)| head).filter(is_gone).collect();
-        for head in gone {
-            hot.remove(head.stream, &[head.sequence..=head.sequence].into_iter().collect());
-        }
+        remove(&mut hot, &gone);
         // A kill may have come between a gap and the file that it is about.
         for gap in gaps.list() {
             disk.acknowledge(gap.stream, &[gap.first_sequence..=gap.last_sequence].into_iter().collect());
         }
-        disk.damaged += recovered.damaged + recovered.broken.len() as u64;
-        recovered.broken.into_iter().for_each(|head| disk.lose(head));
-        // What is damaged here may be whole there.
-        let lost = std::mem::take(&mut disk.lost);
-        disk.lost = lost.iter().flat_map(|gap| without(gap, &hot, &disk)).collect();
+        disk.damaged += recovered.damaged;
+        disk.lost.extend(recovered.lost);
+        disk.compare(&recovered.plain);
+        // What is damaged here may be whole there, or be told already.
+        for gap in std::mem::take(&mut disk.lost) {
+            let told = gaps.list().iter().chain(&disk.lost);
+            let left = without(&gap, &hot, &disk, told);
+            disk.lost.extend(left);
+        }
         let spool = Self {
             group: config.group.max(1),
             hot_bytes: config.hot_bytes,
@@ -114,12 +116,19 @@ impl Spool {
             _locks: locks,
         };
         spool.publish(&mut spool.disk_part(), &mut spool.recent_part());
+        spool.recent_part().hot.keep_ledger();
         Ok(spool)
     }
 
     /// The note of the last push that a process before made, empty when there is none.
     pub fn note(&self) -> Vec<u8> {
         self.recent_part().hot.note().to_vec()
+    }
+
+    /// Whether nothing newer than that note can have been lost. Where it can, what the note counts goes on under
+    /// another name: a sequence number must not be given twice.
+    pub fn is_note_newest(&self) -> bool {
+        self.recent_part().hot.is_note_newest()
     }
 
     /// Notes something without a record; it is kept with the next push.
@@ -176,9 +185,20 @@ impl Spool {
         self.recent_part().hot.heads().map(|(head, _)| head).find(|head| wants(*head))
     }
 
-    /// A record that is not on disk. Waits for no disk.
+    /// A record that is not on disk; one that turns out to be damaged is dropped. Waits for no disk.
     pub fn read_recent(&self, stream: StreamId, sequence: u64) -> Option<Record> {
-        self.recent_part().hot.read(stream, sequence)
+        let mut new = self.recent_part();
+        let head = new
+            .hot
+            .heads()
+            .map(|(head, _)| head)
+            .rfind(|head| head.stream == stream && head.sequence == sequence)?;
+        let record = new.hot.read(stream, sequence);
+        if record.is_none() {
+            self.add_gaps(vec![segment::lost(head)], &mut new);
+            remove(&mut new.hot, &[head]);
+        }
+        record
     }
 
     /// How many records are on disk. Waits for no disk.
@@ -299,13 +319,15 @@ impl Spool {
             self.disk_records.store(old.disk.records(), Ordering::Relaxed);
             unreadable.into_iter().for_each(|head| old.disk.lose(head));
             let mut new = self.recent_part();
-            for head in heads {
+            self.add_gaps(std::mem::take(&mut old.disk.lost), &mut new);
+            for head in &heads {
                 // One that was acknowledged meanwhile is not there any more, and has to go from the disk, too.
                 if !new.hot.contains(head.stream, head.sequence) {
                     new.acknowledged.entry(head.stream).or_default().insert(head.sequence..=head.sequence);
                 }
-                new.hot.remove(head.stream, &[head.sequence..=head.sequence].into_iter().collect());
             }
+            new.hot.set_plain(old.disk.plain());
+            remove(&mut new.hot, &heads);
         }
     }
 
@@ -351,6 +373,7 @@ impl Spool {
         self.disk_bytes.store(old.disk.bytes(), Ordering::Relaxed);
         self.damaged.store(old.disk.damaged, Ordering::Relaxed);
         self.add_gaps(std::mem::take(&mut old.disk.lost), new);
+        new.hot.set_plain(old.disk.plain());
         new.backlog = backlog(&old.disk);
     }
 
@@ -379,13 +402,23 @@ impl New {
     }
 }
 
-/// What of a gap is neither in the runtime directory nor on disk.
-fn without(gap: &Gap, hot: &Hot, disk: &Disk) -> Vec<Gap> {
+fn remove(hot: &mut Hot, heads: &[RecordHead]) {
+    let mut of: BTreeMap<StreamId, Ranges> = BTreeMap::new();
+    for head in heads {
+        of.entry(head.stream).or_default().insert(head.sequence..=head.sequence);
+    }
+    of.iter().for_each(|(stream, sequences)| hot.remove(*stream, sequences));
+}
+
+/// What of a gap is neither in the runtime directory nor on disk, nor in another gap.
+fn without<'a>(gap: &Gap, hot: &Hot, disk: &Disk, told: impl Iterator<Item = &'a Gap>) -> Vec<Gap> {
     let mut left: Ranges = [gap.first_sequence..=gap.last_sequence].into_iter().collect();
     let on_disk = disk.segments().filter_map(|segment| segment.contents.sequences(gap.stream));
     on_disk.flat_map(Ranges::iter).for_each(|range| left.remove(range));
     let in_hot = hot.heads().filter(|(head, _)| head.stream == gap.stream);
     in_hot.for_each(|(head, _)| left.remove(head.sequence..=head.sequence));
+    let told = told.filter(|told| told.stream == gap.stream);
+    told.for_each(|told| left.remove(told.first_sequence..=told.last_sequence));
     gap.parts(&left).collect()
 }
 

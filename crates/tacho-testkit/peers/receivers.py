@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The other side of every kind of receiver, for tests: HTTP services that check what their public documents ask
-for, and mail servers (aiosmtpd), one of them with STARTTLS and sign-in.
+for, and mail servers (aiosmtpd). With a certificate all of them over TLS too, mail with STARTTLS and sign-in.
 
 Standard input ends it. Standard output has one JSON object a line: first the addresses, then what was taken or
 refused. Written with Python's own libraries, so that nothing is shared with what it checks.
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(self.raw)
             text, answer = self.kinds[kind](self.args, self, urllib.parse.parse_qs(address.query), body)
             status = 200
-            say(kind=kind, text=text, body=body)
+            say(kind=kind, text=text, body=body, tls=isinstance(self.connection, ssl.SSLSocket))
         except Refused as refused:
             status, answer = refused.status, refused.answer
             say(kind=kind, refused=str(refused))
@@ -176,6 +176,12 @@ class Port(Controller or object):
         super()._trigger_server()
 
 
+def tls_context(args):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(args.certificate, args.certificate_key)
+    return context
+
+
 def mail_servers(args):
     if Controller is None:
         return {"smtp": None, "smtp_starttls": None}
@@ -183,31 +189,35 @@ def mail_servers(args):
     plain.start()
     servers = {"smtp": plain.port, "smtp_starttls": None}
     if args.certificate:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(args.certificate, args.certificate_key)
-
         def authenticate(server, session, envelope, mechanism, data):
-            good = (data.login, data.password) == (b"tacho", args.key.encode())
+            good = (data.login, data.password) == (args.user.encode(), args.key.encode())
             return AuthResult(success=good, handled=good)
 
-        secure = Port(Mailbox("email_starttls"), hostname="127.0.0.1", port=0, tls_context=context,
+        secure = Port(Mailbox("email_starttls"), hostname="127.0.0.1", port=0, tls_context=tls_context(args),
                       require_starttls=True, auth_required=True, authenticator=authenticate)
         secure.start()
         servers["smtp_starttls"] = secure.port
     return servers
 
 
+def serve(port, tls=None):
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--key", required=True)
+    parser.add_argument("--user", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--certificate")
     parser.add_argument("--certificate-key")
     args = parser.parse_args()
     Handler.args = args
-    server = ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    say(http=server.server_port, **mail_servers(args))
+    say(http=serve(args.port), https=serve(0, tls_context(args)) if args.certificate else None, **mail_servers(args))
     sys.stdin.read()
 
 

@@ -5,6 +5,7 @@ pub mod disk;
 pub mod fleet;
 pub mod healthy;
 pub mod herd;
+pub mod mark;
 pub mod mixed;
 pub mod namespace;
 pub mod network;

@@ -3,6 +3,7 @@
 
 pub mod daemons;
 pub mod faults;
+pub mod live;
 pub mod load;
 pub mod random;
 pub mod synthetic;

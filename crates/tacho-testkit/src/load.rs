@@ -67,7 +67,8 @@ impl Load {
 
     async fn run_host(self, number: usize, progress: Arc<Progress>) -> anyhow::Result<()> {
         let name = format!("{}{number}", self.prefix);
-        let identity = self.join(&name).await.with_context(|| format!("{name} cannot join"))?;
+        let joined = join(&self.server, &self.token, &name).await;
+        let identity = joined.with_context(|| format!("{name} cannot join"))?;
         let boot_ms = self.from_ms.saturating_sub(BOOTED_BEFORE_MS);
         let host = Host::new(&name, number as u64, self.shape, boot_ms);
         let (sender, receiver) = mpsc::channel(OUTGOING_FRAMES);
@@ -87,18 +88,6 @@ impl Load {
         sent
     }
 
-    async fn join(&self, name: &str) -> anyhow::Result<rustls::ClientConfig> {
-        let joined = join::join(&self.server, &self.token, name, name.as_bytes().to_vec()).await?;
-        let directory = tempfile::tempdir()?;
-        let [certificate, key, authority] =
-            ["agent.pem", "key.pem", "ca.pem"].map(|file| directory.path().join(file));
-        std::fs::write(&certificate, &joined.certificate_pem)?;
-        std::fs::write(&key, &joined.key_pem)?;
-        std::fs::write(&authority, &joined.authority_pem)?;
-        let authority = tls::read_certificate(&authority)?;
-        Ok(tls::client_config(Trust::Authority(authority), Some(Identity::read(&certificate, &key)?))?)
-    }
-
     async fn send(
         &self,
         mut host: Host,
@@ -112,7 +101,7 @@ impl Load {
             progress
                 .rows
                 .fetch_add(tick.blocks.iter().map(|block| block.len() as u64).sum(), Ordering::Relaxed);
-            let frame = frame(sequence, time_ms, tick)?;
+            let frame = v1::Frame { backfill: true, ..frame(sequence, time_ms, tick)? };
             progress.bytes.fetch_add(frame.blocks.len() as u64, Ordering::Relaxed);
             if sender.send(message(from_agent::Message::Frame(frame))).await.is_err() {
                 bail!("the connection ended after {} of {} snapshots", sequence - 1, self.snapshots);
@@ -122,6 +111,23 @@ impl Load {
         }
         Ok(())
     }
+}
+
+/// Joins a host; what it connects with from then on.
+pub(crate) async fn join(
+    server: &str,
+    token: &JoinToken,
+    name: &str,
+) -> anyhow::Result<rustls::ClientConfig> {
+    let joined = join::join(server, token, name, name.as_bytes().to_vec()).await?;
+    let directory = tempfile::tempdir()?;
+    let [certificate, key, authority] =
+        ["agent.pem", "key.pem", "ca.pem"].map(|file| directory.path().join(file));
+    std::fs::write(&certificate, &joined.certificate_pem)?;
+    std::fs::write(&key, &joined.key_pem)?;
+    std::fs::write(&authority, &joined.authority_pem)?;
+    let authority = tls::read_certificate(&authority)?;
+    Ok(tls::client_config(Trust::Authority(authority), Some(Identity::read(&certificate, &key)?))?)
 }
 
 /// Reads acknowledgements until all frames are stored.
@@ -143,7 +149,7 @@ async fn acknowledgements(
     Ok(())
 }
 
-fn hello(host: &Host, boot_ms: i64) -> FromAgent {
+pub(crate) fn hello(host: &Host, boot_ms: i64) -> FromAgent {
     let stream = tls::random_secret();
     message(from_agent::Message::Hello(Hello {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -158,7 +164,8 @@ fn hello(host: &Host, boot_ms: i64) -> FromAgent {
     }))
 }
 
-fn frame(sequence: u64, time_ms: i64, tick: Tick) -> anyhow::Result<v1::Frame> {
+/// A live one, without the time of the boot clock.
+pub(crate) fn frame(sequence: u64, time_ms: i64, tick: Tick) -> anyhow::Result<v1::Frame> {
     Ok(v1::Frame {
         sequence,
         boot_clock_us: 0,
@@ -170,11 +177,11 @@ fn frame(sequence: u64, time_ms: i64, tick: Tick) -> anyhow::Result<v1::Frame> {
             .collect(),
         forgotten: tick.retired,
         blocks: encode_blocks(&tick.blocks, &tick.processes).context("cannot pack a snapshot")?.into(),
-        backfill: true,
+        backfill: false,
         stream: Vec::new(),
     })
 }
 
-fn message(message: from_agent::Message) -> FromAgent {
+pub(crate) fn message(message: from_agent::Message) -> FromAgent {
     FromAgent { message: Some(message) }
 }

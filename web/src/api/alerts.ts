@@ -1,5 +1,6 @@
+import type { Span } from '../lib/range';
 import { request } from './client';
-import { parseTime } from './wire';
+import { parseTime, writeTime } from './wire';
 
 export interface AlertProcess {
   readonly pid: number;
@@ -77,6 +78,17 @@ export interface AlertList {
 export async function fetchAlerts(signal: AbortSignal): Promise<AlertList> {
   const answer = await request<{ alerts: WireAlert[]; firing: number }>('alerts', { signal });
   return { alerts: answer.alerts.map(readAlert), firing: answer.firing };
+}
+
+/** Those of one host that were there within a range. */
+export async function fetchAlertsOf(
+  host: string,
+  { fromMs, toMs }: Span,
+  signal: AbortSignal,
+): Promise<readonly Alert[]> {
+  const query = { host, from: writeTime(fromMs), to: writeTime(toMs) };
+  const answer = await request<{ alerts: WireAlert[] }>('alerts', { query, signal });
+  return answer.alerts.map(readAlert);
 }
 
 export const alertKey = (id: string): readonly [string, string] => ['alert', id];

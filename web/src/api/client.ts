@@ -119,7 +119,7 @@ const KIND_OF_STATUS: Readonly<Record<number, ErrorKind>> = {
   504: 'offline',
 };
 
-async function readError(response: Response): Promise<ApiError> {
+export async function readError(response: Response): Promise<ApiError> {
   const fallback = KIND_OF_STATUS[response.status] ?? 'internal';
   try {
     const { error } = (await response.json()) as { error?: { kind?: string; message?: string } };

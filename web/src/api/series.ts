@@ -61,8 +61,12 @@ export async function fetchHostSeries(query: SeriesQuery, signal: AbortSignal): 
   return readSeries(wire, wire.bucket_ms);
 }
 
+/** What tells the entities of a table apart, in one text. */
+export const entityName = (entity: Readonly<Record<string, string | number>>): string =>
+  Object.values(entity).join('|');
+
 export async function fetchEntitySeries(
-  table: 'cpu' | 'disk' | 'interface' | 'filesystem',
+  table: string,
   query: SeriesQuery,
   signal: AbortSignal,
 ): Promise<EntitySeries[]> {
@@ -72,7 +76,7 @@ export async function fetchEntitySeries(
   });
   return wire.series.map((one) => ({
     ...readSeries(one, wire.bucket_ms),
-    entity: String(Object.values(one.entity)[0] ?? ''),
+    entity: entityName(one.entity),
   }));
 }
 

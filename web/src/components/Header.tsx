@@ -43,6 +43,9 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>
+        <Link to="/sql" className={styles.crumb} current={route.page === 'sql'}>
+          {text.sql.title}
+        </Link>
         {session.role === 'admin' && (
           <Link to="/access" className={styles.crumb} current={route.page === 'access'}>
             {text.header.access}

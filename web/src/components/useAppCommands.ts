@@ -35,6 +35,7 @@ export function useAppCommands({ session, contrast, toggleScheme, openHelp }: Ap
       page(text.fleetHeat.title, '/?view=heat'),
       page(text.alerts.title, '/alerts'),
       page(text.storage.title, '/storage'),
+      page(text.sql.title, '/sql'),
       ...(session.role === 'admin' ? [page(text.access.title, '/access')] : []),
       page(text.about.title, '/about'),
       command('action', words.scheme, toggleScheme, 'D'),

@@ -2,7 +2,7 @@
  * Everything a colleague needs to see the same host page, as the search part of its address. What has its
  * default value is left out; what cannot be read falls back to its default.
  */
-import type { Group, ProcessKey } from '../api/processes';
+import type { Group, ProcessKey, Resource } from '../api/processes';
 import type { Range, Span } from '../lib/range';
 
 import { COMPARISONS, type Comparison } from '../lib/compare';
@@ -16,6 +16,17 @@ export interface Sort {
 
 /** What one row of the process table stands for; a tree shows who started whom. */
 export type RowKind = Group | 'tree';
+
+/** What a range is compared with to find what changed: the time right before it, or the same time earlier. */
+export type Against = 'before' | Comparison;
+
+/** One reading of a table in a chart of its own. */
+export interface Reading {
+  readonly table: string;
+  readonly column: string;
+  /** Which disk, file system, …; null where the table is about the host as a whole. */
+  readonly entity: string | null;
+}
 
 export interface HostView {
   readonly range: Range;
@@ -32,6 +43,11 @@ export interface HostView {
   readonly compare: Comparison | null;
   /** Lines shown alone in their track, as `track.line`. */
   readonly only: readonly string[];
+  /** What the chart of the top processes is of. */
+  readonly top: Resource;
+  /** What changed in the selection, in place of the process table. */
+  readonly changes: Against | null;
+  readonly reading: Reading | null;
 }
 
 export const DEFAULT_SORT: Sort = { column: 'cpu', descending: true };
@@ -46,7 +62,13 @@ export const DEFAULT_VIEW: HostView = {
   filter: '',
   compare: null,
   only: [],
+  top: 'cpu',
+  changes: null,
+  reading: null,
 };
+
+export const RESOURCES: readonly Resource[] = ['cpu', 'memory', 'disk', 'network'];
+export const AGAINST: readonly Against[] = ['before', ...COMPARISONS];
 
 export const ROW_KINDS: readonly RowKind[] = ['process', 'tree', 'name', 'user', 'unit', 'container'];
 
@@ -74,6 +96,9 @@ export function encodeHostView(view: HostView): string {
   if (view.filter !== '') add('filter', view.filter);
   if (view.compare) add('compare', view.compare);
   if (view.only.length > 0) add('only', view.only.join(','));
+  if (view.top !== 'cpu') add('top', view.top);
+  if (view.changes) add('changes', view.changes);
+  if (view.reading) add('reading', encodeReading(view.reading));
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
@@ -95,6 +120,9 @@ export function decodeHostView(search: string): HostView {
     filter: params.get('filter') ?? '',
     compare: COMPARISONS.find((known) => known === params.get('compare')) ?? null,
     only: decodeOnly(params.get('only')),
+    top: RESOURCES.find((known) => known === params.get('top')) ?? 'cpu',
+    changes: AGAINST.find((known) => known === params.get('changes')) ?? null,
+    reading: decodeReading(params.get('reading')),
   };
 }
 
@@ -122,6 +150,16 @@ function decodeOnly(text: string | null): readonly string[] {
     .split(',')
     .filter((name) => /^[a-z_]{1,32}\.[a-z0-9_-]{1,32}$/.test(name))
     .slice(0, MOST_ONLY);
+}
+
+function encodeReading({ table, column, entity }: Reading): string {
+  return entity === null ? `${table}.${column}` : `${table}.${column}:${entity}`;
+}
+
+function decodeReading(text: string | null): Reading | null {
+  const match = /^([a-z_]{1,32})\.([a-z0-9_]{1,64})(?::(.{1,200}))?$/.exec(text ?? '');
+  if (match?.[1] === undefined || match[2] === undefined) return null;
+  return { table: match[1], column: match[2], entity: match[3] ?? null };
 }
 
 function decodeProcess(text: string | null): ProcessKey | null {

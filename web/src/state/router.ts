@@ -12,15 +12,18 @@ export type Route =
   | { readonly page: 'alerts' }
   | { readonly page: 'process'; readonly host: string; readonly process: ProcessKey }
   | { readonly page: 'storage' }
+  | { readonly page: 'sql' }
   | { readonly page: 'access' }
   | { readonly page: 'about' }
   | { readonly page: 'unknown' };
 
+/** Pages without anything more in their path. */
+const PLAIN = ['alerts', 'storage', 'sql', 'access', 'about'] as const;
+
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };
-  const plain = /^\/(alerts|storage|access|about)\/?$/.exec(pathname)?.[1];
-  if (plain === 'alerts' || plain === 'storage' || plain === 'access' || plain === 'about')
-    return { page: plain };
+  const plain = PLAIN.find((page) => pathname === `/${page}` || pathname === `/${page}/`);
+  if (plain) return { page: plain };
   const match = /^\/hosts\/([^/]+)(?:\/processes\/(\d{1,10})\/([^/]+))?\/?$/.exec(pathname);
   if (match?.[1] === undefined) return { page: 'unknown' };
   try {

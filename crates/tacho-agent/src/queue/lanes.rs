@@ -94,7 +94,7 @@ impl Lanes {
         let next = queue.spool.find_recent(|head| is_late(head) && !self.is_sent(head))?;
         let record = queue.spool.read_recent(next.stream, next.sequence);
         if record.is_none() {
-            // It will be found out when it goes to disk.
+            // It was damaged, and is a gap now, or was acknowledged meanwhile.
             self.note_sent(next);
         }
         self.message(record?, true)

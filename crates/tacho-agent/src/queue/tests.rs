@@ -108,6 +108,31 @@ fn a_stream_goes_on_after_a_kill_and_ends_with_the_boot() {
 }
 
 #[test]
+fn a_stream_goes_on_after_what_damage_took_and_ends_where_nothing_tells() {
+    let root = tempfile::tempdir().unwrap();
+    let queue = open(root.path(), "boot", CLOCKS);
+    push(&queue, 6);
+    let first = queue.stream();
+    drop(queue);
+    let later = Clocks { boot_us: 99_000_000, wall_ms: 0 };
+    std::fs::write(root.path().join("run/hot.spool"), "").unwrap();
+    let queue = open(root.path(), "boot", later);
+    assert_eq!(queue.stream(), first, "the ledger tells how far it was");
+    let [gap] = queue.gaps().try_into().unwrap();
+    assert_eq!((gap.stream, gap.first_sequence, gap.last_sequence), (first.id, 1, 6));
+    push(&queue, 1);
+    drop(queue);
+    std::fs::write(root.path().join("run/ledger.spool"), "").unwrap();
+    let queue = open(root.path(), "boot", later);
+    let second = queue.stream();
+    assert_ne!(second.id, first.id, "there may have been more");
+    assert_eq!((second.last_sequence, second.epoch_ms), (0, first.epoch_ms));
+    push(&queue, 1);
+    let (live, backlog) = sent(&queue, &mut Lanes::new(second.id));
+    assert_eq!((live, backlog), (vec![1], vec![(7, first.id.to_vec())]));
+}
+
+#[test]
 fn each_frame_is_kept_with_all_it_names() {
     let root = tempfile::tempdir().unwrap();
     let queue = open(root.path(), "boot", CLOCKS);

@@ -34,10 +34,30 @@ pub(crate) struct Keys<'a, 'p> {
     problems: &'p mut Vec<Problem>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Lines count from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
         self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    /// What stands from a line's table to the next one that is no part of it.
+    fn definition(self, line: usize) -> &'a str {
+        let mut start = 0;
+        let mut end = self.text.len();
+        let mut offset = 0;
+        let mut key = "";
+        for (index, text) in self.text.split_inclusive('\n').enumerate() {
+            if index + 1 == line {
+                start = offset;
+                key = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+            } else if index + 1 > line && is_other_table(text, key) {
+                end = offset;
+                break;
+            }
+            offset += text.len();
+        }
+        let text = self.text.get(start..end).unwrap_or_default().trim_end();
+        without_trailing_comments(text)
     }
 
     pub(crate) fn problem(&self, line: usize, text: String) -> Problem {
@@ -58,6 +78,11 @@ impl<'a, 'p> Keys<'a, 'p> {
 
     pub(crate) fn line(&self) -> usize {
         self.line
+    }
+
+    /// The table as it is written, with the tables in it.
+    pub(crate) fn definition(&self) -> &'a str {
+        self.source.definition(self.line)
     }
 
     /// Says in messages which rule it is.
@@ -301,6 +326,26 @@ impl<'a, 'p> Keys<'a, 'p> {
             self.problems.push(self.source.problem(line, text));
         }
     }
+}
+
+/// Does a line begin a table that is not within `key`'s?
+fn is_other_table(line: &str, key: &str) -> bool {
+    let Some(rest) = line.trim_start().strip_prefix('[') else { return false };
+    let name = rest.trim_start_matches('[').trim_start();
+    let within = name.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('.'));
+    // A list that goes over many lines may have a list in it.
+    line.starts_with('[') && !within
+}
+
+/// Comments before the next table are about that one.
+fn without_trailing_comments(mut text: &str) -> &str {
+    while let Some((before, last)) = text.rsplit_once('\n') {
+        if !last.trim_start().starts_with('#') {
+            break;
+        }
+        text = before.trim_end();
+    }
+    text
 }
 
 fn cell(value: &DeValue<'_>) -> Option<Cell> {

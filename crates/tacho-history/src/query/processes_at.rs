@@ -65,7 +65,7 @@ impl History {
     }
 }
 
-fn processes_at(
+pub(crate) fn processes_at(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
     host_id: &str,

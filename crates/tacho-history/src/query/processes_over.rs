@@ -161,7 +161,7 @@ const COLUMNS: [u16; 15] = [
 /// Ranges from this length on are read by the hour.
 const BY_HOUR_MS: i64 = 3 * HOUR_MS;
 
-fn processes_over(
+pub(crate) fn processes_over(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
     query: &ProcessesQuery,

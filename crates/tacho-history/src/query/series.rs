@@ -333,7 +333,7 @@ struct Row {
     inputs: Vec<Option<f64>>,
 }
 
-fn process_series(
+pub(crate) fn process_series(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
     query: &ProcessSeriesQuery,

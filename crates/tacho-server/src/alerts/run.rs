@@ -86,7 +86,7 @@ impl Watch {
                     Err(RecvError::Lagged(_)) => self.live.hosts().iter().for_each(|host| self.look(host)),
                     Err(RecvError::Closed) => break,
                 },
-                _ = hang_up.recv() => self.reload(),
+                _ = hang_up.recv() => self.reload().await,
                 _ = timer.tick() => {
                     ticks += 1;
                     if ticks.is_multiple_of(PRESENCE_EVERY) {
@@ -96,7 +96,7 @@ impl Watch {
                         let found = files::fingerprint(&self.rules_dir);
                         if found != files {
                             files = found;
-                            self.reload();
+                            self.reload().await;
                         }
                         self.save_memory().await;
                     }
@@ -180,7 +180,7 @@ impl Watch {
     }
 
     /// Reads the rules anew: all of them or none.
-    fn reload(&mut self) {
+    async fn reload(&mut self) {
         let rules = match files::load_rules(&self.rules_dir) {
             Ok(rules) => rules,
             Err(error) => {
@@ -188,7 +188,9 @@ impl Watch {
             }
         };
         tracing::info!(rules = rules.rules.len(), "alert rules read");
-        self.alerts.with_changes(|core, now_ms| core.engine.replace_rules(Arc::new(rules), now_ms));
+        if let Err(error) = self.alerts.take_files(rules).await {
+            tracing::error!(error = %logging::chain(&error), "cannot note in the history how the rules changed");
+        }
     }
 
     /// Writes changes to the catalog, then decides what to tell and queues it. What the catalog does not take is
@@ -201,7 +203,7 @@ impl Watch {
 
     async fn try_keep_and_tell(&mut self) -> Result<(), CatalogError> {
         let catalog = self.alerts.catalog().clone();
-        while self.alerts.save_change().await? {}
+        while self.alerts.save_changes().await? {}
         let now_ms = self.alerts.now_ms();
         {
             let mut core = self.alerts.core();
@@ -219,7 +221,7 @@ impl Watch {
         while let Some((place, notification)) = self.untold.front() {
             let receiver = self.alerts.receivers().get(*place).map(|receiver| receiver.name.clone());
             let queued = QueuedNotification {
-                id: ulid::Ulid::new().to_string().to_lowercase(),
+                id: self.alerts.new_id(),
                 receiver: receiver.unwrap_or_default(),
                 created_ms: now_ms,
                 attempts: 0,
@@ -262,6 +264,7 @@ impl Watch {
 async fn restore(alerts: &Alerts) -> Result<(), CatalogError> {
     let catalog = alerts.catalog().clone();
     let now_ms = alerts.now_ms();
+    alerts.take_stored_rules().await?;
     alerts.read_thresholds().await?;
     let memory = catalog.alert_memory().await?;
     // What an older or newer version wrote and this one can not read is forgotten: rules learn it anew.

@@ -131,7 +131,80 @@ fn back_off_ms_after(attempts: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use tacho_alert::default_rules;
+    use tacho_catalog::{Catalog, ToldAlerts};
+
     use super::*;
+    use crate::alerts::ReceiverKind;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// A notification that says nothing but its title's number, as the queue holds it.
+    fn queued(number: i64, now_ms: i64) -> QueuedNotification {
+        let data = serde_json::json!({
+            "rule": format!("rule-{number:03}"), "severity": "warning", "time_ms": now_ms, "title": "", "firing": [],
+            "firing_more": 1, "resolved": [], "resolved_more": 0, "firing_in_all": 1, "shared": [],
+            "is_repeat": false, "told_firing": [], "told_resolved": [],
+        });
+        let receiver = "ops".to_owned();
+        let id = format!("{number:03}");
+        QueuedNotification {
+            id,
+            receiver,
+            created_ms: now_ms,
+            attempts: 0,
+            next_ms: now_ms,
+            data: data.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_is_down_for_an_hour_is_told_everything_then_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.sqlite")).await.unwrap();
+        let clock = Arc::new(AtomicI64::new(0));
+        let now = Arc::clone(&clock);
+        let path = directory.path().join("mounted/alerts.log");
+        let receiver = Receiver::new("ops", ReceiverKind::File { path: path.clone() });
+        let alerts = Alerts::new(
+            Arc::new(default_rules()),
+            Vec::new(),
+            String::new(),
+            catalog.clone(),
+            Arc::new(move || now.load(Ordering::Relaxed)),
+        );
+        let mut teller = Teller::new(alerts, Arc::new(receiver), Arc::default());
+        let (mut made, mut looks) = (0, 0);
+        let none = ToldAlerts { firing: &[], resolved: &[] };
+        while clock.load(Ordering::Relaxed) < HOUR_MS {
+            let now_ms = clock.load(Ordering::Relaxed);
+            if now_ms >= made * 60_000 {
+                catalog.queue_notification(&queued(made, now_ms), none).await.unwrap();
+                made += 1;
+            }
+            let pause = teller.next().await.unwrap();
+            clock.fetch_add(i64::try_from(pause.as_millis()).unwrap(), Ordering::Relaxed);
+            looks += 1;
+            assert!(looks < 10_000, "time goes on");
+        }
+        let first = catalog.next_notification("ops").await.unwrap().unwrap();
+        assert_eq!((first.id.as_str(), made), ("000", 60));
+        // 1, 2, 4, … 256 s, then every five minutes.
+        assert!((15..=21).contains(&first.attempts), "{}", first.attempts);
+
+        std::fs::create_dir(directory.path().join("mounted")).unwrap();
+        while catalog.next_notification("ops").await.unwrap().is_some() {
+            let pause = teller.next().await.unwrap();
+            clock.fetch_add(i64::try_from(pause.as_millis()).unwrap(), Ordering::Relaxed);
+        }
+        assert!(clock.load(Ordering::Relaxed) < HOUR_MS + LONGEST_BACK_OFF_MS + 10_000);
+        let text = std::fs::read_to_string(path).unwrap();
+        let rules: Vec<_> = text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        let expected: Vec<_> = (0..60).map(|number| format!("rule-{number:03}")).collect();
+        assert_eq!(rules, expected);
+    }
 
     #[test]
     fn what_is_not_taken_is_tried_for_a_day_ever_more_seldom() {

@@ -1,4 +1,4 @@
-//! Alerts now and past, and the rules they come from.
+//! Alerts now and past.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +13,6 @@ use super::ApiState;
 use super::error::ApiError;
 use super::hosts::find_host;
 use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
-use super::thresholds::HostThresholdEntry;
 use super::time::Time;
 use crate::alerts::Shown;
 use crate::auth::Caller;
@@ -138,36 +137,6 @@ pub(crate) struct AcknowledgementBody {
     note: String,
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RuleList {
-    rules: Vec<RuleEntry>,
-}
-
-/// A rule.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RuleEntry {
-    name: String,
-    /// `threshold`, `process_hog`, …
-    kind: &'static str,
-    severity: &'static str,
-    /// How long the condition has to hold.
-    for_seconds: i64,
-    keep_firing_for_seconds: i64,
-    repeat_seconds: i64,
-    /// In the unit of its reading, in seconds, or a share; null where it compares with no number.
-    threshold: Option<f64>,
-    /// Others on some hosts, the one that was set last at the end.
-    host_thresholds: Vec<HostThresholdEntry>,
-    labels: BTreeMap<String, String>,
-    links: BTreeMap<String, String>,
-    text: String,
-    /// File that it comes from, or `default`.
-    origin: String,
-    line: usize,
-    firing: usize,
-    pending: usize,
-}
-
 /// Alerts now and of the past.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(AlertParameters),
     responses((status = 200, body = AlertList)))]
@@ -263,44 +232,11 @@ pub(crate) async fn acknowledge_alert(
     Ok(http::StatusCode::NO_CONTENT)
 }
 
-/// All rules that hold, with how many alerts each has now.
-#[utoipa::path(get, path = "/api/v1/rules", tag = "alerts", responses((status = 200, body = RuleList)))]
-pub(crate) async fn list_rules(State(state): State<ApiState>) -> Result<Json<RuleList>, ApiError> {
-    let thresholds = state.catalog.alert_thresholds().await?;
-    let of = |name: &str| {
-        let own = thresholds.iter().filter(|record| record.rule == name).cloned();
-        own.map(HostThresholdEntry::from).collect()
-    };
-    let current = state.alerts.current();
-    let count = |name: &str, state: &str| {
-        current.iter().filter(|shown| *shown.alert.key.rule == *name && state_name(shown) == state).count()
-    };
-    let core = state.alerts.core();
-    let rules = core.engine.rules().rules.iter().map(|rule| RuleEntry {
-        name: rule.name.to_string(),
-        kind: rule.condition.kind(),
-        severity: rule.severity.name(),
-        for_seconds: rule.for_ms / 1000,
-        keep_firing_for_seconds: rule.keep_firing_ms / 1000,
-        repeat_seconds: rule.repeat_ms / 1000,
-        threshold: rule.threshold(),
-        host_thresholds: of(&rule.name),
-        labels: rule.labels.clone(),
-        links: rule.links.clone(),
-        text: rule.text.to_string(),
-        origin: rule.origin.clone(),
-        line: rule.line,
-        firing: count(&rule.name, "firing"),
-        pending: count(&rule.name, "pending"),
-    });
-    Ok(Json(RuleList { rules: rules.collect() }))
-}
-
 fn unknown_alert(id: &str) -> ApiError {
     ApiError::not_found(format!("no alert {id:?} fires; /api/v1/alerts lists them"))
 }
 
-fn state_name(shown: &Shown) -> &'static str {
+pub(crate) fn state_name(shown: &Shown) -> &'static str {
     match (&shown.resolved, shown.alert.is_firing()) {
         (Some(_), _) => "resolved",
         (None, true) => "firing",

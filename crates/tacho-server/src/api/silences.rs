@@ -94,7 +94,7 @@ pub(crate) async fn create_silence(
         }
     }
     problems.finish()?;
-    let id = ulid::Ulid::new().to_string().to_lowercase();
+    let id = state.alerts.new_id();
     let silence = Silence { id, matchers, starts_ms, ends_ms, author: caller.name, comment: body.comment };
     silence.check().map_err(|problem| ApiError::invalid(problem.to_string()))?;
     if state.alerts.core().silences.len() >= MAX_SILENCES {

@@ -78,15 +78,7 @@ pub(crate) async fn set_threshold(
         author: caller.name,
         changed_ms: (state.now)(),
     };
-    state.catalog.set_alert_threshold(&record).await?;
-    tracing::info!(
-        rule = record.rule,
-        hosts = record.hosts,
-        threshold = record.threshold,
-        by = record.author,
-        "threshold set"
-    );
-    state.alerts.read_thresholds().await?;
+    state.alerts.set_threshold(&record).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -99,11 +91,9 @@ pub(crate) async fn remove_threshold(
     Extension(caller): Extension<Caller>,
     PathOf((rule, hosts)): PathOf<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    if !state.catalog.remove_alert_threshold(&rule, &hosts).await? {
+    if !state.alerts.remove_threshold(&rule, &hosts, &caller.name).await? {
         let text = format!("the rule {rule:?} has no threshold for {hosts:?}; /api/v1/rules lists them");
         return Err(ApiError::not_found(text));
     }
-    tracing::info!(rule, hosts, by = caller.name, "threshold removed");
-    state.alerts.read_thresholds().await?;
     Ok(StatusCode::NO_CONTENT)
 }

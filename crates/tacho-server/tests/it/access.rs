@@ -28,7 +28,7 @@ fn role_of(method: &str, path: &str) -> Role {
             Role::Admin
         }
         ("delete" | "patch", "/api/v1/hosts/{host}") => Role::Operator,
-        ("post" | "put" | "delete", path)
+        ("post" | "put" | "patch" | "delete", path)
             if ["alerts", "silences", "receivers", "rules"]
                 .iter()
                 .any(|part| path.starts_with(&format!("/api/v1/{part}"))) =>

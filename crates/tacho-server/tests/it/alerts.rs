@@ -5,28 +5,28 @@ use serde_json::{Value, json};
 use tacho_catalog::Role;
 use tacho_model::tables::filesystem;
 use tacho_model::{Block, HostKey, Snapshot};
-use tacho_server::alerts::Watch;
+use tacho_server::alerts::{Alerts, Watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{Server, at};
 
-struct Watched {
-    server: Server,
+pub(crate) struct Watched {
+    pub(crate) server: Server,
     key: HostKey,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Watched {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = Server::empty().await;
         let key = server.join("web").await;
         let (stop, task) = watch(&server).await;
         Self { server, key, stop, task }
     }
 
-    fn fill(&self, offset_ms: i64, used: i64) {
+    pub(crate) fn fill(&self, offset_ms: i64, used: i64) {
         let mut block = Block::new(&filesystem::TABLE);
         let mut row = block.push();
         row.text(filesystem::MOUNT_POINT, "/").integer(filesystem::USED_BYTES, used);
@@ -37,7 +37,7 @@ impl Watched {
     }
 
     /// The alerts, when there are as many as wanted.
-    async fn alerts(&self, query: &str, wanted: usize) -> Value {
+    pub(crate) async fn alerts(&self, query: &str, wanted: usize) -> Value {
         loop {
             let answer = self.server.json(&format!("/api/v1/alerts{query}")).await;
             if answer["alerts"].as_array().is_some_and(|alerts| alerts.len() == wanted) {
@@ -47,9 +47,19 @@ impl Watched {
         }
     }
 
-    async fn post(&self, path: &str, role: Role, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, role: Role, body: &Value) -> (StatusCode, Value) {
+        self.call(Method::POST, path, role, body).await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        role: Role,
+        body: &Value,
+    ) -> (StatusCode, Value) {
         let token = self.server.token(role).await;
-        let answer = self.server.call(Method::POST, path).bearer(&token).json(body).send().await;
+        let answer = self.server.call(method, path).bearer(&token).json(body).send().await;
         let body = if answer.body.is_empty() { Value::Null } else { answer.json() };
         (answer.status, body)
     }
@@ -136,6 +146,44 @@ async fn a_restart_neither_repeats_nor_forgets() {
     watched.fill(120_000, 10);
     watched.alerts("?state=resolved", 1).await;
     let text = watched.file("RESOLVED").await;
+    assert_eq!(text.matches("FIRING").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn what_fired_before_a_server_was_killed_is_told_once_by_the_next() {
+    let server = Server::empty().await;
+    let key = server.join("web").await;
+    // Alone with the catalog: it stores what fires, and ends before anybody is told.
+    let state = &server.state;
+    let rules = std::sync::Arc::new(tacho_alert::default_rules());
+    let alerts = Alerts::new(rules, Vec::new(), String::new(), state.catalog.clone(), state.now.clone());
+    let rules_dir = server.directory.join("rules.d");
+    let watch = Watch::open(alerts, state.live.clone(), rules_dir).await.unwrap();
+    let task = tokio::spawn(watch.run(CancellationToken::new()));
+    let watched = Watched { server, key, stop: CancellationToken::new(), task };
+    watched.fill(0, 99);
+    while watched.server.state.catalog.open_alerts().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    watched.task.abort();
+    let Watched { server, key, .. } = watched;
+    for _ in 0..2 {
+        let (stop, task) = {
+            let again = server.another().await;
+            again.state.live.connected(&key, std::sync::Arc::default());
+            let (stop, task) = self::watch(&again).await;
+            let watched = Watched { server: again, key: key.clone(), stop: stop.clone(), task };
+            watched.alerts("?state=firing", 1).await;
+            watched.file("FIRING critical web file-system-full").await;
+            while !watched.server.state.catalog.queued_notifications().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            (stop, watched.task)
+        };
+        stop.cancel();
+        task.await.unwrap();
+    }
+    let text = std::fs::read_to_string(server.directory.join("alerts.log")).unwrap();
     assert_eq!(text.matches("FIRING").count(), 1, "{text}");
 }
 

@@ -297,6 +297,7 @@ fn host_block() -> Block {
     row.integer(host::CPU_IDLE_US, 7_500_000).integer(host::CPU_IOWAIT_US, 0).integer(host::CPU_CORES, 2);
     row.integer(host::MEMORY_TOTAL_BYTES, 1_000).integer(host::MEMORY_AVAILABLE_BYTES, 400);
     row.float(host::LOAD1, 0.5).integer(host::DISK_READ_BYTES, 50_000).integer(host::PROCESSES, 5);
+    row.integer(host::PROCESSES_CPU_USER_US, 2_600_000).integer(host::PROCESSES_CPU_SYSTEM_US, 500_000);
     block
 }
 

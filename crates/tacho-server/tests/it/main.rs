@@ -18,6 +18,7 @@ mod manual;
 mod nonsense;
 mod page;
 mod queries;
+mod rules;
 mod sessions;
 mod status;
 mod versions;

@@ -250,3 +250,31 @@ async fn a_program_is_found_on_all_hosts() {
     let unnamed = server.get("/api/v1/fleet/processes").await;
     assert_eq!(unnamed.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn the_busiest_processes_over_time_and_the_rest_add_up() {
+    let server = Server::with_history().await;
+    let path = format!("/api/v1/hosts/web/processes/series?from={}&to={}&points=24", at(0), at(120_000));
+    let answer = server.json(&path).await;
+    assert_eq!((&answer["unit"], &answer["bucket_ms"]), (&json!("cores"), &json!(5_000)));
+    assert_eq!(answer["time"].as_array().unwrap().len(), 24);
+    let pids: Vec<_> = answer["processes"].as_array().unwrap().iter().map(|one| &one["pid"]).collect();
+    assert_eq!(pids, [&json!(BUSY), &json!(IDLE)], "greatest first");
+    assert_eq!(answer["processes"][0]["name"], "busy");
+    assert_eq!(answer["processes"][0]["values"], json!(vec![0.5; 24]));
+    for bucket in 0..24 {
+        let used =
+            |process: usize| answer["processes"][process]["values"][bucket].as_f64().unwrap_or_default();
+        let rest = answer["other"][bucket].as_f64().unwrap();
+        let total = answer["total"][bucket].as_f64().unwrap();
+        assert!((used(0) + used(1) + rest - total).abs() < 1e-9, "{bucket}: {answer}");
+        assert!((total - 0.62).abs() < 1e-9, "{bucket}: {total}");
+    }
+    let one = server.json(&format!("{path}&limit=1")).await;
+    assert_eq!(one["processes"].as_array().unwrap().len(), 1);
+    let none = server.json(&format!("{path}&by=network")).await;
+    assert_eq!(none["processes"], json!([]), "those that used nothing are left out");
+    assert_eq!(none["other"], json!(vec![Value::Null; 24]), "absent, not 0");
+    let message = server.invalid("/api/v1/hosts/web/processes/series?by=heat&limit=99").await;
+    assert!(message.contains("`by`") && message.contains("`limit`"), "{message}");
+}

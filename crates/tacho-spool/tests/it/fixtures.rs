@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tacho_spool::{Reason, Spool};
 
-use super::kept::{acknowledge, config, directory, files, push, sequences};
+use super::kept::{acknowledge, config, directory, files, in_gaps, push, sequences};
 
-/// Of files, not of Tacho.
-const VERSIONS: &[&str] = &["v1"];
+/// Of files, not of Tacho: v2 has a ledger.
+const VERSIONS: &[&str] = &["v1", "v2"];
 const DIRECTORIES: [&str; 3] = ["run", "spool", "cold"];
 
 fn fixtures() -> PathBuf {
@@ -40,7 +40,7 @@ fn files_of_every_version_are_read() {
     let root = directory();
     if std::env::var_os("BLESS").is_some() {
         write(root.path());
-        let to = fixtures().join("v1");
+        let to = fixtures().join("v2");
         drop(std::fs::remove_dir_all(&to));
         copy(root.path(), &to);
     }
@@ -60,4 +60,20 @@ fn files_of_every_version_are_read() {
         assert_eq!(spool.state().records, 0);
         assert!(files(&config.cold_dir).is_empty() && files(&config.dir).is_empty(), "{version}");
     }
+    check_ledger("v2");
+}
+
+/// The files to which records are appended lose all they had, and it is known.
+fn check_ledger(version: &str) {
+    let root = directory();
+    copy(&fixtures().join(version), root.path());
+    let config = config(root.path());
+    std::fs::write(config.runtime_dir.join("hot.spool"), "").unwrap();
+    let on_disk = files(&config.dir);
+    let plain = on_disk.iter().find(|path| path.extension().is_some_and(|extension| extension == "spool"));
+    std::fs::write(plain.unwrap(), "").unwrap();
+    let spool = Spool::open(&config).unwrap();
+    assert_eq!((spool.note(), spool.is_note_newest()), (b"18".to_vec(), true));
+    assert_eq!(sequences(&spool), (5..=12).collect::<Vec<_>>());
+    assert_eq!(in_gaps(&spool), (1..=4).chain(13..=18).collect());
 }

@@ -8,4 +8,5 @@ mod damage;
 mod faults;
 mod fixtures;
 mod kept;
+mod ledger;
 mod model;

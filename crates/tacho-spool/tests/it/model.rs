@@ -1,7 +1,7 @@
 //! Random use, with a kill at any point of any write, against a model.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tacho_spool::{Config, Spool};
@@ -20,12 +20,13 @@ enum Step {
     Maintain {
         is_delivering: bool,
     },
-    /// The process is killed in the middle of its last write to the runtime directory, and starts again.
+    /// The process is killed in the middle of its last write to the file of new records, or between that and the
+    /// one to the ledger, and starts again.
     KillInPush {
         part: f64,
     },
     /// The process is killed while records move to disk: some of the bytes are there, and nothing has left the
-    /// runtime directory.
+    /// file of new records.
     KillInMove {
         part: f64,
     },
@@ -38,7 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0usize..3000).prop_map(|bytes| Step::Push { bytes }),
         2 => (0u64..80, 0u64..30).prop_map(|(first, count)| Step::Acknowledge { first, count }),
         4 => any::<bool>().prop_map(|is_delivering| Step::Maintain { is_delivering }),
-        1 => (0.0..1.0).prop_map(|part| Step::KillInPush { part }),
+        1 => prop_oneof![0.0..1.0, Just(1.0)].prop_map(|part| Step::KillInPush { part }),
         1 => (0.0..1.0).prop_map(|part| Step::KillInMove { part }),
         1 => Just(Step::Restart),
         1 => Just(Step::MoveAll),
@@ -83,8 +84,12 @@ impl Run {
         lost.iter().for_each(|sequence| assert!(self.waiting.remove(sequence)));
     }
 
-    fn hot(&self) -> std::path::PathBuf {
+    fn hot(&self) -> PathBuf {
         self.config.runtime_dir.join("hot.spool")
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.config.runtime_dir.join("ledger.spool")
     }
 
     fn run(&mut self, step: &Step) {
@@ -101,13 +106,17 @@ impl Run {
             Step::MoveAll => self.spool().move_all(),
             Step::Restart => self.restart(|_| {}),
             Step::KillInPush { part } => {
-                let hot = self.hot();
+                let (hot, ledger) = (self.hot(), self.ledger());
+                let told = std::fs::read(&ledger).unwrap();
                 let before = std::fs::metadata(&hot).unwrap().len();
                 self.push(1000);
                 let after = std::fs::metadata(&hot).unwrap().len();
                 if after > before {
                     let cut = before + ((after - before) as f64 * part) as u64;
-                    self.restart(|_| truncate(&hot, cut));
+                    self.restart(|_| {
+                        truncate(&hot, cut);
+                        std::fs::write(ledger, told).unwrap();
+                    });
                 }
             }
             Step::KillInMove { part } => self.kill_in_move(*part),
@@ -115,7 +124,7 @@ impl Run {
     }
 
     fn kill_in_move(&mut self, part: f64) {
-        let hot = std::fs::read(self.hot()).unwrap();
+        let [hot, ledger] = [self.hot(), self.ledger()].map(|path| std::fs::read(path).unwrap());
         let sizes: Vec<_> =
             files(&self.config.dir).into_iter().map(|path| (path.clone(), size(&path))).collect();
         let gaps = self.spool().gaps();
@@ -123,9 +132,12 @@ impl Run {
         if self.spool().gaps() != gaps {
             return;
         }
-        let path = self.hot();
+        let paths = [self.hot(), self.ledger()];
         self.restart(|config| {
-            std::fs::write(path, hot).unwrap();
+            std::fs::write(&paths[0], hot).unwrap();
+            if part < 0.5 {
+                std::fs::write(&paths[1], ledger).unwrap();
+            }
             // Only the newest file grew.
             let Some(newest) = files(&config.dir)
                 .into_iter()

@@ -20,9 +20,15 @@ struct Arguments {
     token: String,
     #[arg(long)]
     host: String,
-    /// The range; it ends now.
+    /// The range.
     #[arg(long, default_value = "1d", value_parser = parse_duration)]
     duration: Duration,
+    /// When it ends, in milliseconds since the epoch; now unless told.
+    #[arg(long)]
+    until: Option<i64>,
+    /// Ask for the same charts in PromQL, of the values that `tacho-values` gave to another system.
+    #[arg(long)]
+    promql: bool,
     /// How often each query is asked after the first.
     #[arg(long, default_value_t = 30)]
     repeat: usize,
@@ -38,7 +44,7 @@ const HOST_COLUMNS: &str = "cpu_used_ratio,cpu_user_ratio,cpu_nice_ratio,cpu_sys
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let to = clock::wall_ms();
+    let to = arguments.until.unwrap_or_else(clock::wall_ms);
     let from = to - i64::try_from(arguments.duration.as_millis())?;
     let mut out = std::io::stdout();
     writeln!(
@@ -46,7 +52,9 @@ fn main() -> anyhow::Result<()> {
         "{:<44} {:>9} {:>9} {:>9} {:>9} {:>10}",
         "query, ms", "first", "median", "p95", "max", "bytes"
     )?;
-    for (name, path) in queries(&arguments.host, from, to) {
+    let queries =
+        if arguments.promql { promql(&arguments.host, from, to) } else { queries(&arguments.host, from, to) };
+    for (name, path) in queries {
         // Another instant each time, so that no answer is a remembered one.
         let mut times = Vec::new();
         let mut bytes = 0;
@@ -98,5 +106,32 @@ fn queries(host: &str, from: i64, to: i64) -> Vec<(&'static str, String)> {
             format!("{host}/processes?from={middle}&to={}&by=cpu&limit=100", middle + 3_600_000),
         ),
         ("fleet", "/api/v1/hosts".to_owned()),
+    ]
+}
+
+/// The charts as another system is asked for them: counters as rates, gauges as means, at 600 points. Times are in
+/// seconds there.
+fn promql(host: &str, from: i64, to: i64) -> Vec<(&'static str, String)> {
+    // Shorter windows than four samples would have holes.
+    let step_s = ((to - from) / 600_000).max(1);
+    let window_s = step_s.max(20);
+    let query = |function: &str, names: &str| {
+        format!(
+            "/api/v1/query_range?query={function}%28%7B__name__%3D~%22{names}%22%2Chost%3D%22{host}%22%7D%5B{window_s}s%5D%29\
+             &start={{from}}e-3&end={{to}}e-3&step={step_s}"
+        )
+    };
+    let counters = "host_cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Ciowait%7Cidle%7Cpressure_some%29_us%7C\
+                    host_%28memory%7Cio%29_pressure_some_us%7Chost_disk_%28read_bytes%7Cwrite_bytes%7Cbusy_us_max%29%7C\
+                    host_net_%28rx%7Ctx%29_bytes";
+    let gauges = "host_memory_%28total%7Cavailable%7Cfree%29_bytes%7Chost_swap_%28total%7Cfree%29_bytes%7C\
+                  host_load1%7Chost_load5%7Chost_load15%7Chost_cpu_cores";
+    vec![
+        ("host charts: 16 counters", query("rate", counters)),
+        ("host charts: 9 gauges", query("avg_over_time", gauges)),
+        ("cores", query("rate", "cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Cidle%7Ciowait%29_us")),
+        ("disks", query("rate", "disk_%28busy_us%7Cread_bytes%7Cwrite_bytes%29")),
+        ("interfaces", query("rate", "interface_%28rx%7Ctx%29_bytes")),
+        ("file systems", query("avg_over_time", "filesystem_%28used%7Csize%29_bytes")),
     ]
 }

@@ -1,5 +1,6 @@
 //! A long outage: nothing passes between an agent and the servers until some thousand frames wait, then all is
-//! well at once. How soon is the newest frame there, how soon all others, and in order?
+//! well at once. How soon is the newest frame there, how soon all others, and in order? How soon is told what is wrong
+//! then, and is what was over before told as if it were new?
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tacho_runtime::clock;
 
 use super::fleet::{Fleet, FleetOptions, time_ms};
+use super::mark::{self, Mark};
 use super::network::Packets;
 use super::node::Node;
 use super::plan::{Fault, Kind, Wanted};
@@ -49,6 +51,12 @@ pub struct OutageOutcome {
     pub connected_after: Duration,
     /// Until a snapshot taken after the connection was visible.
     pub live_after: Duration,
+    /// From the moment at which something went wrong, just after that, until an alert was seen to fire.
+    pub alert_after: Duration,
+    /// Frames of the backlog that had not come yet by then.
+    pub waiting_at_alert: u64,
+    /// Alerts of what began and was over during the outage: too late to be told as alerts.
+    pub stale_alerts: u64,
     /// Until all that was recorded during the outage was stored or reported.
     pub backlog_gone_after: Duration,
     pub counts: Counts,
@@ -61,13 +69,19 @@ pub struct OutageOutcome {
 
 /// Runs it.
 pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcome> {
+    let mark = Mark::new(&options.root)?;
     let mut fleet = Fleet::start(&FleetOptions {
         root: options.root.clone(),
         agents: 1,
         seed: options.seed,
         spool_bytes: SPOOL_BYTES,
         agent_settings: agent_settings(options.interval),
-        server_settings: vec![("flush_interval".to_owned(), "2s".to_owned())],
+        server_settings: [
+            ("flush_interval", "2s".to_owned()),
+            ("rules_dir", mark.rules_dir.display().to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .to_vec(),
     })?;
     let mut outage = Outage { fleet: &mut fleet, truth: Truth::default(), peak: Peak::default(), say };
     outage.until("the agent is connected", |outage| Ok(outage.latest_ms()?.map(|_| ())))?;
@@ -77,6 +91,10 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
     let before = outage.recorded()?;
     say(&format!("nothing passes until {} frames wait", options.frames));
     let begin = Instant::now();
+    let over_before = mark.start()?;
+    outage.suffer(before + options.frames / 2)?;
+    drop(over_before);
+    let over_ms = clock::wall_ms();
     outage.suffer(before + options.frames)?;
     let (outage_lasted, frames) = (begin.elapsed(), outage.recorded()? - before);
     outage
@@ -89,6 +107,11 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
     let live_ms = outage.until("a live snapshot is visible", |outage| {
         Ok(outage.latest_ms()?.filter(|latest| *latest >= connected_ms).map(|_| clock::wall_ms()))
     })?;
+    let wrong = mark.start()?;
+    let wrong_ms = clock::wall_ms();
+    let alert_ms = outage
+        .until("an alert fires", |outage| Ok((outage.alerts_since(over_ms)?.0 > 0).then(clock::wall_ms)))?;
+    let waiting_at_alert = outage.fleet.judge(AGENT, &backlog, boot_time_ms())?.counts.missing;
     let gone_ms = outage.until("the backlog is gone", |outage| {
         std::thread::sleep(LOOK_INTERVAL / 5);
         let verdict = outage.fleet.judge(AGENT, &backlog, boot_time_ms())?;
@@ -96,6 +119,8 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
     })?;
     let disk_bytes_after = outage.wait_for_empty_spool()?;
     let queued_after = outage.queued()?;
+    let stale_alerts = outage.alerts_since(over_ms)?.1;
+    drop(wrong);
     outage.fleet.restart_in_order()?;
     outage.recorded()?;
     let mut verdict = outage.fleet.judge(AGENT, outage.truth.frames(), boot_time_ms())?;
@@ -108,6 +133,9 @@ pub fn run(options: &OutageOptions, say: Say<'_>) -> anyhow::Result<OutageOutcom
         frames,
         connected_after: since(connected_ms, healed_ms),
         live_after: since(live_ms, connected_ms),
+        alert_after: since(alert_ms, wrong_ms),
+        waiting_at_alert,
+        stale_alerts,
         backlog_gone_after: since(gone_ms, connected_ms),
         counts,
         peak,
@@ -127,6 +155,9 @@ impl OutageOutcome {
         }
         if self.disk_bytes_after > 0 {
             problems.push(format!("{} bytes left in the spool", self.disk_bytes_after));
+        }
+        if self.stale_alerts > 0 {
+            problems.push(format!("{} alerts of what was over before", self.stale_alerts));
         }
         if counts.out_of_order > 0 {
             problems.push(format!("{} frames out of order", counts.out_of_order));
@@ -225,6 +256,20 @@ impl Outage<'_> {
         let host = self.fleet.get(&format!("/api/v1/hosts/{AGENT}"))?;
         let time = &host["latest"]["time"];
         if time.is_null() { Ok(None) } else { time_ms(time).map(Some) }
+    }
+
+    /// How many alerts of the mark began at or after an instant, and how many before.
+    fn alerts_since(&mut self, since_ms: i64) -> anyhow::Result<(u64, u64)> {
+        let answer = self.fleet.get(&format!("/api/v1/alerts?rule={}&state=all", mark::RULE))?;
+        let (mut after, mut before) = (0, 0);
+        for alert in answer["alerts"].as_array().context("alerts are not a list")? {
+            if alert["fired"].is_null() {
+                continue;
+            }
+            let is_after = time_ms(&alert["since"])? >= since_ms;
+            *(if is_after { &mut after } else { &mut before }) += 1;
+        }
+        Ok((after, before))
     }
 
     /// When the agent was connected, at or after an instant, as its log says.

@@ -199,6 +199,16 @@ pub fn outage_text(outcome: &OutageOutcome) -> String {
                 outcome.live_after.as_secs_f64() / interval
             ),
         ),
+        (
+            "alert of what is wrong",
+            format!(
+                "{} after it was, {:.1} intervals; {} frames of the backlog to come",
+                seconds(outcome.alert_after),
+                outcome.alert_after.as_secs_f64() / interval,
+                outcome.waiting_at_alert
+            ),
+        ),
+        ("alerts of what was over", outcome.stale_alerts.to_string()),
         ("backlog gone", format!("{} after that", seconds(outcome.backlog_gone_after))),
         ("frames recorded", counts.produced.to_string()),
         ("stored", counts.stored.to_string()),
@@ -224,6 +234,9 @@ pub fn outage_json(outcome: &OutageOutcome) -> Value {
         "frames": outcome.frames,
         "connected_after_seconds": outcome.connected_after.as_secs_f64(),
         "live_after_seconds": outcome.live_after.as_secs_f64(),
+        "alert_after_seconds": outcome.alert_after.as_secs_f64(),
+        "waiting_at_alert": outcome.waiting_at_alert,
+        "stale_alerts": outcome.stale_alerts,
         "backlog_gone_after_seconds": outcome.backlog_gone_after.as_secs_f64(),
         "counts": counts_json(&outcome.counts),
         "rss_bytes_max": outcome.peak.rss_bytes,

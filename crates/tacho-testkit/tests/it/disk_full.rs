@@ -1,4 +1,5 @@
-//! A full disk at flush: the server keeps running, says so, and loses nothing once there is room.
+//! A full disk: at a flush the server keeps running, says so, and loses nothing once there is room; at its start it
+//! says so and ends.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -79,5 +80,16 @@ fn a_full_disk_costs_nothing_once_there_is_room_again() {
     kept.dedup();
     assert_eq!(kept.len(), count, "nothing is there twice");
     assert!(seen.iter().all(|time| kept.binary_search(time).is_ok()), "seen {seen:?}, kept {kept:?}");
+
+    // Started on the full disk, with files that SQLite has to make: it says what to do, and starts once that is done.
+    server.kill();
+    std::fs::remove_file(server.data_dir.join("catalog.sqlite-shm")).unwrap();
+    let filler = disk.fill();
+    let ended = server.run(&["run"]).unwrap_err().to_string();
+    assert!(ended.contains("exit code 1:") && ended.contains("make room there"), "{ended}");
+    std::fs::remove_file(filler).unwrap();
+    server.restart().unwrap();
+    let again = server.snapshot_times("patient").unwrap();
+    assert!(kept.iter().all(|time| again.contains(time)), "kept {kept:?}, again {again:?}");
     drop(server);
 }

@@ -17,6 +17,7 @@ mod identity;
 mod kill;
 mod link;
 mod packaging;
+mod peers;
 mod receivers;
 mod refused;
 mod scripts;

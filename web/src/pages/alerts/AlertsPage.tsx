@@ -20,6 +20,7 @@ import { formatDateTime } from '../../lib/time';
 import { text } from '../../text';
 import { alertLink } from './alertLink';
 import styles from './AlertsPage.module.css';
+import { RulesSection } from './RulesSection';
 
 const REFETCH_MS = 5_000;
 const SILENCE_MS = 3_600_000;
@@ -53,6 +54,7 @@ export function AlertsPage(): JSX.Element {
           <AlertTable alerts={past} label={text.alerts.past} />
         </>
       )}
+      <RulesSection />
     </div>
   );
 }

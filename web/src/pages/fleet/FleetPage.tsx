@@ -13,7 +13,7 @@ import { useLiveSnapshots } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
 import { text } from '../../text';
-import { AddHostDialog, JoinSteps } from './AddHostDialog';
+import type { AddHostDialog as AddHostDialogType, JoinSteps as JoinStepsType } from './AddHostDialog';
 import styles from './FleetPage.module.css';
 import type { FleetHeat as FleetHeatType } from './FleetHeat';
 import { FLEET_COLUMNS, FleetTable } from './FleetTable';
@@ -24,6 +24,13 @@ import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRo
 const HOSTS_REFETCH_MS = 10_000;
 const FleetHeat = lazy((): Promise<{ default: typeof FleetHeatType }> =>
   import('./FleetHeat').then((module) => ({ default: module.FleetHeat })),
+);
+
+const AddHostDialog = lazy((): Promise<{ default: typeof AddHostDialogType }> =>
+  import('./AddHostDialog').then((module) => ({ default: module.AddHostDialog })),
+);
+const JoinSteps = lazy((): Promise<{ default: typeof JoinStepsType }> =>
+  import('./AddHostDialog').then((module) => ({ default: module.JoinSteps })),
 );
 
 const NONE_HIDDEN: readonly string[] = [];
@@ -48,7 +55,9 @@ function EmptyFleet(): JSX.Element {
   return (
     <Notice title={text.fleet.empty.title} detail={text.fleet.empty.detail}>
       <div className={styles.join}>
-        <JoinSteps />
+        <Suspense>
+          <JoinSteps />
+        </Suspense>
       </div>
     </Notice>
   );
@@ -138,7 +147,11 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
       ) : (
         <FleetTable items={items} hidden={hidden} sort={view.sort} onSort={(sort) => change({ sort })} />
       )}
-      <AddHostDialog opened={adding} onClose={() => setAdding(false)} />
+      {adding && (
+        <Suspense>
+          <AddHostDialog opened onClose={() => setAdding(false)} />
+        </Suspense>
+      )}
     </div>
   );
 }

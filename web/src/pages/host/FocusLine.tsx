@@ -16,13 +16,14 @@ export interface FocusLineProps {
   readonly shown: Shown | null;
   readonly actions: TimeActions;
   readonly step: (count: number) => void;
+  readonly onChanges: () => void;
 }
 
 /** A snapshot this much older than what was asked for is worth a word. */
 const OLD_MS = 90_000;
 
 /** Says which moment the table shows, and what can be done with it. */
-export function FocusLine({ focus, shown, actions, step }: FocusLineProps): JSX.Element {
+export function FocusLine({ focus, shown, actions, step, onChanges }: FocusLineProps): JSX.Element {
   const { mode, hint } = text.processes;
   return (
     <div className={styles.focus}>
@@ -31,7 +32,7 @@ export function FocusLine({ focus, shown, actions, step }: FocusLineProps): JSX.
       </span>
       <span className={styles.moment}>{moment(focus, shown)}</span>
       {focus.kind === 'range' ? (
-        <RangeButtons span={focus.span} actions={actions} />
+        <RangeButtons span={focus.span} actions={actions} onChanges={onChanges} />
       ) : (
         <StepButtons step={step}>
           {focus.kind === 'pinned' && (
@@ -63,12 +64,19 @@ function moment(focus: Focus, shown: Shown | null): string {
 function RangeButtons({
   span,
   actions,
+  onChanges,
 }: {
   readonly span: Span;
   readonly actions: TimeActions;
+  readonly onChanges: () => void;
 }): JSX.Element {
   return (
     <span className={styles.actions}>
+      <Tooltip label={`${text.changes.title} (W)`}>
+        <Button size="compact-xs" variant="light" onClick={onChanges}>
+          {text.changes.title}
+        </Button>
+      </Tooltip>
       <Button size="compact-xs" variant="default" onClick={() => actions.zoomTo(span)}>
         {text.processes.zoom}
       </Button>

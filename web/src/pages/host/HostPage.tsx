@@ -1,8 +1,11 @@
-import { type JSX, type RefObject, useRef, useState } from 'react';
+import { type JSX, type RefObject, useCallback, useMemo, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { ApiError, serverNow } from '../../api/client';
 import { fetchHost, hostKey } from '../../api/hosts';
+import type { ProcessKey } from '../../api/processes';
+import type { TopSeries } from '../../api/top';
+import type { SlotName } from '../../lib/processColors';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { Splitter, type SplitterProps } from '../../components/Splitter';
 import { useSize } from '../../components/useSize';
@@ -10,10 +13,13 @@ import { formatDuration } from '../../lib/format';
 import { DEFAULT_RANGE } from '../../lib/range';
 import { useLiveHost } from '../../state/live';
 import { isNumber, isStringList, usePreference } from '../../state/preferences';
-import { hostPath } from '../../state/router';
+import { useColorBook } from '../../state/processColors';
+import { type HostView, encodeHostView } from '../../state/hostAddress';
+import { hostPath, processPath } from '../../state/router';
 import { useScheme } from '../../state/settings';
 import { text } from '../../text';
 import styles from './HostPage.module.css';
+import { ChangesPanel } from './ChangesPanel';
 import { ConflictLine } from './ConflictLine';
 import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
@@ -22,7 +28,10 @@ import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
 import { Tracks } from './Tracks';
 import type { TrackId } from './trackParts';
+import { TopChoice } from './TopChoice';
+import { namedOf } from './topTrack';
 import { TRACK_IDS } from './tracks';
+import { useMarks } from './useMarks';
 import { useHostSeries } from './useHostSeries';
 import { useTimeActions } from './useTimeActions';
 import { useTimeCommands } from './useTimeCommands';
@@ -32,13 +41,14 @@ export interface HostPageProps {
   readonly name: string;
 }
 
+const WITH_READING: readonly TrackId[] = ['reading', ...TRACK_IDS];
 const HOST_REFETCH_MS = 15_000;
 const FOLDED_AT_FIRST: readonly string[] = ['load', 'cores'];
 const BAR_HEIGHT = 46;
 const LEAST_CHARTS = 140;
 const LEAST_TABLE = 170;
 /** Share of the height that the charts take until somebody moves the divider. */
-const CHARTS_SHARE = 0.54;
+const CHARTS_SHARE = 0.58;
 
 export function HostPage({ name }: HostPageProps): JSX.Element {
   const host = useQuery({
@@ -59,7 +69,13 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     process: view.process,
     withCores: !folded.includes('cores'),
     compare: view.compare,
+    top: folded.includes('top') ? null : view.top,
+    pageOf: usePageOf(name, view),
+    reading: view.reading,
   });
+  const marks = useMarks(name, span, following, host.data !== undefined, series.boots);
+  const colors = useTopColors(series.top);
+  const onChanges = useCallback(() => change({ changes: 'before' }, { replace: false }), [change]);
   const filterInput = useRef<HTMLInputElement>(null);
   const control = useTimeActions({
     host: name,
@@ -111,7 +127,12 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
         ) : (
           <Tracks
             {...{ span, series, cursor, actions, scheme, folded, onFold, stats, onOnly }}
-            ids={TRACK_IDS}
+            ids={view.reading ? WITH_READING : TRACK_IDS}
+            controls={{ top: <TopChoice value={view.top} onChange={(top) => change({ top })} /> }}
+            marks={marks}
+            onProcess={(process) => change({ process })}
+            onChanges={onChanges}
+            onCloseReading={() => change({ reading: null })}
             only={view.only}
             ghostName={view.compare ? text.host.range.compareName[view.compare] : ''}
             pinMs={view.pinMs}
@@ -145,14 +166,44 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
         onClose={() => onJump(null)}
       />
       <Splitter label={text.host.charts.resize} {...layout.splitter} />
-      <ProcessPanel
-        host={name}
-        {...{ view, change, span, following, live, cursor, actions, step, filterInput }}
-        cores={series.coreCount ?? host.data?.facts?.cpu_cores ?? null}
-        memoryBytes={host.data?.latest?.memory_total_bytes ?? host.data?.facts?.memory_bytes ?? null}
-      />
+      {view.selection && view.changes ? (
+        <ChangesPanel host={name} {...{ view, change }} selection={view.selection} against={view.changes} />
+      ) : (
+        <ProcessPanel
+          host={name}
+          {...{ view, change, span, following, live, cursor, actions, step, filterInput, onChanges, colors }}
+          cores={series.coreCount ?? host.data?.facts?.cpu_cores ?? null}
+          memoryBytes={host.data?.latest?.memory_total_bytes ?? host.data?.facts?.memory_bytes ?? null}
+        />
+      )}
     </div>
   );
+}
+
+/** The page of each process over the same time. */
+function usePageOf(host: string, view: HostView): (key: ProcessKey) => string {
+  const search = encodeHostView({
+    ...view,
+    process: null,
+    only: [],
+    compare: null,
+    changes: null,
+    reading: null,
+  });
+  return useCallback((key: ProcessKey) => processPath(host, key) + search, [host, search]);
+}
+
+/** Colours of the processes in the chart, for the table. */
+function useTopColors(top: TopSeries | null): ReadonlyMap<string, SlotName> {
+  const book = useColorBook();
+  return useMemo(() => {
+    const shown = new Map<string, SlotName>();
+    for (const { id } of top ? namedOf(top) : []) {
+      const color = book.get(id);
+      if (color) shown.set(id, color);
+    }
+    return shown;
+  }, [top, book]);
 }
 
 function EmptyRange(props: {

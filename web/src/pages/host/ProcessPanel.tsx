@@ -7,6 +7,7 @@ import type { LiveSnapshot } from '../../api/live';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice } from '../../components/Notice';
 import { maxOf } from '../../lib/plot';
+import type { SlotName } from '../../lib/processColors';
 import type { Span } from '../../lib/range';
 import { type CursorStore, useCursor } from '../../state/cursor';
 import { type HostView, ROW_KINDS, type RowKind } from '../../state/hostAddress';
@@ -52,6 +53,9 @@ export interface ProcessPanelProps {
   readonly step: (count: number) => void;
   readonly cores: number | null;
   readonly memoryBytes: number | null;
+  readonly onChanges: () => void;
+  /** Colours of those that are in the charts. */
+  readonly colors: ReadonlyMap<string, SlotName>;
   readonly filterInput: React.RefObject<HTMLInputElement | null>;
 }
 
@@ -123,6 +127,7 @@ export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
       ) : (
         <ProcessTable
           rows={rows}
+          colors={props.colors}
           columns={columns}
           sums={view.filter === '' ? table.sums : NO_TABLE.sums}
           group={table.group}

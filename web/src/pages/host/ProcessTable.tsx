@@ -2,6 +2,7 @@ import { type JSX, memo, useRef } from 'react';
 
 import { SortHeader } from '../../components/SortHeader';
 import { useRowWindow } from '../../components/useRowWindow';
+import type { SlotName } from '../../lib/processColors';
 import { formatDateTime } from '../../lib/time';
 import type { RowKind, Sort } from '../../state/hostAddress';
 import { text } from '../../text';
@@ -22,6 +23,7 @@ export interface SumRow {
 export interface ProcessTableProps {
   readonly rows: readonly ProcessRow[];
   readonly columns: readonly ProcessColumn[];
+  readonly colors: ReadonlyMap<string, SlotName>;
   readonly sums: readonly SumRow[];
   readonly group: RowKind;
   /** What the whole machine has, for the bars. */
@@ -35,7 +37,7 @@ export interface ProcessTableProps {
 }
 
 export function ProcessTable(props: ProcessTableProps): JSX.Element {
-  const { rows, columns, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
+  const { rows, columns, colors, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
   return (
@@ -64,6 +66,7 @@ export function ProcessTable(props: ProcessTableProps): JSX.Element {
             <BodyRow
               key={row.id}
               {...{ row, columns, group, onRow, nowMs }}
+              color={colors.get(row.id)}
               wholeCpu={whole.cpu}
               wholeMemory={whole.memory}
               index={shown.first + index + 2}
@@ -95,6 +98,8 @@ interface BodyRowProps {
   readonly row: ProcessRow;
   readonly columns: readonly ProcessColumn[];
   readonly group: RowKind;
+  /** That it has in the charts. */
+  readonly color: SlotName | undefined;
   readonly wholeCpu: number | null;
   readonly wholeMemory: number | null;
   readonly index: number;
@@ -155,7 +160,7 @@ function cellTitle(column: ProcessColumn, row: ProcessRow, label: string): strin
 }
 
 /** The cell whose button is the whole row: it selects a process, or opens a group. */
-function NameCell({ row, group, selected, onRow }: BodyRowProps): JSX.Element {
+function NameCell({ row, group, color, selected, onRow }: BodyRowProps): JSX.Element {
   const name = isOfProcess(group) ? row.name : groupName(row, group);
   const label = isOfProcess(group)
     ? text.processes.select(name ?? '', row.pid ?? 0)
@@ -164,7 +169,11 @@ function NameCell({ row, group, selected, onRow }: BodyRowProps): JSX.Element {
     <td
       className={styles.name}
       title={name ?? undefined}
-      style={row.depth > 0 ? { paddingLeft: 8 + row.depth * INDENT } : undefined}
+      style={{
+        ...(row.depth > 0 ? { paddingLeft: 8 + row.depth * INDENT } : {}),
+        ...(color ? { boxShadow: `inset 4px 0 0 var(--line-${color})` } : {}),
+      }}
+      data-color={color}
       data-depth={row.depth > 0 ? row.depth : undefined}
     >
       <button

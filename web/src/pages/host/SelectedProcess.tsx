@@ -24,7 +24,8 @@ export interface SelectedProcessProps {
 export function SelectedProcess(props: SelectedProcessProps): JSX.Element {
   const { host, view, process, rows, change } = props;
   const page =
-    processPath(host, process) + encodeHostView({ ...view, process: null, only: [], compare: null });
+    processPath(host, process) +
+    encodeHostView({ ...view, process: null, only: [], compare: null, changes: null, reading: null });
   const id = processId(process);
   const row = useKnownRow(rows, id);
   const words = text.processes;

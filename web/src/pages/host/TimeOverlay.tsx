@@ -1,10 +1,11 @@
-import { type JSX, useRef } from 'react';
+import { type JSX, type MouseEvent, useRef } from 'react';
 
 import { formatClock, formatDateTime } from '../../lib/time';
 import { formatDuration } from '../../lib/format';
 import type { Gap } from '../../lib/gaps';
 import type { Span } from '../../lib/range';
 import { type Grid, snap } from '../../lib/snap';
+import type { MarkGroup } from './marks';
 import { type CursorStore, useCursor } from '../../state/cursor';
 import { text } from '../../text';
 import styles from './TimeOverlay.module.css';
@@ -14,11 +15,16 @@ export interface TimeOverlayProps {
   readonly span: Span;
   readonly grid: Grid;
   readonly gaps: readonly Gap[];
+  readonly marks: readonly MarkGroup[];
   readonly pinMs: number | null;
   readonly selection: Span | null;
   readonly cursor: CursorStore;
   readonly actions: TimeActions;
   readonly onPointerInside: (inside: boolean) => void;
+  /** Told where the charts were clicked. */
+  readonly onPick?: ((event: MouseEvent, ms: number) => void) | undefined;
+  /** Asks what changed in the selection; absent where nothing answers that. */
+  readonly onChanges?: (() => void) | undefined;
 }
 
 const percent = (span: Span, ms: number): number => ((ms - span.fromMs) / (span.toMs - span.fromMs)) * 100;
@@ -28,32 +34,42 @@ const percent = (span: Span, ms: number): number => ((ms - span.fromMs) / (span.
  * those who do not use a pointer; the page's keys move it.
  */
 export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
-  const { span, grid, gaps, pinMs, selection, cursor, actions } = props;
+  const { span, grid, gaps, marks, pinMs, selection, cursor, actions } = props;
   const element = useRef<HTMLDivElement>(null);
   const handlers = useGestures(props, element);
   useWheel(element, span, actions);
   const shownMs = pinMs ?? selection?.toMs ?? span.toMs;
   return (
-    <div
-      ref={element}
-      className={styles.overlay}
-      role="slider"
-      tabIndex={0}
-      aria-label={text.host.charts.cursor}
-      aria-valuemin={span.fromMs}
-      aria-valuemax={span.toMs}
-      aria-valuenow={Math.min(span.toMs, Math.max(span.fromMs, shownMs))}
-      aria-valuetext={formatDateTime(shownMs)}
-      {...handlers}
-    >
-      {gaps.map((gap) => (
-        <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={gapTitle(gap)} />
-      ))}
-      {selection && <Band span={span} band={selection} className={styles.selection} />}
-      {selection && <SelectionButtons span={span} selection={selection} actions={actions} />}
-      {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
-      <Moving span={span} grid={grid} cursor={cursor} />
-    </div>
+    <>
+      <div
+        ref={element}
+        className={styles.overlay}
+        role="slider"
+        tabIndex={0}
+        aria-label={text.host.charts.cursor}
+        aria-valuemin={span.fromMs}
+        aria-valuemax={span.toMs}
+        aria-valuenow={Math.min(span.toMs, Math.max(span.fromMs, shownMs))}
+        aria-valuetext={formatDateTime(shownMs)}
+        {...handlers}
+      >
+        {gaps.map((gap) => (
+          <Band key={gap.fromMs} span={span} band={gap} className={styles.gap} title={gapTitle(gap)} />
+        ))}
+        {marks.map(({ atMs, kind }) => (
+          <div
+            key={atMs}
+            className={styles.mark}
+            data-kind={kind}
+            style={{ left: `${String(percent(span, atMs))}%` }}
+          />
+        ))}
+        {selection && <Band span={span} band={selection} className={styles.selection} />}
+        {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
+        <Moving span={span} grid={grid} cursor={cursor} />
+      </div>
+      {selection && <SelectionButtons {...{ span, selection, actions }} onChanges={props.onChanges} />}
+    </>
   );
 }
 
@@ -134,20 +150,38 @@ interface SelectionButtonsProps {
   readonly span: Span;
   readonly selection: Span;
   readonly actions: TimeActions;
+  readonly onChanges: (() => void) | undefined;
 }
 
-function SelectionButtons({ span, selection, actions }: SelectionButtonsProps): JSX.Element | null {
+function SelectionButtons({
+  span,
+  selection,
+  actions,
+  onChanges,
+}: SelectionButtonsProps): JSX.Element | null {
   const middle = percent(span, (selection.fromMs + selection.toMs) / 2);
   if (middle < 0 || middle > 100) return null;
-  const left = Math.min(94, Math.max(6, middle));
+  const left = Math.min(90, Math.max(10, middle));
   return (
-    <div className={styles.buttons} style={{ left: `${String(left)}%` }}>
-      <button type="button" onClick={() => actions.zoomTo(selection)}>
-        {text.host.charts.selectionZoom}
-      </button>
-      <button type="button" onClick={() => actions.select(null)}>
-        {text.host.charts.selectionClear}
-      </button>
+    <div className={styles.layer}>
+      <div
+        className={styles.buttons}
+        role="group"
+        aria-label={text.host.charts.selection}
+        style={{ left: `${String(left)}%` }}
+      >
+        <button type="button" onClick={() => actions.zoomTo(selection)}>
+          {text.host.charts.selectionZoom}
+        </button>
+        {onChanges && (
+          <button type="button" onClick={onChanges}>
+            {text.changes.title}
+          </button>
+        )}
+        <button type="button" onClick={() => actions.select(null)}>
+          {text.host.charts.selectionClear}
+        </button>
+      </div>
     </div>
   );
 }

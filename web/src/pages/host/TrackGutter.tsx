@@ -1,10 +1,12 @@
-import type { JSX, MouseEvent } from 'react';
+import type { JSX, MouseEvent, ReactNode } from 'react';
 
 import { formatRatio } from '../../lib/format';
 import { type Values, extentOf } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { type Grid, meanOver } from '../../lib/snap';
 import type { EntitySeries } from '../../api/series';
+import { Link } from '../../components/Link';
+import { CloseIcon, OpenIcon } from '../../components/icons';
 import { text } from '../../text';
 import { lineName } from './isolate';
 import styles from './Tracks.module.css';
@@ -12,10 +14,21 @@ import type { Format, Track, TrackId, TrackLine } from './trackParts';
 
 /** What the numbers beside a track are of: one bucket, or the mean of a range. */
 export type Readout =
-  { readonly kind: 'index'; readonly index: number } | { readonly kind: 'span'; readonly span: Span };
+  | { readonly kind: 'index'; readonly index: number; readonly newest?: boolean }
+  | { readonly kind: 'span'; readonly span: Span };
 
 export function readValue(grid: Grid, values: Values, readout: Readout): number | null {
   return readout.kind === 'span' ? meanOver(grid, values, readout.span) : (values[readout.index] ?? null);
+}
+
+/** Of the newest: a track that is asked for on its own may be a few buckets behind. */
+const BEHIND_BUCKETS = 20;
+
+export function reached(track: Track | null, readout: Readout): Readout {
+  if (!track || readout.kind !== 'index' || !readout.newest) return readout;
+  const last = track.headline.values.findLastIndex((value) => value != null);
+  const isBehind = last >= 0 && last < readout.index && readout.index - last <= BEHIND_BUCKETS;
+  return isBehind ? { kind: 'index', index: last } : readout;
 }
 
 export interface TrackGutterProps {
@@ -34,11 +47,16 @@ export interface TrackGutterProps {
   readonly onOnly: (name: string, more: boolean) => void;
   /** Least, mean and most of the view in place of single values. */
   readonly stats: boolean;
+  /** What stands beside the name: a choice of what the track is of. */
+  readonly control?: ReactNode;
+  /** Takes the track away. */
+  readonly onClose?: (() => void) | undefined;
 }
 
 /** Name, main reading and legend of a track, all of the instant under the pointer. */
 export function TrackGutter(props: TrackGutterProps): JSX.Element {
-  const { id, track, overlay, ghosts, cores, grid, readout, folded, onFold, stats } = props;
+  const { id, track, overlay, ghosts, cores, grid, folded, onFold, stats } = props;
+  const readout = reached(track, props.readout);
   const { title, hint } = text.host.tracks[id];
   return (
     <div className={styles.gutter}>
@@ -54,6 +72,17 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
           <span className={styles.chevron} data-folded={folded || undefined} aria-hidden="true" />
           {title}
         </button>
+        {!folded && props.control}
+        {props.onClose && (
+          <button
+            type="button"
+            className={styles.close}
+            aria-label={text.host.charts.close(title)}
+            onClick={props.onClose}
+          >
+            <CloseIcon />
+          </button>
+        )}
         {track && (
           <span className={styles.headline}>
             {track.headline.format(readValue(grid, track.headline.values, readout))}
@@ -62,7 +91,7 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
       </div>
       {!folded && stats && track && <StatsLegend {...props} track={track} />}
       {!folded && !(stats && track) && (
-        <dl className={styles.legend} data-columns={track && track.lines.length > 2 ? 2 : 1}>
+        <dl className={styles.legend} data-columns={track && track.lines.length > 2 ? 2 : 1} data-of={id}>
           <OverlayItem
             kind="process"
             name={text.host.lines.process}
@@ -94,11 +123,11 @@ function LineName({ line, id, only, onOnly }: Isolating & { readonly line: Track
       className={styles.line}
       data-off={isOff || undefined}
       aria-pressed={only.includes(name)}
-      title={text.host.charts.only(line.label)}
+      title={(line.hint === undefined ? '' : `${line.hint}\n`) + text.host.charts.only(line.label)}
       onClick={onClick}
     >
       <span className={styles.swatch} data-swatch style={{ background: `var(--line-${line.color})` }} />
-      {line.label}
+      <span className={styles.label}>{line.label}</span>
     </button>
   );
 }
@@ -114,7 +143,14 @@ function LegendItem({ line, value, ...isolating }: LegendItemProps): JSX.Element
       <dt>
         <LineName line={line} {...isolating} />
       </dt>
-      <dd>{line.format(value)}</dd>
+      <dd>
+        {line.format(value)}
+        {line.href !== undefined && (
+          <Link to={line.href} className={styles.page} title={text.host.charts.page(line.hint ?? line.label)}>
+            <OpenIcon />
+          </Link>
+        )}
+      </dd>
     </div>
   );
 }

@@ -24,6 +24,8 @@ export interface TrackPlotProps {
 }
 
 const AXIS_WIDTH = 64;
+/** Room that the plot leaves at its top and bottom. */
+export const PLOT_PADDING = { top: 8, bottom: 1 } as const;
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- uPlot's enum exists in its types only
 const RIGHT = 1 as uPlot.Axis.Side;
 
@@ -70,7 +72,7 @@ function plotOptions(props: TrackPlotProps, drawn: { readonly current: Drawn }):
     width: props.width,
     height: props.height,
     ms: 1,
-    padding: [8, 0, 1, 0],
+    padding: [PLOT_PADDING.top, 0, PLOT_PADDING.bottom, 0],
     cursor: { show: false },
     legend: { show: false },
     scales: {

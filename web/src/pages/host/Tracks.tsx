@@ -1,5 +1,15 @@
-import { type CSSProperties, type JSX, memo, useEffect, useMemo, useRef } from 'react';
+import {
+  type CSSProperties,
+  type JSX,
+  type MouseEvent,
+  type ReactNode,
+  memo,
+  useEffect,
+  useMemo,
+  useRef,
+} from 'react';
 
+import type { ProcessKey } from '../../api/processes';
 import type { EntitySeries } from '../../api/series';
 import { useSize } from '../../components/useSize';
 import type { Span } from '../../lib/range';
@@ -11,6 +21,10 @@ import { type CursorStore, useCursor } from '../../state/cursor';
 import { text } from '../../text';
 import { CoresPlot } from './CoresPlot';
 import { isolate } from './isolate';
+import { pickProcess } from './pickProcess';
+import { FOLDED_HEIGHT, trackHeights } from './trackHeights';
+import { Marks } from './Marks';
+import { type Mark, groupMarks } from './marks';
 import { type Readout, TrackGutter } from './TrackGutter';
 import { TrackPlot } from './TrackPlot';
 import { TimeOverlay } from './TimeOverlay';
@@ -38,6 +52,14 @@ export interface TracksProps {
   readonly ghostName: string;
   readonly onWidth: (width: number) => void;
   readonly onPointerInside: (inside: boolean) => void;
+  readonly marks?: readonly Mark[];
+  /** What stands beside a track's name. */
+  readonly controls?: Readonly<Partial<Record<TrackId, ReactNode>>>;
+  /** A click on the part of a stack that is a process. */
+  readonly onProcess?: (process: ProcessKey) => void;
+  readonly onChanges?: (() => void) | undefined;
+  /** Takes the chart of one reading away. */
+  readonly onCloseReading?: () => void;
 }
 
 export const GUTTER_WIDTH = 236;
@@ -45,44 +67,7 @@ export const GUTTER_WIDTH = 236;
 export const NARROW_GUTTER_WIDTH = 108;
 const NARROW_PANE = 720;
 export const AXIS_WIDTH = 64;
-const TIME_AXIS_HEIGHT = 24;
-const FOLDED_HEIGHT = 26;
-/** What a legend needs, without and with the row of a process. */
-const LEGEND_ROW = 14;
-const HEAD_HEIGHT = 26;
-/** Rows of a legend: CPU has the longest. */
-const LEGEND_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 3 };
-const STATS_ROWS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 5, pressure: 3, memory: 3, load: 3 };
-/** What comes and goes both ways has two lines of each kind, and there a row for each. */
-const BOTH_WAYS: ReadonlySet<TrackId> = new Set(['disk', 'network']);
-const leastHeight = (id: TrackId, more: number, stats: boolean): number => {
-  const rows = (stats ? STATS_ROWS : LEGEND_ROWS)[id] ?? 2;
-  return HEAD_HEIGHT + LEGEND_ROW * (rows + more * (stats && BOTH_WAYS.has(id) ? 2 : 1));
-};
-/** CPU is looked at first. */
-const WEIGHTS: Readonly<Partial<Record<TrackId, number>>> = { cpu: 1.25 };
 const PIXELS_PER_TICK = 110;
-
-/** Heights of the tracks that are open, so that together they fill the pane or overflow it. */
-export function trackHeights(
-  ids: readonly TrackId[],
-  pane: number,
-  folded: readonly string[],
-  more: number,
-  stats: boolean,
-): Readonly<Partial<Record<TrackId, number>>> {
-  const open = ids.filter((id) => !folded.includes(id));
-  const weight = open.reduce((sum, id) => sum + (WEIGHTS[id] ?? 1), 0);
-  const closed = (ids.length - open.length) * FOLDED_HEIGHT;
-  const unit = (pane - TIME_AXIS_HEIGHT - closed) / Math.max(1, weight);
-  const heights = ids.map((id) => {
-    const height = folded.includes(id)
-      ? FOLDED_HEIGHT
-      : Math.max(leastHeight(id, more, stats), Math.floor(unit * (WEIGHTS[id] ?? 1)));
-    return [id, height] as const;
-  });
-  return Object.fromEntries(heights);
-}
 
 export function Tracks(props: TracksProps): JSX.Element {
   const { ids, span, series, cursor, folded, scheme, onFold, only, onOnly, stats, ghostName } = props;
@@ -98,6 +83,14 @@ export function Tracks(props: TracksProps): JSX.Element {
   );
   const ticks = Math.max(2, Math.floor(width / PIXELS_PER_TICK));
   useReportWidth(width, props.onWidth);
+  const msPerPixel = (span.toMs - span.fromMs) / Math.max(1, width);
+  const marks = useMemo(
+    () => groupMarks(props.marks ?? NO_MARKS, span, msPerPixel * MARK_PIXELS),
+    [props.marks, span, msPerPixel],
+  );
+  const { onProcess } = props;
+  const onPick =
+    onProcess && ((event: MouseEvent, ms: number) => pickProcess(event, ms, series, only, onProcess));
   return (
     <div
       className={styles.pane}
@@ -114,6 +107,8 @@ export function Tracks(props: TracksProps): JSX.Element {
             <Gutter
               {...{ id, series, cursor, onFold, only, onOnly, stats, ghostName }}
               folded={folded.includes(id)}
+              control={props.controls?.[id]}
+              onClose={id === 'reading' ? props.onCloseReading : undefined}
               readout={restingReadout(props)}
             />
             {!folded.includes(id) && width > 0 && (
@@ -130,11 +125,15 @@ export function Tracks(props: TracksProps): JSX.Element {
             )}
           </div>
         ))}
+        <Marks groups={marks} span={span} onPin={props.actions.pin} />
         <TimeAxis span={span} ticks={ticks} />
         <TimeOverlay
           span={span}
           grid={series.grid}
           gaps={series.gaps}
+          marks={marks}
+          onPick={onPick}
+          onChanges={props.onChanges}
           pinMs={props.pinMs}
           selection={props.selection}
           cursor={cursor}
@@ -159,10 +158,12 @@ function useReportWidth(width: number, report: (width: number) => void): void {
 function restingReadout({ series, pinMs, selection }: TracksProps): Readout {
   if (selection) return { kind: 'span', span: selection };
   if (pinMs !== null) return { kind: 'index', index: snap(series.grid, pinMs).index };
-  return { kind: 'index', index: newestIndex(series.grid) };
+  return { kind: 'index', index: newestIndex(series.grid), newest: true };
 }
 
 interface GutterProps extends Pick<TracksProps, 'only' | 'onOnly' | 'stats' | 'ghostName'> {
+  readonly control?: ReactNode;
+  readonly onClose: (() => void) | undefined;
   readonly id: TrackId;
   readonly series: HostSeries;
   readonly cursor: CursorStore;
@@ -188,6 +189,8 @@ function Gutter(props: GutterProps): JSX.Element {
       overlay={overlay[id] ?? NO_LINES}
       ghosts={ghosts[id] ?? NO_LINES}
       {...{ cores, grid, only, onOnly, stats, ghostName }}
+      control={props.control}
+      onClose={props.onClose}
       readout={hovered ?? readout}
       folded={folded}
       onFold={() => onFold(id)}
@@ -212,6 +215,9 @@ interface PlotProps {
 }
 
 const NO_LINES: readonly TrackLine[] = [];
+const NO_MARKS: readonly Mark[] = [];
+/** Marks nearer than this would touch. */
+const MARK_PIXELS = 16;
 
 const Plot = memo(function Plot(props: PlotProps): JSX.Element | null {
   const { id, track, overlay, ghosts, only, gaps, grid, cores, span, width, height, scheme, ticks } = props;

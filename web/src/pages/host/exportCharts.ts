@@ -4,6 +4,8 @@ import type { Span } from '../../lib/range';
 import { encodeInstant } from '../../lib/time';
 import type { HostSeries } from './useHostSeries';
 import { lineName } from './isolate';
+import { processOfLine } from './topTrack';
+import type { TrackId, TrackLine } from './trackParts';
 
 /** `db-01 2026-11-20T03.00.00Z.csv`: no signs that a file's name may not have. */
 export function fileName(name: string, span: Span, ending: string): string {
@@ -13,16 +15,22 @@ export function fileName(name: string, span: Span, ending: string): string {
 
 export function seriesCsv({ grid, tracks }: HostSeries): string {
   const columns = tracks.flatMap((track) =>
-    track.lines.map((line) => ({ name: lineName(track.id, line.key), values: line.values })),
+    track.lines.map((line) => ({ name: columnName(track.id, line), values: line.values })),
   );
   return buildCsv(grid.timeMs, columns);
+}
+
+/** `disk.read`, and of a process `top.cc1.4711`. */
+function columnName(id: TrackId, { key, label }: TrackLine): string {
+  const process = id === 'top' ? processOfLine(key) : null;
+  return process ? `top.${label}.${String(process.pid)}` : lineName(id, key);
 }
 
 export function saveText(name: string, body: string): void {
   save(name, new Blob([body], { type: 'text/csv;charset=utf-8' }));
 }
 
-function save(name: string, blob: Blob): void {
+export function save(name: string, blob: Blob): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

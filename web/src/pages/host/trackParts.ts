@@ -18,9 +18,14 @@ export interface TrackLine {
   /** A ghost is of an earlier time. */
   readonly style: 'stacked' | 'area' | 'line' | 'dashed' | 'ghost';
   readonly format: Format;
+  /** The page of what the line is about. */
+  readonly href?: string;
+  /** More than the label says. */
+  readonly hint?: string;
 }
 
-export type HostTrackId = 'cpu' | 'pressure' | 'memory' | 'disk' | 'network' | 'load' | 'cores';
+export type HostTrackId =
+  'reading' | 'cpu' | 'top' | 'pressure' | 'memory' | 'disk' | 'network' | 'load' | 'cores';
 export type ProcessTrackId =
   'process_cpu' | 'process_memory' | 'process_disk' | 'process_network' | 'process_threads';
 export type TrackId = HostTrackId | ProcessTrackId;

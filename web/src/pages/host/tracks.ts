@@ -28,6 +28,7 @@ import {
 
 export const TRACK_IDS: readonly HostTrackId[] = [
   'cpu',
+  'top',
   'pressure',
   'memory',
   'disk',
@@ -63,6 +64,7 @@ export const HOST_COLUMNS = [
   'load1',
   'load5',
   'load15',
+  'uptime_seconds',
 ] as const;
 
 const SHARES = [0.1, 0.25, 0.5, 1];

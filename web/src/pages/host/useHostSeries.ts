@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
 import { MOST_GAPS_MS, fetchGaps, gapsKey } from '../../api/gaps';
-import type { ProcessKey } from '../../api/processes';
+import type { ProcessKey, Resource } from '../../api/processes';
 import {
   type EntitySeries,
   type SeriesQuery,
@@ -16,9 +16,14 @@ import { bucketsFor } from '../../lib/buckets';
 import { type Comparison, comparisonMs } from '../../lib/compare';
 import { type Gap, breakAtGaps, explainGaps } from '../../lib/gaps';
 import { type Values, findGaps } from '../../lib/plot';
+import type { TopSeries } from '../../api/top';
 import type { Span } from '../../lib/range';
 import { EMPTY_GRID, type Grid, makeGrid } from '../../lib/snap';
+import type { Reading } from '../../state/hostAddress';
 import { GHOST_COLUMNS, buildGhosts } from './ghosts';
+import { findBoots } from './marks';
+import { useReadingTrack } from './useReadingTrack';
+import { useTopTrack } from './useTopTrack';
 import { useInterval } from './useInterval';
 import { PROCESS_COLUMNS, buildOverlay } from './overlay';
 import type { Track, TrackId, TrackLine } from './trackParts';
@@ -33,6 +38,10 @@ export interface HostSeries {
   readonly gaps: readonly Gap[];
   readonly cores: readonly EntitySeries[];
   readonly coreCount: number | null;
+  /** Who is in the chart of the top processes; null while there is none. */
+  readonly top: TopSeries | null;
+  /** When the host started. */
+  readonly boots: readonly number[];
   /** There is no snapshot in the whole range. */
   readonly empty: boolean;
   readonly loading: boolean;
@@ -48,6 +57,10 @@ export interface HostSeriesQuery {
   readonly process: ProcessKey | null;
   readonly withCores: boolean;
   readonly compare: Comparison | null;
+  /** What the chart of the top processes is of; null while it is folded. */
+  readonly top: Resource | null;
+  readonly pageOf: (key: ProcessKey) => string;
+  readonly reading: Reading | null;
 }
 
 /** A point per this many pixels: finer is not seen, and each one costs. */
@@ -122,12 +135,26 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     enabled: options.enabled && toMs - fromMs <= MOST_GAPS_MS,
   });
 
+  const extra = { query: hostQuery, host: series.data, refetchInterval };
+  const ofTop = useTopTrack({
+    ...extra,
+    by: wanted.top ?? 'cpu',
+    enabled: options.enabled && wanted.top !== null,
+    pageOf: wanted.pageOf,
+  });
+  const reading = useReadingTrack({ ...extra, reading: wanted.reading, enabled: options.enabled });
+
   const shaped = useMemo(() => {
     const data = series.data;
-    if (!data) return { grid: EMPTY_GRID, tracks: [], coreCount: null };
+    if (!data) return { grid: EMPTY_GRID, tracks: [], coreCount: null, boots: [] };
     const filled = data.columns['cpu_cores'] ?? NONE;
     const grid = makeGrid(data.timeMs, filled, data.bucketMs);
-    return { grid, tracks: buildTracks(data), coreCount: filled.findLast((count) => count != null) ?? null };
+    return {
+      grid,
+      tracks: buildTracks(data),
+      coreCount: filled.findLast((count) => count != null) ?? null,
+      boots: findBoots(data),
+    };
   }, [series.data]);
 
   const overlay = useMemo(() => {
@@ -150,19 +177,22 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   }, [grid, span, ofGaps.data, leastMs]);
   const tracks = useMemo(
     () =>
-      shaped.tracks.map((track) => ({
-        ...track,
-        lines: track.lines.map((line) => ({
-          ...line,
-          drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
+      [reading, ...shaped.tracks, ofTop.track]
+        .filter((track) => track !== null)
+        .map((track) => ({
+          ...track,
+          lines: track.lines.map((line) => ({
+            ...line,
+            drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
+          })),
         })),
-      })),
-    [shaped.tracks, grid, gaps],
+    [shaped.tracks, ofTop.track, reading, grid, gaps],
   );
 
   return {
     ...shaped,
     tracks,
+    top: ofTop.top,
     overlay,
     ghosts,
     gaps,

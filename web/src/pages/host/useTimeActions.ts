@@ -211,6 +211,9 @@ function usePageKeys(
     'shift+j': () => onJump(-1),
     u: actions.undo,
     m: onStats,
+    w: () => {
+      if (view.selection) change({ changes: view.changes ? null : 'before' }, { replace: false });
+    },
     c: () => change({ compare: nextComparison(view.compare) }),
     enter: () => {
       if (view.selection) actions.zoomTo(view.selection);

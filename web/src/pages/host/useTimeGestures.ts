@@ -30,6 +30,7 @@ export interface GestureInput {
   readonly cursor: CursorStore;
   readonly actions: TimeActions;
   readonly onPointerInside: (inside: boolean) => void;
+  readonly onPick?: ((event: MouseEvent, ms: number) => void) | undefined;
 }
 
 /** A pointer that moved less than this was held still: a click, not a drag. */
@@ -39,7 +40,7 @@ const WHEEL_ZOOM = 1.25;
 const WHEEL_PAN = 0.1;
 
 export function useGestures(
-  { span, grid, pinMs, cursor, actions, onPointerInside }: GestureInput,
+  { span, grid, pinMs, cursor, actions, onPointerInside, onPick }: GestureInput,
   element: RefObject<HTMLDivElement | null>,
 ): object {
   const pressed = useRef<{ x: number; ms: number; dragged: boolean } | null>(null);
@@ -102,6 +103,7 @@ export function useGestures(
       const at = snap(grid, msAt(event.clientX));
       const isSame = pinMs !== null && snap(grid, pinMs).drawnMs === at.drawnMs;
       actions.pin(isSame ? null : at.atMs);
+      if (!isSame) onPick?.(event, msAt(event.clientX));
     },
     onDoubleClick: (event: MouseEvent) => {
       if (onButton(event)) return;

@@ -7,10 +7,12 @@ import { encodeHostView } from '../../state/hostAddress';
 import { useLiveHost } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
 import { hostPath, processPath } from '../../state/router';
+import { useProcessColor } from '../../state/processColors';
 import { useScheme } from '../../state/settings';
 import { text } from '../../text';
 import { ExportMenu } from '../host/ExportMenu';
 import { JumpDialog } from '../host/JumpDialog';
+import { processId } from '../host/processRows';
 import { PROCESS_TRACK_IDS } from '../host/processTracks';
 import { RangeBar } from '../host/RangeBar';
 import type { TrackId } from '../host/trackParts';
@@ -53,6 +55,7 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
   useTimeCommands(page, control, false);
   const scheme = useScheme();
   const facts = useProcessFacts({ host, process, span, atMs: view.pinMs, selection: view.selection, live });
+  const color = useProcessColor(processId(process), facts.name);
   const onFold = (id: TrackId): void =>
     setFolded(folded.includes(id) ? folded.filter((one) => one !== id) : [...folded, id]);
   return (
@@ -65,6 +68,7 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
           <span className={styles.slash} aria-hidden="true">
             ›
           </span>
+          <span className={styles.swatch} style={{ background: `var(--line-${color})` }} data-color={color} />
           <h1 className={styles.name}>{facts.name ?? text.processPage.title}</h1>
           <span className="num">{process.pid}</span>
         </div>

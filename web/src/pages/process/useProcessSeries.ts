@@ -54,6 +54,8 @@ export function useProcessSeries(wanted: ProcessSeriesQuery): HostSeries {
   return {
     ...shaped,
     overlay: {},
+    top: null,
+    boots: [],
     ghosts: {},
     cores: [],
     coreCount: null,

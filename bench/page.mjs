@@ -1,0 +1,164 @@
+// What the page costs the browser: see bench/README.md. Told where the server is by TACHO_URL and TACHO_PASSWORD;
+// DATA_HOST is a host with a day of history, LIVE_HOST one that sends snapshots now.
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(new URL('../web/package.json', import.meta.url));
+const { chromium } = require('@playwright/test');
+
+const {
+  TACHO_URL: baseURL = 'http://127.0.0.1:9380',
+  TACHO_PASSWORD: password = '',
+  DATA_HOST: dataHost = 'day-1',
+  LIVE_HOST: liveHost = '',
+  REPEAT = '15',
+  LIVE_SECONDS = '720',
+  CHROMIUM: executablePath = '/usr/bin/chromium',
+} = process.env;
+const repeat = Number(REPEAT);
+const liveSeconds = Number(LIVE_SECONDS);
+
+const row = (name, value) => console.log(`${name.padEnd(64)} ${value}`);
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const quantile = (values, part) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * part))];
+const ms = (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+const spread = (values) =>
+  `median ${ms(quantile(values, 0.5))}, p95 ${ms(quantile(values, 0.95))}, most ${ms(Math.max(...values))}`;
+const mib = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ['--js-flags=--expose-gc', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+});
+const context = await browser.newContext({ baseURL, ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } });
+const signedIn = await context.request.post('/api/v1/session', {
+  data: { user: 'admin', password },
+  headers: { 'X-Tacho-Request': '1' },
+});
+if (!signedIn.ok()) throw new Error(`signing in: ${await signedIn.text()}`);
+
+bundle();
+await measure('fleet page, interactive', '/', () => document.querySelectorAll('tbody tr').length > 10);
+await measure(`host page over 24 h, interactive`, `/hosts/${dataHost}?range=24h`, hostIsThere);
+await measure(`host page over 30 min, interactive`, `/hosts/${dataHost}?range=30m`, hostIsThere);
+await crosshair(`/hosts/${dataHost}?range=30m`);
+await crosshair(`/hosts/${dataHost}?range=24h`);
+await scroll();
+if (liveHost !== '') await heap();
+await browser.close();
+
+/** Charts are drawn and the process table has rows; runs in the browser. */
+function hostIsThere() {
+  const charts = document.querySelectorAll('[data-track] canvas').length;
+  return charts >= 6 && document.querySelectorAll('tbody tr[aria-rowindex]').length > 10;
+}
+
+function bundle() {
+  const dist = fileURLToPath(new URL('../web/dist', import.meta.url));
+  const assets = readdirSync(join(dist, 'assets'));
+  const size = (name) => statSync(join(dist, name)).size;
+  const sent = (name) => (assets.includes(`${name}.gz`) ? size(`assets/${name}.gz`) : size(`assets/${name}`));
+  const html = readFileSync(join(dist, 'index.html'), 'utf8');
+  const first = [...html.matchAll(/(?:src|href)="\/assets\/([^"]+)"/g)].map(([, name]) => name);
+  const font = assets.filter((name) => name.endsWith('.woff2'));
+  const sum = (names) => names.reduce((total, name) => total + sent(name), 0);
+  row('first page, sent', `${(sum([...first, ...font]) / 1000).toFixed(1)} kB`);
+  row('all of the page, sent', `${(sum(assets.filter((name) => !name.endsWith('.gz'))) / 1000).toFixed(1)} kB`);
+}
+
+/** From the click on a link to a page that answers: what is asked for is there, and the main thread is free. */
+async function measure(name, path, isThere) {
+  const times = [];
+  for (let run = 0; run <= repeat; run += 1) {
+    const page = await context.newPage();
+    await page.goto(path, { waitUntil: 'commit' });
+    await page.waitForFunction(isThere, undefined, { polling: 'raf' });
+    const took = await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0))),
+    );
+    // The first one fills caches of browser and server.
+    if (run === 0) row(`${name}, the first time`, ms(took));
+    else times.push(took);
+    await page.close();
+  }
+  row(name, spread(times));
+}
+
+/** Times between frames while `act` runs. */
+async function frames(page, act) {
+  await page.evaluate(() => {
+    const times = [];
+    let last = performance.now();
+    const next = (now) => {
+      times.push(now - last);
+      last = now;
+      globalThis.going = requestAnimationFrame(next);
+    };
+    globalThis.frames = times;
+    globalThis.going = requestAnimationFrame(next);
+  });
+  await act();
+  return page.evaluate(() => {
+    cancelAnimationFrame(globalThis.going);
+    return globalThis.frames.slice(2);
+  });
+}
+
+function tellFrames(name, times) {
+  const late = times.filter((time) => time > 25).length;
+  row(name, `${spread(times)}; ${((late / times.length) * 100).toFixed(1)} % of ${times.length} later than 25 ms`);
+}
+
+async function crosshair(path) {
+  const page = await context.newPage();
+  await page.goto(path);
+  await page.waitForFunction(hostIsThere);
+  const box = await page.locator('[data-charts] [role="slider"]').boundingBox();
+  const rows = await page.locator('table[aria-label="Processes"]').getAttribute('aria-rowcount');
+  const steps = 400;
+  const times = await frames(page, async () => {
+    for (let step = 0; step < steps; step += 1) {
+      await page.mouse.move(box.x + (box.width * (step + 0.5)) / steps, box.y + 60 + (step % 40));
+    }
+  });
+  tellFrames(`crosshair, ${path.split('=')[1]}, table of ${Number(rows) - 1} processes, frames`, times);
+  await page.close();
+}
+
+async function scroll() {
+  const page = await context.newPage();
+  await page.goto('/');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length > 10);
+  await page.mouse.move(700, 500);
+  const hosts = await page.locator('table').first().getAttribute('aria-rowcount');
+  const times = await frames(page, async () => {
+    for (let step = 0; step < 200; step += 1) await page.mouse.wheel(0, step < 100 ? 250 : -250);
+  });
+  tellFrames(`fleet of ${Number(hosts) - 1} hosts, scrolling, frames`, times);
+  await page.close();
+}
+
+/** What the page holds while it follows snapshots of each second. */
+async function heap() {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  const held = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await session.send('Runtime.getHeapUsage');
+    return usedSize;
+  };
+  await page.goto(`/hosts/${liveHost}?range=5m`);
+  await page.waitForFunction(hostIsThere);
+  await page.waitForTimeout(10_000);
+  const sizes = [await held()];
+  const parts = 6;
+  for (let part = 0; part < parts; part += 1) {
+    await page.waitForTimeout((liveSeconds / parts) * 1000);
+    sizes.push(await held());
+  }
+  row(`heap of the live host page, every ${liveSeconds / parts} s`, sizes.map(mib).join(', '));
+  row('  snapshots in that time', String(liveSeconds));
+  await page.close();
+}

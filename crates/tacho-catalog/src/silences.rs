@@ -1,0 +1,91 @@
+//! Silences: alerts that are not told for a time.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::{Catalog, CatalogError};
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilenceRecord {
+    pub id: String,
+    pub starts_ms: i64,
+    pub ends_ms: i64,
+    pub author: String,
+    /// JSON.
+    pub data: String,
+}
+
+impl Catalog {
+    /// Silences that are not over at `now_ms`; older ones are dropped.
+    pub async fn silences(&self, now_ms: i64) -> Result<Vec<SilenceRecord>, CatalogError> {
+        let doing = CatalogError::query("list silences");
+        sqlx::query("DELETE FROM alert_silences WHERE ends_ms <= ?")
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await
+            .map_err(&doing)?;
+        sqlx::query("SELECT id, starts_ms, ends_ms, author, data FROM alert_silences ORDER BY ends_ms, id")
+            .fetch_all(&self.pool)
+            .await
+            .and_then(|rows| rows.iter().map(silence_record).collect())
+            .map_err(doing)
+    }
+
+    pub async fn add_silence(&self, silence: &SilenceRecord) -> Result<(), CatalogError> {
+        sqlx::query(
+            "INSERT INTO alert_silences (id, starts_ms, ends_ms, author, data) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(&silence.id)
+        .bind(silence.starts_ms)
+        .bind(silence.ends_ms)
+        .bind(&silence.author)
+        .bind(&silence.data)
+        .execute(&self.pool)
+        .await
+        .map_err(CatalogError::query("store a silence"))?;
+        Ok(())
+    }
+
+    /// `false` when there is none with this id.
+    pub async fn remove_silence(&self, id: &str) -> Result<bool, CatalogError> {
+        let done = sqlx::query("DELETE FROM alert_silences WHERE id = ?")
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::query("remove a silence"))?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+fn silence_record(row: &SqliteRow) -> Result<SilenceRecord, sqlx::Error> {
+    Ok(SilenceRecord {
+        id: row.try_get("id")?,
+        starts_ms: row.try_get("starts_ms")?,
+        ends_ms: row.try_get("ends_ms")?,
+        author: row.try_get("author")?,
+        data: row.try_get("data")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open_for_tests as catalog;
+
+    #[tokio::test]
+    async fn silences_end() {
+        let (_dir, catalog) = catalog().await;
+        let silence = SilenceRecord {
+            id: "s".to_owned(),
+            starts_ms: 1,
+            ends_ms: 10,
+            author: "ann".to_owned(),
+            data: "{}".to_owned(),
+        };
+        catalog.add_silence(&silence).await.unwrap();
+        assert_eq!(catalog.silences(9).await.unwrap(), [silence]);
+        assert!(catalog.silences(10).await.unwrap().is_empty());
+        assert!(!catalog.remove_silence("s").await.unwrap());
+    }
+}

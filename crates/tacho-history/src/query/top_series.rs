@@ -1,0 +1,195 @@
+//! The processes that used most over a range, each over time, and all processes together: for a chart whose parts
+//! add up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tacho_model::ProcessKey;
+use tacho_model::tables::host;
+
+use super::processes_at::processes_at;
+use super::processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesQuery, processes_over};
+use super::series::{Aggregate, ProcessSeriesQuery, SeriesQuery, process_series, series};
+use crate::inner::Inner;
+use crate::scan::{ReadReport, Reading};
+use crate::{History, HistoryError};
+
+/// Asks who used most over a range, and when.
+#[derive(Debug, Clone)]
+pub struct TopSeriesQuery {
+    pub host_id: String,
+    pub from_ms: i64,
+    pub to_ms: i64,
+    /// What they are ranked by, and what their values are of.
+    pub by: ProcessOrder,
+    /// Most buckets.
+    pub points: usize,
+    /// Most processes.
+    pub limit: usize,
+}
+
+/// Who used most over a range, and when.
+///
+/// Values are averages over buckets: cores, resident bytes, or bytes per second read and written, received and sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopSeries {
+    /// Where each bucket starts.
+    pub time_ms: Vec<i64>,
+    pub bucket_ms: i64,
+    /// Greatest first; those that used nothing of it are left out.
+    pub processes: Vec<(ProcessUsage, Vec<Option<f64>>)>,
+    /// All processes, counted independently of the process rows.
+    pub total: Vec<Option<f64>>,
+    /// What of it the processes above did not use. Never below 0.
+    pub other: Vec<Option<f64>>,
+}
+
+/// Columns of `process` and of `host` that make up what a process, and what all of them, used. The second ones are
+/// counted by the agent on their own, so that the rest is what it is.
+fn columns_of(by: ProcessOrder) -> (&'static [&'static str], &'static [&'static str]) {
+    match by {
+        ProcessOrder::Cpu => (&["cpu_ratio"], &["processes_cpu_user_ratio", "processes_cpu_system_ratio"]),
+        ProcessOrder::Memory => (&["rss_bytes"], &["processes_rss_bytes"]),
+        ProcessOrder::Disk => (
+            &["disk_read_bytes_per_second", "disk_write_bytes_per_second"],
+            &["processes_disk_read_bytes_per_second", "processes_disk_write_bytes_per_second"],
+        ),
+        ProcessOrder::Network => (
+            &["net_rx_bytes_per_second", "net_tx_bytes_per_second"],
+            &["processes_net_rx_bytes_per_second", "processes_net_tx_bytes_per_second"],
+        ),
+    }
+}
+
+impl History {
+    /// Who used most over a range, and when; and how it was found.
+    pub async fn top_series(&self, query: TopSeriesQuery) -> Result<(TopSeries, ReadReport), HistoryError> {
+        self.inner.reading(move |inner, reading| top_series(inner, reading, &query)).await
+    }
+}
+
+fn top_series(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &TopSeriesQuery,
+) -> Result<(TopSeries, ReadReport), HistoryError> {
+    let TopSeriesQuery { host_id, from_ms, to_ms, by, points, limit } = query.clone();
+    let (of_process, of_host) = columns_of(by);
+    let names = |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let aggregate = Aggregate::Average;
+    let total = SeriesQuery {
+        host_id: host_id.clone(),
+        table: &host::TABLE,
+        columns: names(of_host),
+        entity: None,
+        from_ms,
+        to_ms,
+        points,
+        aggregate,
+    };
+    let (mut totals, _) = series(inner, reading, &total)?;
+    let all = totals.pop().ok_or(HistoryError::EmptyRange { from_ms, to_ms })?;
+    let wanted =
+        ProcessesQuery { host_id: host_id.clone(), from_ms, to_ms, by, group: ProcessGroup::Process, limit };
+    let (greatest, _) = processes_over(inner, reading, &wanted)?;
+    let used = greatest.rows.into_iter().filter(|row| row.rank(by).is_some_and(|rank| rank > 0));
+    let alive = alive_at_end(inner, reading, query, &all.time_ms)?;
+    let total = summed(&all.columns, all.time_ms.len());
+    let mut processes = Vec::new();
+    for usage in used {
+        let Some(key) = usage.key else { continue };
+        let columns = names(of_process);
+        let host_id = host_id.clone();
+        let query = ProcessSeriesQuery { host_id, key, columns, from_ms, to_ms, points, aggregate };
+        let (found, _) = process_series(inner, reading, &query)?;
+        let mut values = summed(&found.columns, found.time_ms.len());
+        if alive.contains(&key) {
+            hold_to_end(&mut values, &total);
+        }
+        processes.push((usage, values));
+    }
+    let other = rest(&total, &processes);
+    let plan = reading.report_levels(&[]);
+    Ok((TopSeries { time_ms: all.time_ms, bucket_ms: all.bucket_ms, processes, total, other }, plan))
+}
+
+/// Processes that are there at the end of the range, where that matters: an idle one has its memory still, and its next
+/// row, which would say so, may be a minute away. Of anything else it uses nothing.
+fn alive_at_end(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &TopSeriesQuery,
+    time_ms: &[i64],
+) -> Result<HashSet<ProcessKey>, HistoryError> {
+    if query.by != ProcessOrder::Memory || time_ms.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let there = processes_at(inner, reading, &query.host_id, query.to_ms.saturating_sub(1))?;
+    Ok(there.processes.iter().map(|row| row.identity.key).collect())
+}
+
+/// The last value stays as long as there are snapshots.
+fn hold_to_end(values: &mut [Option<f64>], total: &[Option<f64>]) {
+    let Some(last) = values.iter().rposition(Option::is_some) else { return };
+    let held = values[last];
+    let end = total.iter().rposition(Option::is_some).map_or(0, |newest| newest + 1);
+    for value in values.iter_mut().take(end).skip(last + 1) {
+        *value = held;
+    }
+}
+
+/// The columns of each bucket added up; absent where all of them are.
+fn summed(columns: &[(String, Vec<Option<f64>>)], count: usize) -> Vec<Option<f64>> {
+    let value =
+        |bucket: usize, (_, values): &(String, Vec<Option<f64>>)| values.get(bucket).copied().flatten();
+    (0..count)
+        .map(|bucket| columns.iter().filter_map(|column| value(bucket, column)).reduce(|sum, one| sum + one))
+        .collect()
+}
+
+/// What is left of a total. The two are averages of rows that may lie a little differently in their buckets.
+fn rest(total: &[Option<f64>], parts: &[(ProcessUsage, Vec<Option<f64>>)]) -> Vec<Option<f64>> {
+    let of_bucket = |(bucket, total): (usize, &Option<f64>)| {
+        let known: f64 = parts.iter().filter_map(|(_, values)| values.get(bucket).copied().flatten()).sum();
+        total.map(|total| (total - known).max(0.0))
+    };
+    total.iter().enumerate().map(of_bucket).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_add_up_and_absent_is_not_zero() {
+        let columns = [
+            ("read".to_owned(), vec![Some(1.0), None, None]),
+            ("written".to_owned(), vec![Some(2.0), Some(5.0), None]),
+        ];
+        assert_eq!(summed(&columns, 3), [Some(3.0), Some(5.0), None]);
+        assert_eq!(summed(&columns, 4), [Some(3.0), Some(5.0), None, None]);
+    }
+
+    #[test]
+    fn what_an_idle_process_has_it_has_until_the_newest_snapshot() {
+        let total = [Some(9.0), Some(9.0), Some(9.0), Some(9.0), None];
+        let mut values = [None, Some(3.0), None, None, None];
+        hold_to_end(&mut values, &total);
+        assert_eq!(values, [None, Some(3.0), Some(3.0), Some(3.0), None]);
+        let mut never = [None; 5];
+        hold_to_end(&mut never, &total);
+        assert_eq!(never, [None; 5]);
+        let mut later = [Some(1.0), Some(2.0)];
+        hold_to_end(&mut later, &[Some(1.0), None]);
+        assert_eq!(later, [Some(1.0), Some(2.0)]);
+    }
+
+    #[test]
+    fn the_rest_is_what_nobody_above_used() {
+        let part = |values: &[Option<f64>]| (ProcessUsage::default(), values.to_vec());
+        let parts =
+            [part(&[Some(1.0), None, Some(2.0), Some(1.0)]), part(&[Some(0.5), None, Some(2.0), None])];
+        let total = [Some(2.0), Some(1.0), Some(3.9), None];
+        assert_eq!(rest(&total, &parts), [Some(0.5), Some(1.0), Some(0.0), None]);
+    }
+}

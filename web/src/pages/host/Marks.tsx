@@ -1,0 +1,59 @@
+import { Tooltip } from '@mantine/core';
+import type { JSX } from 'react';
+
+import type { Span } from '../../lib/range';
+import { text } from '../../text';
+import { type MarkGroup, type MarkKind, describeMarks } from './marks';
+import styles from './Tracks.module.css';
+
+export interface MarksProps {
+  readonly groups: readonly MarkGroup[];
+  readonly span: Span;
+  readonly onPin: (atMs: number) => void;
+}
+
+/** Told apart by shape as well as by colour. */
+const SIGNS: Readonly<Record<MarkKind, string>> = {
+  fired: '!',
+  resolved: '✓',
+  oom: '✕',
+  kernel: 'K',
+  boot: '↻',
+  login: '→',
+  logout: '←',
+  agent: 'A',
+  other: '·',
+};
+
+/** What happened, on the time axis: its text on hover, and a click shows that instant. */
+export function Marks({ groups, span, onPin }: MarksProps): JSX.Element | null {
+  if (groups.length === 0) return null;
+  const length = span.toMs - span.fromMs;
+  return (
+    <div className={styles.marks} role="group" aria-label={text.host.marks.label}>
+      {groups.map((group) => {
+        const lines = describeMarks(group);
+        return (
+          <Tooltip
+            key={group.atMs}
+            label={lines.join('\n')}
+            multiline
+            maw={420}
+            style={{ whiteSpace: 'pre-line' }}
+          >
+            <button
+              type="button"
+              className={styles.mark}
+              data-kind={group.kind}
+              aria-label={lines.join('; ')}
+              style={{ left: `${String(((group.atMs - span.fromMs) / length) * 100)}%` }}
+              onClick={() => onPin(Math.round(group.atMs))}
+            >
+              {group.marks.length > 1 ? group.marks.length : SIGNS[group.kind]}
+            </button>
+          </Tooltip>
+        );
+      })}
+    </div>
+  );
+}
