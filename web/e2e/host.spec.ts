@@ -5,8 +5,12 @@ const MARGIN_MS = 20_000;
 
 test('follows the newest snapshots', async ({ watched: page, recorded }) => {
   const screen = new HostScreen(page);
+  const top = page.waitForResponse((answer) => answer.url().includes('/processes/series') && answer.ok(), {
+    timeout: 90_000,
+  });
   await page.goto(`/hosts/${recorded.host}?range=5m`);
   await expect(screen.rows().first()).toBeVisible();
+  await top;
   await expect(page.getByRole('group', { name: 'Charts of this host' }).locator('canvas')).toHaveCount(6);
   await expect(screen.panel.getByText('Now', { exact: true })).toBeVisible();
   const moment = screen.panel.getByText(/^\d\d:\d\d:\d\d$/);
