@@ -159,7 +159,7 @@ async fn what_fired_before_a_server_was_killed_is_told_once_by_the_next() {
     let alerts = Alerts::new(rules, Vec::new(), String::new(), state.catalog.clone(), state.now.clone());
     let rules_dir = server.directory.join("rules.d");
     let watch = Watch::open(alerts, state.live.clone(), rules_dir).await.unwrap();
-    let task = tokio::spawn(watch.run(CancellationToken::new()));
+    let task = tokio::spawn(async { watch.run(CancellationToken::new()).await.unwrap() });
     let watched = Watched { server, key, stop: CancellationToken::new(), task };
     watched.fill(0, 99);
     while watched.server.state.catalog.open_alerts().await.unwrap().is_empty() {
@@ -167,21 +167,22 @@ async fn what_fired_before_a_server_was_killed_is_told_once_by_the_next() {
     }
     watched.task.abort();
     let Watched { server, key, .. } = watched;
-    for _ in 0..2 {
-        let (stop, task) = {
-            let again = server.another().await;
-            again.state.live.connected(&key, std::sync::Arc::default());
-            let (stop, task) = self::watch(&again).await;
-            let watched = Watched { server: again, key: key.clone(), stop: stop.clone(), task };
-            watched.alerts("?state=firing", 1).await;
-            watched.file("FIRING critical web file-system-full").await;
-            while !watched.server.state.catalog.queued_notifications().await.unwrap().is_empty() {
-                tokio::task::yield_now().await;
-            }
-            (stop, watched.task)
-        };
-        stop.cancel();
-        task.await.unwrap();
+    for round in 0..2 {
+        let server = server.another().await;
+        server.state.live.connected(&key, std::sync::Arc::default());
+        let (stop, task) = self::watch(&server).await;
+        let watched = Watched { server, key: key.clone(), stop, task };
+        watched.alerts("?state=firing", 1).await;
+        watched.file("FIRING critical web file-system-full").await;
+        if round == 1 {
+            watched.fill(120_000, 10);
+            watched.file("RESOLVED").await;
+        }
+        while !watched.server.state.catalog.queued_notifications().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        watched.stop.cancel();
+        watched.task.await.unwrap();
     }
     let text = std::fs::read_to_string(server.directory.join("alerts.log")).unwrap();
     assert_eq!(text.matches("FIRING").count(), 1, "{text}");

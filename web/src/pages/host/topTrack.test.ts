@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { TopSeries } from '../../api/top';
+import { isMoved } from './useTopTrack';
 import { buildTopTrack, partAt, processOfLine, topLineKey } from './topTrack';
 
 const timeMs = [0, 5000, 10_000];
@@ -55,5 +56,24 @@ describe('the top processes', () => {
   it('buckets that the other call does not have are empty', () => {
     const shifted = buildTopTrack(host, { ...top, timeMs: [5000, 10_000, 15_000] }, new Map(), () => '');
     expect(shifted.headline.values).toEqual([null, 1, 1]);
+  });
+});
+
+describe('a range that moves on', () => {
+  const query = { host: 'web', fromMs: 0, toMs: 60_000, points: 100, columns: [] };
+  const asked = { query, by: 'cpu' } as const;
+
+  it.each([
+    ['is the same', {}, 'no'],
+    ['a step further', { fromMs: 1000, toMs: 61_000 }, 'on'],
+    ['far away', { fromMs: 600_000, toMs: 660_000 }, 'elsewhere'],
+    ['longer', { toMs: 120_000 }, 'elsewhere'],
+    ['of another host', { host: 'db' }, 'elsewhere'],
+  ] as const)('%s', (_, part, expected) => {
+    expect(isMoved(asked, { query: { ...query, ...part }, by: 'cpu' })).toBe(expected);
+  });
+
+  it('of another resource is another one', () => {
+    expect(isMoved(asked, { query, by: 'memory' })).toBe('elsewhere');
   });
 });
