@@ -172,7 +172,7 @@ mod tests {
     use tacho_model::{GapReason, HostFacts};
 
     use super::*;
-    use crate::{StreamKey, open_for_tests};
+    use crate::{AlertEnd, AlertWrite, StreamKey, open_for_tests};
 
     fn alert(id: &str, resolved_ms: Option<i64>) -> AlertRecord {
         AlertRecord {
@@ -210,7 +210,14 @@ mod tests {
             .await
             .unwrap();
         here.add_alert(&alert("old", None)).await.unwrap();
-        here.resolve_alert("old", 150, "", "{}").await.unwrap();
+        let end = AlertEnd {
+            id: "old".to_owned(),
+            time_ms: 150,
+            reason: String::new(),
+            data: "{}".to_owned(),
+            is_quiet: true,
+        };
+        here.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
         let mut part = here.host_part("h1", 0, 1000).await.unwrap().unwrap();
         assert_eq!((part.alerts.len(), part.created_ms, part.last_seen_ms), (1, 5, Some(6)));
         assert_eq!(here.host_part("h1", 151, 1000).await.unwrap().unwrap().alerts, []);

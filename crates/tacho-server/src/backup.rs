@@ -93,10 +93,10 @@ async fn copy_whole(catalog: &Catalog, from: &Path, to: &Path, copies: bool) -> 
         let mut gone = false;
         for file in &files {
             match copy_file(&from.join(HISTORY), &to.join(HISTORY), file, copies)? {
-                Copied::Known => {}
-                Copied::Linked => new = (new.0 + 1, new.1 + 1),
-                Copied::Copied => new.0 += 1,
-                Copied::Gone => gone = true,
+                Outcome::Known => {}
+                Outcome::Linked => new = (new.0 + 1, new.1 + 1),
+                Outcome::Copied => new.0 += 1,
+                Outcome::Gone => gone = true,
             }
         }
         if gone {
@@ -163,7 +163,7 @@ async fn files_of(catalog: &Path) -> anyhow::Result<Vec<FileRecord>> {
     Ok(files?)
 }
 
-enum Copied {
+enum Outcome {
     /// It was there.
     Known,
     Linked,
@@ -172,26 +172,26 @@ enum Copied {
     Gone,
 }
 
-fn copy_file(from: &Path, to: &Path, file: &FileRecord, copies: bool) -> anyhow::Result<Copied> {
+fn copy_file(from: &Path, to: &Path, file: &FileRecord, copies: bool) -> anyhow::Result<Outcome> {
     let (source, target) = (from.join(&file.path), to.join(&file.path));
     if fs::metadata(&target).is_ok_and(|found| i64::try_from(found.len()) == Ok(file.bytes)) {
-        return Ok(Copied::Known);
+        return Ok(Outcome::Known);
     }
     let directory = target.parent().context("a file of the history has a directory")?;
     create_private_directory(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     remove_if_there(&target)?;
     if !copies {
         match fs::hard_link(&source, &target) {
-            Ok(()) => return Ok(Copied::Linked),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Copied::Gone),
+            Ok(()) => return Ok(Outcome::Linked),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::Gone),
             // Another file system, or one without links.
             Err(_) => {}
         }
     }
     match copy_checked(&source, &target, file) {
-        Ok(()) => Ok(Copied::Copied),
+        Ok(()) => Ok(Outcome::Copied),
         Err(error) => match error.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(ErrorKind::NotFound) => Ok(Copied::Gone),
+            Some(ErrorKind::NotFound) => Ok(Outcome::Gone),
             _ => Err(error.context(format!("cannot copy {}", source.display()))),
         },
     }

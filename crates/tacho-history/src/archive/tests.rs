@@ -210,7 +210,7 @@ async fn an_import_that_fails_or_is_killed_leaves_nothing_or_all() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever was flushed, merged and rolled up in between, here and there.
     #[test]
