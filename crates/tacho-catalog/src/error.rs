@@ -28,7 +28,7 @@ pub enum CatalogError {
     Corrupt { what: &'static str, text: String },
 }
 
-/// Codes of SQLite (https://www.sqlite.org/rescode.html) for want of room: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`,
+/// Codes of SQLite (<https://www.sqlite.org/rescode.html>) for want of room: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`,
 /// with which it says that the index of the write-ahead log can not be made as large as it has to be.
 const FULL: [u32; 2] = [13, 4874];
 

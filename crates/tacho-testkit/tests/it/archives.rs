@@ -63,8 +63,7 @@ impl Opened {
         let mut opened = Self { daemon, address, cookie: String::new() };
         let body = format!(r#"{{"user":"viewer","password":"{password}"}}"#);
         let (head, _) = opened.request("POST /api/v1/session", &body);
-        let cookie =
-            head.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie: ").then_some(line));
+        let cookie = head.lines().find(|line| line.to_lowercase().starts_with("set-cookie: "));
         opened.cookie = cookie.unwrap().split_once(": ").unwrap().1.split(';').next().unwrap().to_owned();
         opened
     }
