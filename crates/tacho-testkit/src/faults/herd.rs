@@ -308,9 +308,11 @@ fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             copy_all(&entry.path(), &target)?;
-        } else {
+        } else if kind.is_file() {
+            // Sockets stay: the next server makes its own.
             std::fs::copy(entry.path(), target)?;
         }
     }
