@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::SpoolError;
 
@@ -14,15 +15,26 @@ pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// How long a directory may be held by who is just ending: the process before, or a child of it that was forked and has
+/// not yet become the program it is to be, which holds all that its parent held.
+const PATIENCE: Duration = Duration::from_secs(1);
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
 /// Holds a directory for this process until dropped. The directory itself is locked, so that one that can not
 /// be written to can be held as well. `None` where it can not be opened.
 pub(crate) fn lock(path: &Path) -> Result<Option<File>, SpoolError> {
     let Ok(directory) = File::open(path) else { return Ok(None) };
-    match directory.try_lock() {
-        Ok(()) => Ok(Some(directory)),
-        Err(fs::TryLockError::WouldBlock) => Err(SpoolError::InUse { path: path.to_owned() }),
-        // A file system without locks.
-        Err(fs::TryLockError::Error(_)) => Ok(Some(directory)),
+    let begin = Instant::now();
+    loop {
+        match directory.try_lock() {
+            Ok(()) => return Ok(Some(directory)),
+            Err(fs::TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => {
+                std::thread::sleep(BETWEEN_TRIES)
+            }
+            Err(fs::TryLockError::WouldBlock) => return Err(SpoolError::InUse { path: path.to_owned() }),
+            // A file system without locks.
+            Err(fs::TryLockError::Error(_)) => return Ok(Some(directory)),
+        }
     }
 }
 

@@ -19,8 +19,10 @@ const SOMEBODY: u32 = 65533;
 /// Position of bytes received and sent among the cells.
 const BYTES: usize = 5;
 
-/// Snapshots until everything that can be seen has been.
+/// Snapshots until everything that can be seen has been, on a machine with few processes.
 const ROUNDS: usize = 4;
+/// Snapshots until it has been on any: who holds a socket is found at a bounded pace.
+const MOST_ROUNDS: usize = 200;
 
 const BEGIN: &str = "<!-- what the test `privileges` found -->\n";
 const END: &str = "\n<!-- end -->";
@@ -58,10 +60,20 @@ fn start(role: &Role) -> Peer {
     Peer::start_with(AGENT, |command| become_user(command, role.user, role.capabilities))
 }
 
-/// What an agent sees; one cell for each reading. `order` says how it looks at first.
-fn look(agent: &mut Peer, order: &str, own: &mut Subject, other: &mut Subject) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for _ in 0..ROUNDS {
+/// What an agent sees; one cell for each reading. `order` says how it looks at first; it looks on until it has seen
+/// enough.
+fn look(
+    agent: &mut Peer,
+    order: &str,
+    own: &mut Subject,
+    other: &mut Subject,
+    is_enough: impl Fn(&[Cell]) -> bool,
+) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Vec::new();
+    for round in 0..MOST_ROUNDS {
+        if round >= ROUNDS && is_enough(&cells) {
+            break;
+        }
         own.act();
         other.act();
         agent.order(&format!("{order} {} {}", own.name(), other.name()));
@@ -108,8 +120,17 @@ fn the_manual_says_what_each_user_sees() {
         return eprintln!("left out: takes root, who can be everybody, and a kernel with socket diagnosis");
     }
     let (mut own, mut other) = (Subject::start(NOBODY), Subject::start(SOMEBODY));
+    let text = std::fs::read_to_string(document()).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    let is_blessed = std::env::var_os("BLESS").is_some();
+    let known = if is_blessed { Vec::new() } else { parse(table) };
     let found = ROLES.iter().map(|role| {
-        let cells = look(&mut start(role), "look", &mut own, &mut other);
+        let known = known.iter().find(|column| column[0] == role.name).map(|column| &column[1..]);
+        let cells = look(&mut start(role), "look", &mut own, &mut other, |cells| {
+            // A kernel that reads processes in another way shows something else.
+            known.is_none_or(|known| known == cells || known[0] != cells[0])
+        });
         (role, [vec![role.name.to_owned()], cells].concat())
     });
     // Capabilities for BPF show nothing where this kernel, or this build, has no BPF.
@@ -118,19 +139,14 @@ fn the_manual_says_what_each_user_sees() {
         .map(|(_, column)| column)
         .collect();
 
-    let text = std::fs::read_to_string(document()).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (table, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("BLESS").is_some() {
+    if is_blessed {
         let text = format!("{before}{BEGIN}{}{END}{after}", render(&found));
         return std::fs::write(document(), text).unwrap();
     }
-    let known = parse(table);
     for column in &found {
         let Some(known) = known.iter().find(|known| known[0] == column[0]) else {
             panic!("{:?} is not in docs/privileges.md; BLESS=1 writes it", column[0]);
         };
-        // A kernel that reads processes in another way shows something else.
         if known[1] == column[1] {
             assert_eq!(known, column, "docs/privileges.md; BLESS=1 writes it");
         }
@@ -140,7 +156,9 @@ fn the_manual_says_what_each_user_sees() {
 #[test]
 fn by_diagnosis_another_users_bytes_are_absent_and_not_zero() {
     let Some((mut agent, mut own, mut other)) = agent_by_bpf() else { return };
-    let cells = look(&mut agent, "diag", &mut own, &mut other);
+    let cells = look(&mut agent, "diag", &mut own, &mut other, |cells| {
+        cells[0] != "BPF" || cells[BYTES] == "of its own user"
+    });
     if cells[0] == "BPF" {
         assert_eq!(cells[BYTES], "of its own user");
     }
@@ -149,7 +167,7 @@ fn by_diagnosis_another_users_bytes_are_absent_and_not_zero() {
 #[test]
 fn a_way_that_is_refused_is_told_with_the_reason() {
     let Some((mut agent, mut own, mut other)) = agent_by_bpf() else { return };
-    let cells = look(&mut agent, "cgroup", &mut own, &mut other);
+    let cells = look(&mut agent, "cgroup", &mut own, &mut other, |_| true);
     if cells[0] == "BPF" {
         agent.order("remarks");
         let remarks = agent.answer();
