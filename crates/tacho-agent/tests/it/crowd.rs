@@ -1,5 +1,6 @@
 //! Very many processes, and a process of very many threads: nothing is left out silently.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 
@@ -59,13 +60,16 @@ impl Crowd {
         process_cpu_time_us().unwrap().to_string()
     }
 
-    /// They wait to burn, then until all have, then to end.
+    /// They wait to burn, then until all have, then to end. All have come to the first of these when this returns, as
+    /// what they take until then is not what is measured.
     fn start_threads(&mut self, count: usize) {
+        let arrived = Arc::new(AtomicUsize::new(0));
         let gates = [0; 3].map(|_| Arc::new(Barrier::new(count + 1)));
         self.gates = Some(gates.clone());
         let thread = |_| {
-            let gates = gates.clone();
+            let (gates, arrived) = (gates.clone(), Arc::clone(&arrived));
             let body = move || {
+                arrived.fetch_add(1, Ordering::Relaxed);
                 gates[0].wait();
                 let until_us = thread_cpu_time_us().unwrap() + BURN_US;
                 while thread_cpu_time_us().unwrap() < until_us {
@@ -77,6 +81,9 @@ impl Crowd {
             std::thread::Builder::new().stack_size(64 << 10).spawn(body).unwrap()
         };
         self.threads = (0..count).map(thread).collect();
+        while arrived.load(Ordering::Relaxed) < count {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -206,10 +213,12 @@ fn cpu_us(peer: &mut Peer, order: &str) -> i64 {
 #[test]
 fn thousands_of_threads_are_one_process() {
     let _alone = alone();
-    for (sampler, exits, used, slack_us) in [
-        (SamplerChoice::Auto, ExitsChoice::Bpf, ("bpf", "bpf"), 10_000),
-        (SamplerChoice::Proc, ExitsChoice::Taskstats, ("proc", "taskstats"), 40_000),
-        (SamplerChoice::Proc, ExitsChoice::Parent, ("proc", "parent"), 40_000),
+    // Between a peer's answer and the snapshot its threads still go from one gate to the next: of 3 s a hundredth or two.
+    let slack_us = 60_000;
+    for (sampler, exits, used) in [
+        (SamplerChoice::Auto, ExitsChoice::Bpf, ("bpf", "bpf")),
+        (SamplerChoice::Proc, ExitsChoice::Taskstats, ("proc", "taskstats")),
+        (SamplerChoice::Proc, ExitsChoice::Parent, ("proc", "parent")),
     ] {
         let Some(mut recording) = Recording::start(sampler, exits, used) else { continue };
         let mut peer = Peer::start_with(ROLE, |command| command);
@@ -246,8 +255,9 @@ fn a_process_that_ends_with_thousands_of_threads_is_told_with_all_their_time() {
         let Some(mut recording) = Recording::start(sampler, exits, used) else { continue };
         let mut peer = Peer::start_with(ROLE, |command| command);
         let pid = peer.pid();
-        let before_us = cpu_us(&mut peer, &format!("threads {THREADS}"));
+        cpu_us(&mut peer, &format!("threads {THREADS}"));
         recording.tick(pid);
+        let before_us = cpu_us(&mut peer, "cpu");
         let used_us = cpu_us(&mut peer, "burn") - before_us;
         peer.order("exit");
         assert_eq!(peer.answer(), "", "it has ended");
