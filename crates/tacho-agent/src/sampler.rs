@@ -86,6 +86,8 @@ pub struct SamplerConfig {
     pub network: NetworkChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
+    /// How long a process may rest without being read, where reading each has a cost of its own; zero: not at all.
+    pub longest_rest: Duration,
     /// How often a process that does nothing gets a row.
     pub idle_process_interval: Duration,
     /// Most rows of connections in a snapshot, those that carried most.
@@ -122,6 +124,7 @@ impl SamplerConfig {
             exits: ExitsChoice::default(),
             network: NetworkChoice::default(),
             process_rows: 500,
+            longest_rest: Duration::from_secs(30),
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,
             connection_threshold: 0,

@@ -2,7 +2,7 @@
 //!
 //! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them, or
 //! with next to no traffic, less often than at every snapshot: the kernel walks a table that is sized by the
-//! machine's memory, whatever is in it. Of connections those get a row that carried most bytes since the look before.
+//! machine's memory, whatever is in it. Sockets for datagrams are asked for every fifteen seconds. Of connections those get a row that carried most bytes since the look before.
 //! What connections carried is also summed up for the processes that hold them, for hosts where nothing better
 //! tells what a process sends and receives. A connection that begins and ends between two looks is not seen, and
 //! the kernel counts no bytes of UDP sockets.
@@ -40,6 +40,9 @@ const SOCKETS_PER_SECOND: u64 = 4000;
 const SEGMENTS_AT_REST: u64 = 64;
 const REST_US: u64 = 15_000_000;
 
+/// Sockets for datagrams are in tables of their own, one walk for each IP version.
+const UDP_PAUSE_US: u64 = 15_000_000;
+
 /// Links to open files read per second at most, and in one snapshot.
 const LINKS_PER_SECOND: u64 = 400;
 const MOST_LINKS: u64 = 4000;
@@ -60,6 +63,7 @@ pub(super) struct Connections {
     owners: Owners,
     wanted: Wanted,
     due_us: u64,
+    udp_due_us: u64,
     looked_us: Option<u64>,
     /// TCP segments that the host had sent and received at the newest look.
     looked_segments: Option<u64>,
@@ -92,6 +96,7 @@ impl Connections {
             owners: Owners::new(&config.proc_root),
             wanted: HashMap::new(),
             due_us: 0,
+            udp_due_us: 0,
             looked_us: None,
             looked_segments: None,
             has_looked: false,
@@ -124,10 +129,11 @@ impl Connections {
         self.interval_us =
             self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
         self.forget_ended();
-        let scope = match for_processes || self.top.limit() > 0 {
-            true => Scope::Connections,
-            false => Scope::Listeners,
-        };
+        let scope =
+            Scope { connections: for_processes || self.top.limit() > 0, udp: self.udp_due_us <= soon_us };
+        if scope.udp {
+            self.udp_due_us = tick.now_us.saturating_add(UDP_PAUSE_US);
+        }
         self.has_counters = self.take_in(scope, for_processes, buffer);
         self.top.choose(self.interval_us);
         let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
@@ -192,7 +198,7 @@ impl Connections {
         let Self { source, tracker, top, listeners, status, .. } = self;
         tracker.begin();
         top.begin();
-        listeners.begin();
+        listeners.begin(scope.udp);
         let mut lacks_counters = false;
         let answer = source.read(scope, buffer, listeners, |record| {
             lacks_counters |= record.tcp.received_bytes.is_none();

@@ -57,7 +57,7 @@ impl Sockets {
         Self {
             snmp: KeptFile::new(proc_root, "net/snmp"),
             sockstat: KeptFile::new(proc_root, "net/sockstat"),
-            sockstat6: KeptFile::new(proc_root, "net/sockstat6"),
+            sockstat6: KeptFile::new(proc_root, "net/sockstat6").patient(),
             before: Protocols::default(),
             states,
             newest: None,
@@ -73,7 +73,7 @@ impl Sockets {
             .optional(host::TCP_TIME_WAIT, counts.tcp_time_wait);
         let now = self
             .status
-            .note("tcp and udp counters", self.snmp.read(buffer).map(parse_snmp))
+            .note("tcp and udp counters", self.snmp.read_long_record(buffer).map(parse_snmp))
             .unwrap_or_default();
         let before = std::mem::replace(&mut self.before, now);
         host.optional(host::TCP_RETRANSMITS, grown(now.tcp_retransmits, before.tcp_retransmits))
@@ -101,10 +101,10 @@ impl Sockets {
 
     fn read_counts(&mut self, buffer: &mut Buffer) -> SocketCounts {
         let mut counts = SocketCounts::default();
-        let read = self.sockstat.read(buffer).map(|text| parse_sockstat(text, &mut counts));
+        let read = self.sockstat.read_record(buffer).map(|text| parse_sockstat(text, &mut counts));
         self.status.note("sockets", read);
         // Kernels without IPv6 do not have the second.
-        if let Ok(text) = self.sockstat6.read(buffer) {
+        if let Ok(text) = self.sockstat6.read_record(buffer) {
             parse_sockstat(text, &mut counts);
         }
         counts

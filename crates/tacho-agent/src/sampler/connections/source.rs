@@ -30,10 +30,11 @@ const UDP_SOCKETS: &str = "the list of UDP sockets";
 
 /// What is of interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Connections with their counters, and listeners.
-    Connections,
-    Listeners,
+pub(super) struct Scope {
+    /// Connections with their counters; TCP listeners are of interest in any case.
+    pub(super) connections: bool,
+    /// UDP sockets without a peer.
+    pub(super) udp: bool,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,8 @@ pub(super) struct Answer {
     pub(super) is_complete: bool,
     pub(super) has_counters: bool,
     tcp: Result<(), ProcError>,
-    udp: Result<(), ProcError>,
+    /// `None` when it was not asked.
+    udp: Option<Result<(), ProcError>>,
 }
 
 impl Source {
@@ -104,15 +106,15 @@ impl Source {
         if tcp == Ok(true) {
             listeners.end(Protocol::Tcp);
         }
-        let udp = self.read_udp(buffer, listeners);
-        if udp == Ok(true) {
+        let udp = scope.udp.then(|| self.read_udp(buffer, listeners));
+        if udp == Some(Ok(true)) {
             listeners.end(Protocol::Udp);
         }
         Answer {
             is_complete: tcp == Ok(true),
             has_counters: counted.is_some_and(|answer| answer.is_ok()),
             tcp: tcp.map(drop),
-            udp: udp.map(drop),
+            udp: udp.map(|udp| udp.map(drop)),
         }
     }
 
@@ -132,9 +134,9 @@ impl Source {
             left -= 1;
             left > 0
         };
-        self.ask(|diag, answers| match scope {
-            Scope::Connections => diag.tcp_sockets(answers, each),
-            Scope::Listeners => diag.tcp_listeners(answers, each),
+        self.ask(|diag, answers| match scope.connections {
+            true => diag.tcp_sockets(answers, each),
+            false => diag.tcp_listeners(answers, each),
         })
     }
 
@@ -208,8 +210,10 @@ impl Answer {
     /// Says in the collector's status what is absent, and why.
     pub(super) fn tell(&self, scope: Scope, status: &mut Status) {
         status.note("tcp listeners", self.tcp);
-        status.note("udp listeners", self.udp);
-        let are_absent = scope == Scope::Connections && self.tcp.is_ok() && !self.has_counters;
+        if let Some(udp) = self.udp {
+            status.note("udp listeners", udp);
+        }
+        let are_absent = scope.connections && self.tcp.is_ok() && !self.has_counters;
         status.set_absent("connections", are_absent.then_some("this kernel has no socket diagnosis"));
     }
 }
