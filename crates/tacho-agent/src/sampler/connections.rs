@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 
 use tacho_model::tables::connection;
 use tacho_model::{Block, IntegerColumn, Row, TextColumn};
-use tacho_proc::{Buffer, tcp_state_name};
+use tacho_proc::{Buffer, TcpStates, tcp_state_name};
 
 use super::processes::Processes;
 use super::status::Status;
@@ -79,6 +79,17 @@ pub(super) struct Connections {
     pub(super) status: Status,
 }
 
+/// What others want of a look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// What each process carried, from every connection that carried something.
+    pub(super) processes: bool,
+    /// How many TCP sockets there are in each state, if it costs little.
+    pub(super) states: bool,
+    /// TCP segments that the host sent and received since its boot.
+    pub(super) segments: Option<u64>,
+}
+
 /// What the connections of one process carried since the look before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProcessBytes {
@@ -109,32 +120,28 @@ impl Connections {
         }
     }
 
-    /// Looks at all sockets, if it is time, and finds the owners of those that matter. `for_processes`: of every
-    /// connection that carried something. `segments`: that the host sent and received over TCP since its boot.
-    pub(super) fn look(
-        &mut self,
-        tick: &Tick,
-        for_processes: bool,
-        segments: Option<u64>,
-        buffer: &mut Buffer,
-    ) {
+    /// Looks at all sockets, if it is time, and finds the owners of those that matter. Answers how many there are in
+    /// each state, if it came to that.
+    pub(super) fn look(&mut self, tick: &Tick, demand: Demand, buffer: &mut Buffer) -> Option<TcpStates> {
+        let Demand { processes: for_processes, states, segments } = demand;
         self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
         let soon_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 8);
         if self.due_us > soon_us || (!for_processes && self.may_rest(soon_us, segments)) {
-            return;
+            return None;
         }
         (self.has_looked, self.looked_segments) = (true, segments);
         self.interval_us =
             self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
         self.forget_ended();
-        let scope =
-            Scope { connections: for_processes || self.top.limit() > 0, udp: self.udp_due_us <= soon_us };
+        let connections = for_processes || self.top.limit() > 0;
+        let scope = Scope { connections, states, udp: self.udp_due_us <= soon_us };
         if scope.udp {
             self.udp_due_us = tick.now_us.saturating_add(UDP_PAUSE_US);
         }
-        self.has_counters = self.take_in(scope, for_processes, buffer);
+        let (has_counters, states) = self.take_in(scope, for_processes, buffer);
+        self.has_counters = has_counters;
         self.top.choose(self.interval_us);
         let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
         self.due_us = tick.now_us.saturating_add(pause_us);
@@ -142,6 +149,7 @@ impl Connections {
         if for_processes && self.has_counters {
             self.sum_up();
         }
+        states
     }
 
     fn may_rest(&self, until_us: u64, segments: Option<u64>) -> bool {
@@ -193,8 +201,13 @@ impl Connections {
         self.listeners.write(tick.now_us, |owner| processes.name_of(owner), listeners);
     }
 
-    /// Asks for the sockets; answers whether their counters are known.
-    fn take_in(&mut self, scope: Scope, for_processes: bool, buffer: &mut Buffer) -> bool {
+    /// Asks for the sockets; answers whether their counters are known, and their states where they were asked for.
+    fn take_in(
+        &mut self,
+        scope: Scope,
+        for_processes: bool,
+        buffer: &mut Buffer,
+    ) -> (bool, Option<TcpStates>) {
         let Self { source, tracker, top, listeners, status, .. } = self;
         tracker.begin();
         top.begin();
@@ -219,7 +232,7 @@ impl Connections {
         }
         // Linux 4.1 brought them.
         status.set_absent("rx_bytes, tx_bytes", lacks_counters.then_some("not on this kernel"));
-        answer.has_counters && !lacks_counters
+        (answer.has_counters && !lacks_counters, answer.states)
     }
 
     fn find_owners(&mut self, tick: &Tick, for_processes: bool) {

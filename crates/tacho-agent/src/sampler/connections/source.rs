@@ -33,6 +33,8 @@ const UDP_SOCKETS: &str = "the list of UDP sockets";
 pub(super) struct Scope {
     /// Connections with their counters; TCP listeners are of interest in any case.
     pub(super) connections: bool,
+    /// How many TCP sockets there are in each state; told with connections only.
+    pub(super) states: bool,
     /// UDP sockets without a peer.
     pub(super) udp: bool,
 }
@@ -54,6 +56,7 @@ pub(super) struct Answer {
     /// All connections were told.
     pub(super) is_complete: bool,
     pub(super) has_counters: bool,
+    pub(super) states: Option<TcpStates>,
     tcp: Result<(), ProcError>,
     /// `None` when it was not asked.
     udp: Option<Result<(), ProcError>>,
@@ -86,9 +89,9 @@ impl Source {
         listeners: &mut Listeners,
         visit: impl FnMut(&SocketRecord),
     ) -> Answer {
-        let mut counted = None;
+        let (mut counted, mut states) = (None, None);
         if !self.without_tcp {
-            counted = match self.ask_tcp(scope, listeners, visit) {
+            counted = match self.ask_tcp(scope, listeners, &mut states, visit) {
                 Err(error) if is_refusal(&error) => {
                     self.without_tcp = true;
                     None
@@ -113,6 +116,7 @@ impl Source {
         Answer {
             is_complete: tcp == Ok(true),
             has_counters: counted.is_some_and(|answer| answer.is_ok()),
+            states: states.filter(|_| tcp == Ok(true)),
             tcp: tcp.map(drop),
             udp: udp.map(|udp| udp.map(drop)),
         }
@@ -122,6 +126,7 @@ impl Source {
         &mut self,
         scope: Scope,
         listeners: &mut Listeners,
+        states: &mut Option<TcpStates>,
         mut visit: impl FnMut(&SocketRecord),
     ) -> io::Result<bool> {
         let mut left = MAX_TCP_SOCKETS;
@@ -134,9 +139,14 @@ impl Source {
             left -= 1;
             left > 0
         };
-        self.ask(|diag, answers| match scope.connections {
-            true => diag.tcp_sockets(answers, each),
-            false => diag.tcp_listeners(answers, each),
+        self.ask(|diag, answers| match (scope.connections, scope.states) {
+            (true, true) => {
+                let (is_complete, counts) = diag.tcp_sockets_and_states(answers, each)?;
+                *states = Some(counts);
+                Ok(is_complete)
+            }
+            (true, false) => diag.tcp_sockets(answers, each),
+            (false, _) => diag.tcp_listeners(answers, each),
         })
     }
 
