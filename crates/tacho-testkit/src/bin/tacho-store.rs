@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
-use tacho_runtime::clock;
 use tacho_runtime::config::parse_duration;
+use tacho_runtime::{clock, memory};
 use tacho_testkit::store::{Group, Hour, Store, catalog_path};
 
 const DAY_MS: i64 = 86_400_000;
@@ -94,6 +94,8 @@ impl Report {
         catalog: &std::path::Path,
         out: &mut impl std::io::Write,
     ) -> anyhow::Result<()> {
+        // As the server does every minute.
+        memory::give_back();
         let catalog_bytes = catalog.metadata()?.len();
         let resident_bytes = resident_bytes()?;
         self.most_files = self.most_files.max(hour.history.files);
