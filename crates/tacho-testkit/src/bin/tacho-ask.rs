@@ -2,6 +2,7 @@
 //! process, and tells the CPU time of each answer, which other programs of the machine hardly change. For `perf record`.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +38,7 @@ async fn main() -> Result<()> {
     };
     let (directory, times) = (PathBuf::from(directory), times.parse::<usize>()?);
     let hosts: Vec<_> = hosts.split(',').collect();
+    let mut out = std::io::stdout();
     let catalog = Catalog::open(&directory.join("catalog.sqlite")).await?;
     let files = catalog.live_files().await?;
     let end_ms = files.iter().map(|file| file.time_max_ms).max().unwrap_or_default() + 1;
@@ -44,7 +46,8 @@ async fn main() -> Result<()> {
     let mut config = HistoryConfig::new(directory.join("history"));
     config.retention = config.retention_1h;
     let history = History::open(config, catalog, now).await?;
-    println!(
+    writeln!(
+        out,
         "{} files; {:<38} {:>9} {:>9} {:>9} {:>9}",
         files.len(),
         "CPU ms",
@@ -52,7 +55,7 @@ async fn main() -> Result<()> {
         "mean",
         "wall p50",
         "p99"
-    );
+    )?;
     for hours in [1, 24, 7 * 24, 40 * 24, 90 * 24] {
         for question in ["host page", "processes at", "processes over", "search", "what changed"] {
             let name = format!("{question}, {hours} h");
@@ -78,14 +81,14 @@ async fn main() -> Result<()> {
                 wall.get(((wall.len() as f64 - 1.0) * share) as usize).copied().unwrap_or_default()
             };
             let mean = cpu.iter().sum::<f64>() / cpu.len().max(1) as f64;
-            println!("{name:<48} {first:>9.1} {mean:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.99));
+            writeln!(out, "{name:<48} {first:>9.1} {mean:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.99))?;
         }
     }
     let status: BTreeMap<_, _> = std::fs::read_to_string("/proc/self/status")?
         .lines()
         .filter_map(|line| line.split_once(':').map(|(key, value)| (key.to_owned(), value.trim().to_owned())))
         .collect();
-    println!("resident {}, at most {}", status["VmRSS"], status["VmHWM"]);
+    writeln!(out, "resident {}, at most {}", status["VmRSS"], status["VmHWM"])?;
     Ok(())
 }
 
