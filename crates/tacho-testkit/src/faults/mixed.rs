@@ -103,8 +103,13 @@ impl MixedOutcome {
             }
             if !counts.are_good(u64::from(agent.starts)) {
                 problems.push(format!(
-                    "{}: {} missing, {} twice, {} from nowhere, {} out of order",
-                    agent.name, counts.missing, counts.duplicates, counts.unlogged, counts.out_of_order
+                    "{}: {} missing, {} twice, {} from nowhere, {} out of order, {} overlapping",
+                    agent.name,
+                    counts.missing,
+                    counts.duplicates,
+                    counts.unlogged,
+                    counts.out_of_order,
+                    counts.overlapping
                 ));
             }
             if agent.peak.rss_bytes > self.memory_cap {
