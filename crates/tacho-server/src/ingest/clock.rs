@@ -7,7 +7,8 @@
 //!
 //! A measurement that disagrees with the epoch begins a new *step* at the boot clock of that measurement; all
 //! snapshots before it keep their times. Where the epoch grows, time jumps forward. Where it shrinks, time
-//! goes at half speed until it is right again. So times of one stream always grow with its sequences.
+//! goes at half speed until it is right again. So times of one stream always grow with its sequences. A new stream
+//! of the same boot goes on with the clock of the one before, so times grow from stream to stream as well.
 
 use std::collections::VecDeque;
 
