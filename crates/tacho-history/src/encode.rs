@@ -104,7 +104,10 @@ mod tests {
     fn each_column_is_encoded_as_its_values_want() {
         let layout = layout(&cpu::TABLE);
         // Numbers without any order, of which there are few, and many.
-        let scattered = |row: usize| (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let scattered = |row: usize| {
+            let mixed = (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40
+        };
         let of = |name: &str, row: usize| match name {
             "time" => Some(1_790_000_000_000 + 5_000 * row as i64 + (row % 3) as i64),
             "user_us" => Some(10_000 * (scattered(row) % 50) as i64),
