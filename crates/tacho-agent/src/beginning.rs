@@ -29,7 +29,7 @@ impl Beginning {
         }
         events
             .push()
-            .text(event::KIND, "agent")
+            .text(event::KIND, "agent_start")
             .text(event::SUBJECT, "tacho-agent")
             .text(event::TEXT, concat!("tacho-agent ", env!("CARGO_PKG_VERSION"), " started"))
             .integer(event::HAPPENED, self.time_ms)
@@ -50,8 +50,8 @@ mod tests {
             let kinds: Vec<_> = (0..block.len()).filter_map(kind).collect();
             (kinds.join(" "), block.integer(event::HAPPENED, 0))
         };
-        assert_eq!(kinds(60_000_000, true), ("boot agent".to_owned(), Some(99_940_000)));
-        assert_eq!(kinds(60_000_000, false), ("agent".to_owned(), Some(100_000_000)));
-        assert_eq!(kinds(86_400_000_000, true), ("agent".to_owned(), Some(100_000_000)));
+        assert_eq!(kinds(60_000_000, true), ("boot agent_start".to_owned(), Some(99_940_000)));
+        assert_eq!(kinds(60_000_000, false), ("agent_start".to_owned(), Some(100_000_000)));
+        assert_eq!(kinds(86_400_000_000, true), ("agent_start".to_owned(), Some(100_000_000)));
     }
 }

@@ -449,6 +449,7 @@ export const en = {
     noneDetail: 'No event of this kind in this range. A pipeline can tell of deploys: POST /api/v1/events.',
     kinds: {
       agent: 'Agent',
+      agent_start: 'Agent started',
       boot: 'Boot',
       deploy: 'Deploy',
       filesystem_error: 'File system error',

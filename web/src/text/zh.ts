@@ -451,6 +451,7 @@ export const zh: Text = {
     noneDetail: '此范围内没有这类事件。流水线可通过 POST /api/v1/events 上报部署。',
     kinds: {
       agent: '采集代理',
+      agent_start: '代理启动',
       boot: '启动',
       deploy: '部署',
       filesystem_error: '文件系统错误',

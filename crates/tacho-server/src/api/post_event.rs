@@ -28,6 +28,7 @@ const AHEAD_MS: i64 = 60_000;
 /// Kinds of events that only agents tell: somebody who relies on one must not be fooled.
 const OF_AGENTS: &[&str] = &[
     "agent",
+    "agent_start",
     "boot",
     "filesystem_error",
     "hardware_error",

@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<string, MarkKind>> = {
   login: 'login',
   logout: 'logout',
   agent: 'agent',
+  agent_start: 'agent',
   deploy: 'deploy',
   hung_task: 'kernel',
   lockup: 'kernel',
