@@ -1,10 +1,12 @@
-import { expect, test } from './fixtures';
+import { expect, test, tolerate } from './fixtures';
 
 test('a host is tagged where its tags stand, and the fleet goes by them', async ({
   watched: page,
   recorded,
 }) => {
   const { host } = recorded;
+  // Two values of one key are refused, which is what a part of this is about.
+  tolerate(page, /\/tags$/);
   await page.goto('/');
   const table = page.getByRole('table', { name: 'Hosts of the fleet' });
   const row = table.getByRole('row').filter({ hasText: host }).first();
@@ -29,12 +31,16 @@ test('a host is tagged where its tags stand, and the fleet goes by them', async 
 
   await page.keyboard.press('Escape');
   await page.keyboard.press('Control+k');
-  await page.getByRole('combobox').fill('canary');
-  await page.keyboard.press('Enter');
+  const palette = page.getByRole('dialog').getByRole('combobox');
+  await palette.fill('rack=7');
+  await expect(page.getByRole('listbox').getByRole('option', { selected: true })).toContainText(host);
+  await palette.press('Enter');
   await expect(page).toHaveURL(new RegExp(`/hosts/${host}`));
   // In the title of its page, too, where they are taken away again.
-  await page.getByRole('button', { name: `Tags of ${host}, canary, rack=7` }).click();
+  const title = page.getByRole('button', { name: `Tags of ${host}` });
+  await expect(title).toContainText('canary');
+  await title.click();
   await field.fill('');
   await field.press('Enter');
-  await expect(page.getByRole('button', { name: `Tags of ${host}`, exact: true })).toBeVisible();
+  await expect(title).toHaveText(/\+ tag$/);
 });

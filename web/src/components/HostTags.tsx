@@ -32,10 +32,10 @@ export function HostTags({ host }: HostTagsProps): JSX.Element {
           type="button"
           className={styles.edit}
           data-empty={host.tags.length === 0 || undefined}
-          aria-label={[text.tags.edit(host.name), ...host.tags].join(', ')}
           title={text.tags.edit(host.name)}
           onClick={() => setOpen(!open)}
         >
+          <span className="visually-hidden">{text.tags.edit(host.name)}:</span>
           {host.tags.length === 0 ? text.tags.add : <Tags tags={host.tags} />}
         </button>
       </Popover.Target>
