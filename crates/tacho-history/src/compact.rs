@@ -1,5 +1,5 @@
-//! Merges the small files that flushes write into one per table and hour, completes an hour with its rollups, and
-//! merges hours into days.
+//! Merges the small files that flushes write into one per table and hour, completes an hour with its rollups, merges
+//! hours into days, and days of rollups of an hour into some more.
 //!
 //! A file is never merged while files that it replaced are still on disk: so each file's list of what it
 //! replaces is all that is needed to tell, without a catalog, which files are superseded.
@@ -21,7 +21,7 @@ use crate::notes::Notes;
 use crate::rollup::{Roller, spec, stored_table};
 use crate::writer::{Target, discard};
 use crate::{HistoryError, scan};
-use due::{Due, Job, due};
+use due::{DAY_LEVEL, Due, Job, PERIOD_LEVEL, due};
 
 /// Does whatever is due, one job after the other. A failure is logged and costs only its own job.
 pub(crate) async fn compact(inner: &Arc<Inner>) {
@@ -183,6 +183,10 @@ impl Job {
     }
 
     fn level(&self) -> i64 {
-        if self.due == Due::Day { 2 } else { 1 }
+        match self.due {
+            Due::Flushes | Due::Hour => 1,
+            Due::Day => DAY_LEVEL,
+            Due::Period => PERIOD_LEVEL,
+        }
     }
 }

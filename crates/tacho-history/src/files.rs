@@ -61,7 +61,7 @@ impl FileEntry {
         hour(self.record.time_min_ms)
     }
 
-    /// The day that all its rows are of.
+    /// The day that its first rows are of, and unless it is one of several days all of them.
     pub(crate) fn day(&self) -> i64 {
         self.record.time_min_ms.div_euclid(DAY_MS)
     }

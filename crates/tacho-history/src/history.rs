@@ -365,4 +365,6 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod delivery_tests;
 #[cfg(test)]
+mod soak_tests;
+#[cfg(test)]
 mod tests;

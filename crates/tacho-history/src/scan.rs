@@ -18,7 +18,9 @@ use std::sync::mpsc::sync_channel;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::metadata::ParquetMetaData;
 use tacho_model::Table;
 use tokio::runtime::Handle;
@@ -41,7 +43,7 @@ use crate::state::View;
 use crate::time::hour;
 use filter::Filter;
 use metadata::{FileMeta, verify_all};
-use prune::{Predicate, select};
+use prune::{Predicate, row_groups, select};
 use source::Source;
 
 /// Rows decoded at a time.
@@ -83,7 +85,9 @@ pub(crate) enum ReadFailure {
 
 /// Rows of one file, batch by batch.
 pub(crate) struct FileRows {
-    reader: ParquetRecordBatchReader,
+    /// Of the file, or of what is wanted of its row groups, one after the other.
+    readers: std::vec::IntoIter<ReaderBuilder>,
+    reader: Option<ParquetRecordBatchReader>,
     reader_metadata: Arc<ParquetMetaData>,
     source: Source,
     /// For each column asked for: which of the decoded ones it is; `None` in a file older than the column.
@@ -91,6 +95,8 @@ pub(crate) struct FileRows {
     filter: Filter,
     scan: Arc<Scan>,
 }
+
+type ReaderBuilder = ParquetRecordBatchReaderBuilder<Source>;
 
 impl Scan {
     pub(crate) fn new(
@@ -272,19 +278,15 @@ impl FileRows {
         let columns: Vec<_> = (0..layout.schema.fields().len()).collect();
         let scan = Arc::new(Scan::new(layout.table, "", columns, 0..0, &reading));
         let open = || {
-            let meta = inner.metadata.get(file, &source)?;
+            let meta = inner.metadata.once(file, &source)?;
             if meta.from_newer {
                 return Ok(None);
             }
             let (leaves, output, _) = project(&meta, &scan);
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), meta.reader.clone())
-                    .with_batch_size(BATCH_ROWS)
-                    .with_projection(ProjectionMask::leaves(meta.reader.parquet_schema(), leaves));
-            let reader = builder.build().map_err(|error| error.to_string())?;
+            let readers = vec![reader_of(&meta.reader, &source, &leaves)].into_iter();
             let reader_metadata = Arc::clone(meta.reader.metadata());
             let (source, filter) = (source.clone(), Filter::none());
-            Ok(Some(Self { reader, reader_metadata, source, output, filter, scan }))
+            Ok(Some(Self { readers, reader: None, reader_metadata, source, output, filter, scan }))
         };
         guarded(open).map_err(|why| source.failure(why))
     }
@@ -309,43 +311,49 @@ impl FileRows {
         source: &Source,
     ) -> Result<Option<Self>, String> {
         let meta = inner.metadata.get(file, source)?;
-        let selected = select(&meta, &scan.predicates());
+        let predicates = scan.predicates();
         let reading = &scan.reading;
         reading.row_groups.add(meta.reader.metadata().num_row_groups() as u64);
         reading.rows.add(u64::try_from(file.record.rows).unwrap_or_default());
-        if selected.row_groups.is_empty() {
+        let (leaves, output, filter) = project(&meta, scan);
+        let (mut readers, mut rows) = (Vec::new(), 0);
+        for index in row_groups(&meta, &predicates) {
+            let group = inner.metadata.group(file, &meta, index, source)?;
+            let Some(selected) = select(&meta, &group, &predicates) else { continue };
+            rows += selected.rows as u64;
+            let reader = reader_of(&group, source, &leaves);
+            readers.push(match selected.selection {
+                Some(selection) => reader.with_row_selection(selection),
+                None => reader,
+            });
+        }
+        if readers.is_empty() {
             return Ok(None);
         }
         inner.counters.files_read.add(1);
-        inner.counters.row_groups_read.add(selected.row_groups.len() as u64);
-        inner.counters.rows_read.add(selected.rows as u64);
+        inner.counters.row_groups_read.add(readers.len() as u64);
+        inner.counters.rows_read.add(rows);
         reading.files_read.add(1);
-        reading.row_groups_read.add(selected.row_groups.len() as u64);
-        reading.rows_read.add(selected.rows as u64);
-        let (leaves, output, filter) = project(&meta, scan);
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), meta.reader.clone())
-                .with_batch_size(BATCH_ROWS)
-                .with_row_groups(selected.row_groups)
-                .with_projection(ProjectionMask::leaves(meta.reader.parquet_schema(), leaves));
-        if let Some(selection) = selected.selection {
-            builder = builder.with_row_selection(selection);
-        }
-        let reader = builder.build().map_err(|error| error.to_string())?;
+        reading.row_groups_read.add(readers.len() as u64);
+        reading.rows_read.add(rows);
+        let readers = readers.into_iter();
         let reader_metadata = Arc::clone(meta.reader.metadata());
         let (source, scan) = (source.clone(), Arc::clone(scan));
-        Ok(Some(Self { reader, reader_metadata, source, output, filter, scan }))
+        Ok(Some(Self { readers, reader: None, reader_metadata, source, output, filter, scan }))
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, String> {
-        for decoded in self.reader.by_ref() {
-            let decoded = decoded.map_err(|error| error.to_string())?;
-            let rows = self.filter.apply(decoded).map_err(|error| error.to_string())?;
-            if rows.num_rows() > 0 {
-                return arrange(&self.scan, &self.output, &rows).map(Some);
+        loop {
+            while let Some(decoded) = self.reader.as_mut().and_then(Iterator::next) {
+                let decoded = decoded.map_err(|error| error.to_string())?;
+                let rows = self.filter.apply(decoded).map_err(|error| error.to_string())?;
+                if rows.num_rows() > 0 {
+                    return arrange(&self.scan, &self.output, &rows).map(Some);
+                }
             }
+            let Some(next) = self.readers.next() else { return Ok(None) };
+            self.reader = Some(next.build().map_err(|error| error.to_string())?);
         }
-        Ok(None)
     }
 }
 
@@ -366,6 +374,12 @@ pub(crate) fn scrub(inner: &Inner, file: &Arc<FileEntry>) -> Result<(), HistoryE
     let checked = Source::open(inner, &Arc::default(), file)
         .and_then(|source| verify_all(file, &source).map_err(|why| source.failure(why)));
     checked.or_else(|failure| inner.handle(file, failure))
+}
+
+fn reader_of(metadata: &ArrowReaderMetadata, source: &Source, leaves: &[usize]) -> ReaderBuilder {
+    ReaderBuilder::new_with_metadata(source.clone(), metadata.clone())
+        .with_batch_size(BATCH_ROWS)
+        .with_projection(ProjectionMask::leaves(metadata.parquet_schema(), leaves.iter().copied()))
 }
 
 /// Which leaves of the file to decode, which decoded column each one asked for is, and the filter.

@@ -101,11 +101,17 @@ impl TableStorage {
         for file in files {
             let record = &file.record;
             let (rows, bytes) = (unsigned(record.rows), unsigned(record.bytes));
-            let start_ms = file.day().saturating_mul(DAY_MS);
-            let day = days.entry(start_ms).or_insert(DayStorage { start_ms, ..DayStorage::default() });
-            day.files += 1;
-            day.rows += rows;
-            day.bytes += bytes;
+            // Days that one file holds together are taken as equal.
+            let (first, last) = (file.day(), record.time_max_ms.div_euclid(DAY_MS).max(file.day()));
+            let count = last.abs_diff(first).saturating_add(1);
+            for number in first..=last {
+                let start_ms = number.saturating_mul(DAY_MS);
+                let day = days.entry(start_ms).or_insert(DayStorage { start_ms, ..DayStorage::default() });
+                let rest = |of: u64| if number == first { of % count } else { 0 };
+                day.files += 1;
+                day.rows += rows / count + rest(rows);
+                day.bytes += bytes / count + rest(bytes);
+            }
             self.files += 1;
             self.rows += rows;
             self.bytes += bytes;

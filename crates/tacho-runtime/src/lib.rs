@@ -5,5 +5,6 @@ pub mod clock;
 pub mod config;
 pub mod files;
 pub mod logging;
+pub mod memory;
 pub mod tasks;
 pub mod tls;

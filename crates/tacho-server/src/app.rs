@@ -12,6 +12,7 @@ use tacho_history::{History, HistoryConfig};
 use tacho_notify::ChannelSettings;
 use tacho_runtime::clock::system_now_ms;
 use tacho_runtime::files::open_directory;
+use tacho_runtime::memory;
 use tacho_runtime::tasks::{TaskGroup, stop_on_signals};
 use tacho_runtime::tls;
 use tacho_wire::MAX_MESSAGE_BYTES;
@@ -131,6 +132,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tasks.spawn("certificate", certificate.run(stop.clone()));
     tasks.spawn("inventory", watch.run(stop.clone()));
     tasks.spawn("posted events", posted.run(stop_serving.clone()));
+    tasks.spawn("memory", memory::run(stop.clone()));
     tasks.spawn("sentinels", sentinels.run(stop.clone()));
     tasks.spawn("pace", pacer.run(history.clone(), metrics.clone(), stop_serving.clone()));
     tasks.spawn("history", history.clone().run(stop_history.clone()));

@@ -68,7 +68,7 @@ pub(crate) async fn backup(config: &Config, arguments: &BackupArguments) -> anyh
     ensure!(!inside, "{} is in the data directory; write the backup to another place", to.display());
     let _lock = open_directory(to).context("cannot use the backup's directory")?;
     let catalog = Catalog::open(&catalog_path(config)).await?;
-    let copied = copy_whole(&catalog, from, to, arguments.copy).await;
+    let copied = copy_whole(&catalog, from, to, arguments.copy, async || ()).await;
     catalog.close().await;
     let done = copied?;
     writeln!(
@@ -83,13 +83,21 @@ pub(crate) async fn backup(config: &Config, arguments: &BackupArguments) -> anyh
     Ok(())
 }
 
-async fn copy_whole(catalog: &Catalog, from: &Path, to: &Path, copies: bool) -> anyhow::Result<Done> {
+/// `meanwhile` is what happens between a copy of the catalog and that of the files it names: nothing but in tests.
+async fn copy_whole(
+    catalog: &Catalog,
+    from: &Path,
+    to: &Path,
+    copies: bool,
+    mut meanwhile: impl AsyncFnMut(),
+) -> anyhow::Result<Done> {
     let copy = to.join(CATALOG).with_added_extension(NEW);
     let mut new = (0, 0);
     for _ in 0..ROUNDS {
         remove_if_there(&copy)?;
         catalog.copy_to(&copy).await?;
         let files = files_of(&copy).await?;
+        meanwhile().await;
         let mut gone = false;
         for file in &files {
             match copy_file(&from.join(HISTORY), &to.join(HISTORY), file, copies)? {
@@ -300,3 +308,6 @@ fn remove_if_there(path: &Path) -> anyhow::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,5 +5,7 @@ pub mod daemons;
 pub mod faults;
 pub mod live;
 pub mod load;
+pub mod questions;
 pub mod random;
+pub mod store;
 pub mod synthetic;

@@ -1,18 +1,19 @@
 //! The load generator: synthetic hosts that join a server and send their snapshots over the real protocol,
-//! as fast as the server takes them, for any span of past time.
+//! as fast as the server takes them, for any span of past time, or as time goes on.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use tacho_agent::{join, link};
-use tacho_model::SequenceSet;
+use tacho_model::{ColumnValues, SequenceSet};
 use tacho_runtime::clock;
 use tacho_runtime::tls::{self, Identity, JoinToken, Trust};
 use tacho_wire::v1::{FromAgent, FromServer, Hello, from_agent, from_server};
 use tacho_wire::{encode_blocks, facts_to_wire, identity_to_wire, ranges_from_wire, v1};
-use tokio::sync::mpsc;
+use tokio::sync::{Barrier, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -21,6 +22,8 @@ use crate::synthetic::{Host, HostShape, Tick};
 
 /// Frames between generator and connection; when full, the generator waits.
 const OUTGOING_FRAMES: usize = 16;
+/// Hosts that join at the same moment.
+const JOINING: usize = 16;
 /// Long-lived processes started this long before the first snapshot.
 pub const BOOTED_BEFORE_MS: i64 = 3 * 86_400_000;
 
@@ -35,8 +38,8 @@ pub struct Load {
     pub hosts: usize,
     pub shape: HostShape,
     pub interval: Duration,
-    /// Time of the first snapshot, in milliseconds since the epoch.
-    pub from_ms: i64,
+    /// Time of the first snapshot, in milliseconds since the epoch; absent: each is sent when it is time for it.
+    pub from_ms: Option<i64>,
     /// Snapshots of each host.
     pub snapshots: u64,
 }
@@ -50,67 +53,135 @@ pub struct Progress {
     pub rows: AtomicU64,
     /// As sent, compressed.
     pub bytes: AtomicU64,
+    /// Cells of numbers that were there.
+    pub values: AtomicU64,
+    /// Of each live snapshot: how long after its time the connection took it.
+    pub taken_after: Mutex<Vec<Duration>>,
+    /// How long after that it was said to be stored.
+    pub stored_after: Mutex<Vec<Duration>>,
 }
+
+/// What all hosts of a run share.
+#[derive(Debug)]
+struct Shared {
+    load: Load,
+    progress: Arc<Progress>,
+    joining: Semaphore,
+    /// All are connected: the first snapshots are sent.
+    ready: Barrier,
+}
+
+/// When each frame was sent that is not acknowledged, the oldest first.
+type Unacknowledged = Arc<Mutex<VecDeque<(u64, Instant)>>>;
 
 impl Load {
     /// Joins all hosts, sends all their snapshots, and waits until the server has stored them.
     pub async fn run(self, progress: Arc<Progress>) -> anyhow::Result<()> {
+        let ready = Barrier::new(self.hosts);
+        let numbers = 1..=self.hosts;
+        let shared = Arc::new(Shared { load: self, progress, joining: Semaphore::new(JOINING), ready });
         let mut hosts = JoinSet::new();
-        for number in 1..=self.hosts {
-            hosts.spawn(self.clone().run_host(number, Arc::clone(&progress)));
+        for number in numbers {
+            hosts.spawn(Arc::clone(&shared).run_host(number));
         }
         while let Some(ended) = hosts.join_next().await {
             ended.context("a host's task panicked")??;
         }
         Ok(())
     }
+}
 
-    async fn run_host(self, number: usize, progress: Arc<Progress>) -> anyhow::Result<()> {
-        let name = format!("{}{number}", self.prefix);
-        let joined = join(&self.server, &self.token, &name).await;
-        let identity = joined.with_context(|| format!("{name} cannot join"))?;
-        let boot_ms = self.from_ms.saturating_sub(BOOTED_BEFORE_MS);
-        let host = Host::new(&name, number as u64, self.shape, boot_ms);
+impl Shared {
+    async fn run_host(self: Arc<Self>, number: usize) -> anyhow::Result<()> {
+        let load = &self.load;
+        let name = format!("{}{number}", load.prefix);
+        let boot_ms = load.from_ms.unwrap_or_else(clock::wall_ms).saturating_sub(BOOTED_BEFORE_MS);
+        let host = Host::new(&name, number as u64, load.shape, boot_ms);
         let (sender, receiver) = mpsc::channel(OUTGOING_FRAMES);
-        sender.send(hello(&host, boot_ms)).await.context("the connection takes nothing")?;
-        let channel = link::connect(&self.server, Arc::new(identity)).await?;
-        let incoming = link::client(channel)
-            .connect(ReceiverStream::new(receiver))
-            .await
-            .map_err(|status| anyhow::anyhow!("the server refused {name}: {}", status.message()))?
-            .into_inner();
-        let expected = self.snapshots;
-        let acknowledged = tokio::spawn(acknowledgements(incoming, expected, Arc::clone(&progress)));
-        let sent = self.send(host, &sender, &progress).await;
+        let incoming = {
+            let _one_of_few = self.joining.acquire().await?;
+            let joined = join(&load.server, &load.token, &name).await;
+            let identity = joined.with_context(|| format!("{name} cannot join"))?;
+            sender.send(hello(&host, boot_ms)).await.context("the connection takes nothing")?;
+            let channel = link::connect(&load.server, Arc::new(identity)).await?;
+            let connected = link::client(channel).connect(ReceiverStream::new(receiver)).await;
+            let refused =
+                |status: tonic::Status| anyhow::anyhow!("the server refused {name}: {}", status.message());
+            connected.map_err(refused)?.into_inner()
+        };
+        self.ready.wait().await;
+        let sent = Unacknowledged::default();
+        let acknowledged = tokio::spawn(acknowledgements(
+            incoming,
+            load.snapshots,
+            Arc::clone(&sent),
+            Arc::clone(&self.progress),
+        ));
+        let ended = self.send(number, host, &sender, &sent).await;
         // Why sending ended is told by the receiving side.
         let acknowledged = acknowledged.await.context("the receiving side panicked")?;
         acknowledged.with_context(|| format!("{name} was cut off"))?;
-        sent
+        ended
     }
 
     async fn send(
         &self,
+        number: usize,
         mut host: Host,
         sender: &mpsc::Sender<FromAgent>,
-        progress: &Progress,
+        unacknowledged: &Unacknowledged,
     ) -> anyhow::Result<()> {
-        let interval_ms = i64::try_from(self.interval.as_millis())?;
-        let mut time_ms = self.from_ms;
-        for sequence in 1..=self.snapshots {
+        let (load, progress) = (&self.load, &self.progress);
+        let interval_ms = i64::try_from(load.interval.as_millis())?;
+        // Live hosts are spread over their interval, as agents are that were not started together.
+        let first = Instant::now() + load.interval.mul_f64(number as f64 / load.hosts.max(1) as f64);
+        for sequence in 1..=load.snapshots {
+            let nth = sequence - 1;
+            let (time_ms, due) = match load.from_ms {
+                Some(from_ms) => (from_ms.saturating_add(interval_ms * i64::try_from(nth)?), None),
+                None => {
+                    let due = first + load.interval * u32::try_from(nth)?;
+                    tokio::time::sleep_until(due.into()).await;
+                    (clock::wall_ms(), Some(due))
+                }
+            };
             let tick = host.tick(time_ms, interval_ms);
-            progress
-                .rows
-                .fetch_add(tick.blocks.iter().map(|block| block.len() as u64).sum(), Ordering::Relaxed);
-            let frame = v1::Frame { backfill: true, ..frame(sequence, time_ms, tick)? };
+            progress.count(&tick);
+            let frame = frame(sequence, time_ms, tick)?;
+            let boot_clock_us = if due.is_some() { clock::boot_us() } else { 0 };
+            let frame = v1::Frame { backfill: due.is_none(), boot_clock_us, ..frame };
             progress.bytes.fetch_add(frame.blocks.len() as u64, Ordering::Relaxed);
+            if due.is_some() {
+                locked(unacknowledged).push_back((sequence, Instant::now()));
+            }
             if sender.send(message(from_agent::Message::Frame(frame))).await.is_err() {
-                bail!("the connection ended after {} of {} snapshots", sequence - 1, self.snapshots);
+                bail!("the connection ended after {nth} of {} snapshots", load.snapshots);
             }
             progress.frames_sent.fetch_add(1, Ordering::Relaxed);
-            time_ms = time_ms.saturating_add(interval_ms);
+            if let Some(due) = due {
+                locked(&progress.taken_after).push(due.elapsed());
+            }
         }
         Ok(())
     }
+}
+
+impl Progress {
+    fn count(&self, tick: &Tick) {
+        self.rows.fetch_add(tick.blocks.iter().map(|block| block.len() as u64).sum(), Ordering::Relaxed);
+        let numbers = |column: &ColumnValues| match column {
+            ColumnValues::Integer { present, .. } | ColumnValues::Float { present, .. } => {
+                present.iter().filter(|present| **present).count() as u64
+            }
+            ColumnValues::Text { .. } => 0,
+        };
+        let values = tick.blocks.iter().flat_map(|block| block.columns()).map(numbers).sum();
+        self.values.fetch_add(values, Ordering::Relaxed);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Joins a host; what it connects with from then on.
@@ -134,6 +205,7 @@ pub(crate) async fn join(
 async fn acknowledgements(
     mut incoming: Streaming<FromServer>,
     expected: u64,
+    unacknowledged: Unacknowledged,
     progress: Arc<Progress>,
 ) -> anyhow::Result<()> {
     let mut stored = SequenceSet::new();
@@ -144,6 +216,11 @@ async fn acknowledgements(
             let before = stored.len();
             stored.extend(&ranges_from_wire(&acknowledge.stored));
             progress.frames_stored.fetch_add(stored.len() - before, Ordering::Relaxed);
+            let mut waiting = locked(&unacknowledged);
+            while let Some((_, sent)) = waiting.front().filter(|(sequence, _)| stored.contains(*sequence)) {
+                locked(&progress.stored_after).push(sent.elapsed());
+                waiting.pop_front();
+            }
         }
     }
     Ok(())

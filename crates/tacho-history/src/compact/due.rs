@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::files::FileEntry;
+use crate::rollup::{Level, stored_table};
 use crate::time::{DAY_MS, HOUR_MS};
 
 /// As many files as flushes write in so many minutes are merged though their hour goes on.
@@ -15,7 +16,10 @@ const QUIET_MS: i64 = 2 * 60 * 1000;
 /// The same of a day.
 const DAY_QUIET_MS: i64 = 10 * 60 * 1000;
 
-/// A day that was merged already is written again only for so many files that came late, or after so long.
+/// So many days of hours (rollups) become one: a question about months opens a tenth of the files.
+const PERIOD_DAYS: i64 = 8;
+
+/// A day or more that was merged already is written again only for so many files that came late, or after so long.
 const MANY_LATE: usize = 8;
 const LATE_QUIET_MS: i64 = 6 * HOUR_MS;
 
@@ -30,7 +34,13 @@ pub(super) enum Due {
     Hour,
     /// Hours of a day, rollups of them among others.
     Day,
+    /// Days of rollups of an hour.
+    Period,
 }
+
+/// Levels of files that hold a day, and several.
+pub(super) const DAY_LEVEL: i64 = 2;
+pub(super) const PERIOD_LEVEL: i64 = 3;
 
 /// Files of one table to be made into one, or as few as their size wants.
 #[derive(Debug)]
@@ -62,7 +72,18 @@ pub(super) fn due(
     let mut jobs: Vec<_> =
         hours.into_iter().filter_map(|((hour, _), files)| of_hour(hour, files, now_ms)).collect();
     days.retain(|day, _| !waiting.contains(day));
-    jobs.extend(days.into_iter().filter_map(|((day, _), files)| of_day(day, files, day_bytes, now_ms)));
+    let mut periods: BTreeMap<(i64, String), Vec<Arc<FileEntry>>> = BTreeMap::new();
+    for ((day, table), mut files) in days {
+        if stored_table(&table).is_some_and(|(_, _, level)| level == Level::Hour) {
+            let period = periods.entry((day.div_euclid(PERIOD_DAYS), table)).or_default();
+            period.extend(files.iter().cloned());
+            files.retain(|file| file.record.level < PERIOD_LEVEL);
+        }
+        jobs.extend(of_day(day, files, day_bytes, now_ms));
+    }
+    jobs.extend(
+        periods.into_iter().filter_map(|((period, _), files)| of_period(period, files, day_bytes, now_ms)),
+    );
     jobs.retain(|job| !job.replaced_others(removed));
     for job in &mut jobs {
         // The smallest first, so that a big one is not copied to add a little while others wait.
@@ -84,15 +105,31 @@ fn of_hour(hour: i64, files: Vec<Arc<FileEntry>>, now_ms: i64) -> Option<Job> {
     Some(Job { due, files })
 }
 
-fn of_day(day: i64, files: Vec<Arc<FileEntry>>, day_bytes: i64, now_ms: i64) -> Option<Job> {
-    let over = now_ms >= day.saturating_add(1).saturating_mul(DAY_MS).saturating_add(DAY_QUIET_MS);
-    let late = files.iter().filter(|file| file.record.level < 2).count();
+fn of_day(day: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Option<Job> {
+    let end_ms = day.saturating_add(1).saturating_mul(DAY_MS);
+    is_due(&files, DAY_LEVEL, end_ms, most_bytes, now_ms).then_some(Job { due: Due::Day, files })
+}
+
+/// Days that are merged, and what came late for one that is merged into others already.
+fn of_period(period: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Option<Job> {
+    let end_ms = period.saturating_add(1).saturating_mul(PERIOD_DAYS).saturating_mul(DAY_MS);
+    let of_day = |file: &FileEntry| {
+        files.iter().filter(|other| other.record.level < PERIOD_LEVEL && other.day() == file.day()).count()
+    };
+    let days_are_merged = files.iter().all(|file| file.record.level >= DAY_LEVEL || of_day(file) == 1);
+    let due = days_are_merged && is_due(&files, PERIOD_LEVEL, end_ms, most_bytes, now_ms);
+    due.then_some(Job { due: Due::Period, files })
+}
+
+/// Files of one time that is over, to be merged to a level.
+fn is_due(files: &[Arc<FileEntry>], level: i64, end_ms: i64, most_bytes: i64, now_ms: i64) -> bool {
+    let over = now_ms >= end_ms.saturating_add(DAY_QUIET_MS);
+    let late = files.iter().filter(|file| file.record.level < level).count();
     let bytes: i64 = files.iter().map(|file| file.record.bytes).sum();
-    if !over || files.len() < 2 || late == 0 || bytes > day_bytes || !quiet(&files, DAY_QUIET_MS, now_ms) {
-        return None;
+    if !over || files.len() < 2 || late == 0 || bytes > most_bytes || !quiet(files, DAY_QUIET_MS, now_ms) {
+        return false;
     }
-    let wanted = late == files.len() || late >= MANY_LATE || quiet(&files, LATE_QUIET_MS, now_ms);
-    wanted.then_some(Job { due: Due::Day, files })
+    late == files.len() || late >= MANY_LATE || quiet(files, LATE_QUIET_MS, now_ms)
 }
 
 fn quiet(files: &[Arc<FileEntry>], for_ms: i64, now_ms: i64) -> bool {
@@ -199,6 +236,42 @@ mod tests {
         files.push(file(61, 0, 12));
         check(&files, over, &[(Due::Hour, 1)]);
         check(&files[..1], over, &[]);
+    }
+
+    /// The merged hours of a day, so many days after the first.
+    fn of_hours(day: i64, level: i64) -> Arc<FileEntry> {
+        let record = rolled(60 * 24 * day, level).record.clone();
+        FileEntry::new(FileRecord { table: "host_1h".into(), ..record })
+    }
+
+    #[test]
+    fn days_of_hours_are_merged_when_their_period_is_over() {
+        let first = PERIOD_DAYS - (START / DAY_MS) % PERIOD_DAYS;
+        let mut files: Vec<_> = (first..first + PERIOD_DAYS).map(|day| of_hours(day, 2)).collect();
+        let over = (START / DAY_MS + first + PERIOD_DAYS) * DAY_MS + DAY_QUIET_MS;
+        check(&files, over - 1, &[]);
+        check(&files, over, &[(Due::Period, 8)]);
+        assert!(due(files.clone(), &[], 7, over).is_empty(), "big enough");
+        // A day that is not merged yet comes first.
+        files.push(of_hours(first, 1));
+        check(&files, over + LATE_QUIET_MS, &[(Due::Day, 2)]);
+        // Minutes stay as days.
+        let minutes = (first..first + PERIOD_DAYS).map(|day| {
+            let record = of_hours(day, 2).record.clone();
+            FileEntry::new(FileRecord { table: "host_1m".into(), ..record })
+        });
+        check(&minutes.collect::<Vec<_>>(), over, &[]);
+    }
+
+    #[test]
+    fn what_comes_late_for_a_period_is_merged_into_it_after_a_while() {
+        let first = PERIOD_DAYS - (START / DAY_MS) % PERIOD_DAYS;
+        let late_ms = START + 99 * DAY_MS;
+        let late = Arc::new(FileEntry::clone_with(&of_hours(first + 1, 1), late_ms));
+        let files = [of_hours(first, 3), late];
+        check(&files, late_ms + LATE_QUIET_MS - 1, &[]);
+        check(&files, late_ms + LATE_QUIET_MS, &[(Due::Period, 2)]);
+        check(&files[..1], late_ms + LATE_QUIET_MS, &[]);
     }
 
     #[test]

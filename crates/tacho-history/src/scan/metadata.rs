@@ -1,4 +1,7 @@
-//! Footers of files, decoded once and kept.
+//! Footers of files, and where the pages of their row groups are, decoded once and kept.
+//!
+//! A file of a thousand hosts has hundreds of thousands of pages. So these are looked up for the row groups that a
+//! question needs, which is one where it is about one host.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,19 +13,20 @@ use crate::files::FileEntry;
 use crate::rollup::stored_table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 
-/// Most memory for footers. When it is full, the half used longest ago goes.
+/// Most memory for footers and pages. When it is full, the half used longest ago goes.
 const LIMIT_BYTES: usize = 128 << 20;
 
-/// Files up to this size are read and checked against their checksum before the first use: it takes
-/// milliseconds. Larger ones are checked in the background; until then the decoder checks what a query decodes.
-const CHECKED_BYTES: i64 = 16 << 20;
+/// Files up to this size are read and checked against their checksum before the first use: it takes less than a
+/// millisecond, and a question may need a hundred of them. Larger ones are checked in the background; until then the decoder checks what a query decodes.
+const CHECKED_BYTES: i64 = 1 << 20;
 
 /// A decoded footer.
 #[derive(Debug)]
 pub(crate) struct FileMeta {
+    /// Without pages: good to read whole row groups.
     pub(crate) reader: ArrowReaderMetadata,
     /// For each stored column of the table, where the file has it.
     leaves: Vec<Option<usize>>,
@@ -46,9 +50,14 @@ struct Entries {
 #[derive(Debug)]
 struct Entry {
     meta: Arc<FileMeta>,
+    /// Those row groups whose pages are known.
+    groups: HashMap<usize, GroupMeta>,
     bytes: usize,
     used: u64,
 }
+
+/// A row group and its pages: a footer as if it were the file's only one. Cheap to clone.
+pub(crate) type GroupMeta = ArrowReaderMetadata;
 
 impl MetadataCache {
     /// The footer of a file. An error means that the file could not be read.
@@ -58,19 +67,47 @@ impl MetadataCache {
             entry.used = used;
             return Ok(Arc::clone(&entry.meta));
         }
-        verify(file, source)?;
-        let meta = Arc::new(FileMeta::load(&file.record.table, source)?);
-        let bytes = meta.reader.metadata().memory_size();
+        let meta = load(file, source)?;
+        let bytes = bytes_of(&meta.reader);
         let mut entries = self.lock();
-        let entry = Entry { meta: Arc::clone(&meta), bytes, used };
+        let entry = Entry { meta: Arc::clone(&meta), groups: HashMap::new(), bytes, used };
         if let Some(same) = entries.by_id.insert(file.record.id.clone(), entry) {
             entries.bytes -= same.bytes;
         }
-        entries.bytes += bytes;
-        if entries.bytes > LIMIT_BYTES {
-            entries.shrink();
-        }
+        entries.add(bytes);
         Ok(meta)
+    }
+
+    /// The same for somebody who reads the file once: it is not kept.
+    pub(crate) fn once(&self, file: &FileEntry, source: &Source) -> Result<Arc<FileMeta>, String> {
+        let known = self.lock().by_id.get(&file.record.id).map(|entry| Arc::clone(&entry.meta));
+        known.map_or_else(|| load(file, source), Ok)
+    }
+
+    /// A row group of a file and its pages. An error means that the file could not be read.
+    pub(crate) fn group(
+        &self,
+        file: &FileEntry,
+        meta: &FileMeta,
+        group: usize,
+        source: &Source,
+    ) -> Result<GroupMeta, String> {
+        let known =
+            self.lock().by_id.get(&file.record.id).and_then(|entry| entry.groups.get(&group).cloned());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let loaded = meta.group(group, source)?;
+        let bytes = bytes_of(&loaded);
+        let mut entries = self.lock();
+        // A file whose footer had to go meanwhile keeps nothing.
+        if let Some(entry) = entries.by_id.get_mut(&file.record.id)
+            && entry.groups.insert(group, loaded.clone()).is_none()
+        {
+            entry.bytes += bytes;
+            entries.add(bytes);
+        }
+        Ok(loaded)
     }
 
     pub(crate) fn forget(&self, id: &str) {
@@ -86,6 +123,13 @@ impl MetadataCache {
 }
 
 impl Entries {
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes > LIMIT_BYTES {
+            self.shrink();
+        }
+    }
+
     fn shrink(&mut self) {
         let mut used: Vec<_> = self.by_id.values().map(|entry| entry.used).collect();
         used.sort_unstable();
@@ -93,6 +137,16 @@ impl Entries {
         self.by_id.retain(|_, entry| entry.used > median);
         self.bytes = self.by_id.values().map(|entry| entry.bytes).sum();
     }
+}
+
+fn load(file: &FileEntry, source: &Source) -> Result<Arc<FileMeta>, String> {
+    verify(file, source)?;
+    FileMeta::load(&file.record.table, source).map(Arc::new)
+}
+
+/// Roughly what it holds in memory: Parquet's part, and for each column its two descriptions in Arrow's terms.
+fn bytes_of(reader: &ArrowReaderMetadata) -> usize {
+    reader.metadata().memory_size() + reader.schema().fields().len() * 600
 }
 
 fn verify(file: &FileEntry, source: &Source) -> Result<(), String> {
@@ -119,15 +173,9 @@ impl FileMeta {
     pub(super) fn load<R: ChunkReader>(table: &str, source: &R) -> Result<Self, String> {
         let (table, ..) = stored_table(table).ok_or("its table is unknown")?;
         let layout = layout(table);
-        let options = ArrowReaderOptions::new()
-            .with_skip_arrow_metadata(true)
-            .with_page_index_policy(PageIndexPolicy::Optional);
-        let plain = ArrowReaderMetadata::load(source, options.clone()).map_err(|error| error.to_string())?;
-        // Text is read as the dictionary it is stored as.
-        let fields: Vec<_> = plain.schema().fields().iter().map(|field| as_dictionary(field)).collect();
-        let options = options.with_schema(Arc::new(Schema::new(fields)));
-        let reader = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options)
-            .map_err(|error| error.to_string())?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let plain = ArrowReaderMetadata::load(source, options).map_err(|error| error.to_string())?;
+        let reader = with_dictionaries(Arc::clone(plain.metadata()), plain.schema())?;
 
         let mut leaves = vec![None; layout.schema.fields().len()];
         let mut from_newer = false;
@@ -145,10 +193,36 @@ impl FileMeta {
         Ok(Self { reader, leaves, from_newer })
     }
 
+    fn group<R: ChunkReader>(&self, group: usize, source: &R) -> Result<GroupMeta, String> {
+        let file = self.reader.metadata();
+        let row_group = file.row_groups().get(group).ok_or("it has fewer row groups")?.clone();
+        let mut only = ParquetMetaData::new(file.file_metadata().clone(), vec![row_group]);
+        // One after the other: between the two of one row group lie those of many others.
+        for (columns, offsets) in [
+            (PageIndexPolicy::Optional, PageIndexPolicy::Skip),
+            (PageIndexPolicy::Skip, PageIndexPolicy::Optional),
+        ] {
+            let mut reader = ParquetMetaDataReader::new_with_metadata(only)
+                .with_column_index_policy(columns)
+                .with_offset_index_policy(offsets);
+            let read = reader.read_page_indexes(source).and_then(|()| reader.finish());
+            only = read.map_err(|error| error.to_string())?;
+        }
+        with_dictionaries(Arc::new(only), self.reader.schema())
+    }
+
     /// Where the file has a stored column.
     pub(crate) fn leaf(&self, column: usize) -> Option<usize> {
         self.leaves.get(column).copied().flatten()
     }
+}
+
+/// Text is read as the dictionary it is stored as.
+fn with_dictionaries(metadata: Arc<ParquetMetaData>, schema: &Schema) -> Result<ArrowReaderMetadata, String> {
+    let fields: Vec<_> = schema.fields().iter().map(|field| as_dictionary(field)).collect();
+    let options =
+        ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(metadata, options).map_err(|error| error.to_string())
 }
 
 fn as_dictionary(field: &Field) -> Field {

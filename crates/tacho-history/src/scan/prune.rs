@@ -10,7 +10,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::metadata::FileMeta;
+use super::metadata::{FileMeta, GroupMeta};
 
 /// What rows must fulfil.
 #[derive(Debug, Clone)]
@@ -21,42 +21,36 @@ pub(crate) enum Predicate {
     Text { column: usize, least: Option<String>, greatest: Option<String> },
 }
 
-/// What has to be decoded.
+/// What of a row group has to be decoded.
 #[derive(Debug)]
 pub(crate) struct Selected {
-    pub(crate) row_groups: Vec<usize>,
-    /// Of the rows of those row groups; `None` for all.
+    /// `None` for all of it.
     pub(crate) selection: Option<RowSelection>,
     pub(crate) rows: usize,
 }
 
-pub(crate) fn select(meta: &FileMeta, predicates: &[Predicate]) -> Selected {
-    let parquet = meta.reader.metadata();
-    let mut selected = Selected { row_groups: Vec::new(), selection: None, rows: 0 };
-    let mut ranges = Vec::new();
-    let mut total = 0;
-    for (index, row_group) in parquet.row_groups().iter().enumerate() {
-        if !predicates.iter().all(|predicate| predicate.may_hold_in(meta, row_group)) {
-            continue;
-        }
-        let rows = usize::try_from(row_group.num_rows()).unwrap_or_default();
-        let all = std::iter::once(0..rows).collect();
-        let kept = predicates.iter().fold(all, |kept: Vec<_>, predicate| {
-            intersect(&kept, &predicate.pages(meta, parquet, index, rows))
-        });
-        let kept_rows: usize = kept.iter().map(ExactSizeIterator::len).sum();
-        if kept_rows == 0 {
-            continue;
-        }
-        selected.row_groups.push(index);
-        selected.rows += kept_rows;
-        ranges.extend(kept.into_iter().map(|range| range.start + total..range.end + total));
-        total += rows;
+/// Row groups in which rows may be.
+pub(crate) fn row_groups(meta: &FileMeta, predicates: &[Predicate]) -> Vec<usize> {
+    let row_groups = meta.reader.metadata().row_groups().iter().enumerate();
+    let may_hold = |row_group| predicates.iter().all(|predicate| predicate.may_hold_in(meta, row_group));
+    row_groups.filter(|(_, row_group)| may_hold(row_group)).map(|(index, _)| index).collect()
+}
+
+/// What of one of them has to be decoded; `None` when that is nothing.
+pub(crate) fn select(meta: &FileMeta, group: &GroupMeta, predicates: &[Predicate]) -> Option<Selected> {
+    let parquet = group.metadata();
+    let rows = usize::try_from(parquet.row_groups().first()?.num_rows()).unwrap_or_default();
+    let all = std::iter::once(0..rows).collect();
+    let kept = predicates
+        .iter()
+        .fold(all, |kept: Vec<_>, predicate| intersect(&kept, &predicate.pages(meta, parquet, rows)));
+    let kept_rows: usize = kept.iter().map(ExactSizeIterator::len).sum();
+    if kept_rows == 0 {
+        return None;
     }
-    if selected.rows < total {
-        selected.selection = Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
-    }
-    selected
+    let part = kept_rows < rows;
+    let selection = part.then(|| RowSelection::from_consecutive_ranges(kept.into_iter(), rows));
+    Some(Selected { selection, rows: kept_rows })
 }
 
 impl Predicate {
@@ -88,18 +82,12 @@ impl Predicate {
         }
     }
 
-    /// Rows of the pages of a row group in which it may hold.
-    fn pages(
-        &self,
-        meta: &FileMeta,
-        parquet: &ParquetMetaData,
-        row_group: usize,
-        rows: usize,
-    ) -> Vec<Range<usize>> {
+    /// Rows of the pages of the one row group in which it may hold.
+    fn pages(&self, meta: &FileMeta, parquet: &ParquetMetaData, rows: usize) -> Vec<Range<usize>> {
         let all = || std::iter::once(0..rows).collect();
         let Some(leaf) = meta.leaf(self.column()) else { return Vec::new() };
-        let index = parquet.column_index().and_then(|index| index.get(row_group)?.get(leaf));
-        let offsets = parquet.offset_index().and_then(|index| index.get(row_group)?.get(leaf));
+        let index = parquet.column_index().and_then(|index| index.first()?.get(leaf));
+        let offsets = parquet.offset_index().and_then(|index| index.first()?.get(leaf));
         let (Some(index), Some(offsets)) = (index, offsets) else { return all() };
         if matches!(index, ColumnIndexMetaData::NONE) {
             return all();

@@ -184,7 +184,7 @@ fn fill(server: &Server, from_ms: i64) {
         hosts: 2,
         shape: HostShape { processes: 40, active: 8 },
         interval: INTERVAL,
-        from_ms,
+        from_ms: Some(from_ms),
         snapshots: SNAPSHOTS,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,8 +1,8 @@
 //! `tacho-load`: fills a server with the history of hosts that do not exist, through the real protocol.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -42,6 +42,9 @@ struct Arguments {
     /// When it ends, in milliseconds since the epoch; now unless told.
     #[arg(long)]
     until: Option<i64>,
+    /// Send each snapshot when it is time for it, as agents do, instead of the past as fast as it is taken.
+    #[arg(long, conflicts_with = "until")]
+    live: bool,
 }
 
 #[tokio::main]
@@ -59,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
             active: arguments.active.min(arguments.processes),
         },
         interval: arguments.interval,
-        from_ms: arguments.until.unwrap_or_else(clock::wall_ms) - duration_ms,
+        from_ms: (!arguments.live).then(|| arguments.until.unwrap_or_else(clock::wall_ms) - duration_ms),
         snapshots: u64::try_from(arguments.duration.as_millis() / interval_ms)?,
     };
     let total = load.snapshots * load.hosts as u64;
@@ -81,7 +84,24 @@ async fn main() -> anyhow::Result<()> {
         frames as f64 / seconds
     )?;
     writeln!(out, "{:<44} {rows}", "rows sent")?;
+    writeln!(out, "{:<44} {}", "values sent", count(&progress.values))?;
     writeln!(out, "{:<44} {}", "bytes sent per snapshot", count(&progress.bytes) / frames.max(1))?;
+    times("s from a snapshot's time until it is taken", &progress.taken_after, &mut out)?;
+    times("s from there until it is stored", &progress.stored_after, &mut out)?;
+    Ok(())
+}
+
+/// Nothing when there are none.
+fn times(what: &str, times: &Mutex<Vec<Duration>>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let mut times = std::mem::take(&mut *times.lock().unwrap_or_else(PoisonError::into_inner));
+    times.sort();
+    let at = |share: f64| {
+        let place = ((times.len() as f64 - 1.0) * share).round() as usize;
+        times.get(place).copied().unwrap_or_default().as_secs_f64()
+    };
+    if !times.is_empty() {
+        writeln!(out, "{what:<44} p50 {:.3}, p99 {:.3}, at most {:.3}", at(0.5), at(0.99), at(1.0))?;
+    }
     Ok(())
 }
 

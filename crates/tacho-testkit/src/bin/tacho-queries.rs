@@ -1,16 +1,18 @@
-//! `tacho-queries`: times what the host page asks for over a range of history.
+//! `tacho-queries`: times what the page asks for over ranges of history.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tacho_runtime::clock;
 use tacho_runtime::config::parse_duration;
 use tacho_testkit::daemons::get;
+use tacho_testkit::questions::{Question, Range, promql, tacho};
 
 #[derive(Debug, Parser)]
-#[command(name = "tacho-queries", about = "Times what the host page asks for over a range of history")]
+#[command(name = "tacho-queries", about = "Times what the page asks for over ranges of history")]
 struct Arguments {
     /// Where the server serves plain HTTP.
     #[arg(long, default_value = "127.0.0.1:9380")]
@@ -18,120 +20,134 @@ struct Arguments {
     /// An API token.
     #[arg(long)]
     token: String,
+    /// Whom to ask about; `{n}` in it is a number that changes from question to question.
     #[arg(long)]
     host: String,
-    /// The range.
-    #[arg(long, default_value = "1d", value_parser = parse_duration)]
-    duration: Duration,
-    /// When it ends, in milliseconds since the epoch; now unless told.
+    /// The greatest such number.
+    #[arg(long, default_value_t = 1)]
+    hosts: usize,
+    /// The ranges.
+    #[arg(long, default_value = "1d", value_delimiter = ',', value_parser = parse_duration)]
+    duration: Vec<Duration>,
+    /// When they end, in milliseconds since the epoch; now unless told.
     #[arg(long)]
     until: Option<i64>,
     /// Ask for the same charts in PromQL, of the values that `tacho-values` gave to another system.
     #[arg(long)]
     promql: bool,
-    /// How often each query is asked after the first.
+    /// Only questions with this in their names.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How often each is asked after the first, by each user.
     #[arg(long, default_value_t = 30)]
     repeat: usize,
+    /// How many ask at the same time.
+    #[arg(long, default_value_t = 1)]
+    users: usize,
+    /// Ask each once, and say nothing but its time: for somebody who restarts the server in between.
+    #[arg(long)]
+    once: bool,
 }
-
-/// The columns that the page's charts need.
-const HOST_COLUMNS: &str = "cpu_used_ratio,cpu_user_ratio,cpu_nice_ratio,cpu_system_ratio,cpu_irq_ratio,\
-    cpu_softirq_ratio,cpu_steal_ratio,cpu_iowait_ratio,cpu_cores,cpu_pressure_some_ratio,\
-    memory_pressure_some_ratio,io_pressure_some_ratio,memory_total_bytes,memory_used_bytes,\
-    memory_available_bytes,memory_free_bytes,swap_used_bytes,disk_read_bytes_per_second,\
-    disk_write_bytes_per_second,disk_busy_ratio_max,net_rx_bytes_per_second,net_tx_bytes_per_second,\
-    load1,load5,load15";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let to = arguments.until.unwrap_or_else(clock::wall_ms);
-    let from = to - i64::try_from(arguments.duration.as_millis())?;
+    let to_ms = arguments.until.unwrap_or_else(clock::wall_ms);
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "{:<44} {:>9} {:>9} {:>9} {:>9} {:>10}",
-        "query, ms", "first", "median", "p95", "max", "bytes"
-    )?;
-    let queries =
-        if arguments.promql { promql(&arguments.host, from, to) } else { queries(&arguments.host, from, to) };
-    for (name, path) in queries {
-        // Another instant each time, so that no answer is a remembered one.
-        let mut times = Vec::new();
-        let mut bytes = 0;
-        for round in 0..=i64::try_from(arguments.repeat)? {
-            let path = path
-                .replace("{to}", &(to - round * 1000).to_string())
-                .replace("{from}", &(from - round * 1000).to_string());
-            let begin = Instant::now();
-            let answer = get(arguments.http, &path, &arguments.token)?;
-            times.push(begin.elapsed().as_secs_f64() * 1000.0);
-            anyhow::ensure!(answer.status == 200, "{path}: status {}: {}", answer.status, answer.body);
-            bytes = answer.body.len();
-        }
-        let first = times.remove(0);
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            times.get(((times.len() as f64 - 1.0) * share).round() as usize).copied().unwrap_or(first)
+    for duration in &arguments.duration {
+        let length_ms = i64::try_from(duration.as_millis())?;
+        let asker = Asker {
+            arguments: &arguments,
+            range: Range { from_ms: to_ms - length_ms, to_ms },
+            asked: AtomicUsize::new(0),
         };
-        writeln!(
-            out,
-            "{name:<44} {first:>9.1} {:>9.1} {:>9.1} {:>9.1} {bytes:>10}",
-            at(0.5),
-            at(0.95),
-            at(1.0)
-        )?;
+        let questions = if arguments.promql { promql(length_ms) } else { tacho(length_ms) };
+        let wanted = questions.iter().filter(|question| question.name.contains(&arguments.only));
+        if !arguments.once {
+            writeln!(
+                out,
+                "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>10}",
+                format!("over {} h, {} at once, ms", length_ms / 3_600_000, arguments.users),
+                "first",
+                "p50",
+                "p95",
+                "p99",
+                "max",
+                "per s",
+                "bytes"
+            )?;
+        }
+        for question in wanted {
+            let (first, bytes) = asker.ask(question)?;
+            if arguments.once {
+                writeln!(out, "{first:.1}")?;
+                continue;
+            }
+            let begin = Instant::now();
+            let mut times = asker.ask_by_all(question)?;
+            let per_second = times.len() as f64 / begin.elapsed().as_secs_f64();
+            times.sort_by(f64::total_cmp);
+            let at = |share: f64| {
+                times.get(((times.len() as f64 - 1.0) * share).round() as usize).copied().unwrap_or(first)
+            };
+            writeln!(
+                out,
+                "{:<48} {first:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {per_second:>8.1} {bytes:>10}",
+                question.name,
+                at(0.5),
+                at(0.95),
+                at(0.99),
+                at(1.0)
+            )?;
+        }
     }
     Ok(())
 }
 
-/// Name and path of each query, as the page asks them.
-fn queries(host: &str, from: i64, to: i64) -> Vec<(&'static str, String)> {
-    let host = format!("/api/v1/hosts/{host}");
-    let middle = from + (to - from) / 2;
-    let series = |table: &str, columns: &str| {
-        format!("{host}/series?table={table}&columns={columns}&from={{from}}&to={{to}}&points=600")
-    };
-    let over = |by: &str| format!("{host}/processes?from={{from}}&to={{to}}&by={by}&group=process&limit=100");
-    vec![
-        ("host charts (25 columns)", series("host", HOST_COLUMNS)),
-        ("cores", series("cpu", "cpu_used_ratio")),
-        ("disks", series("disk", "busy_ratio,read_bytes_per_second,write_bytes_per_second")),
-        ("interfaces", series("interface", "rx_bytes_per_second,tx_bytes_per_second")),
-        ("file systems", series("filesystem", "used_ratio")),
-        ("processes at an instant", format!("{host}/processes?at={middle}")),
-        ("processes over the range, by CPU", over("cpu")),
-        ("processes over the range, by disk", over("disk")),
-        (
-            "processes over one hour, by CPU",
-            format!("{host}/processes?from={middle}&to={}&by=cpu&limit=100", middle + 3_600_000),
-        ),
-        ("fleet", "/api/v1/hosts".to_owned()),
-    ]
+/// Asks, each time about another instant and host, so that no answer is a remembered one.
+struct Asker<'a> {
+    arguments: &'a Arguments,
+    range: Range,
+    asked: AtomicUsize,
 }
 
-/// The charts as another system is asked for them: counters as rates, gauges as means, at 600 points. Times are in
-/// seconds there.
-fn promql(host: &str, from: i64, to: i64) -> Vec<(&'static str, String)> {
-    // Shorter windows than four samples would have holes.
-    let step_s = ((to - from) / 600_000).max(1);
-    let window_s = step_s.max(20);
-    let query = |function: &str, names: &str| {
-        format!(
-            "/api/v1/query_range?query={function}%28%7B__name__%3D~%22{names}%22%2Chost%3D%22{host}%22%7D%5B{window_s}s%5D%29\
-             &start={{from}}e-3&end={{to}}e-3&step={step_s}"
-        )
-    };
-    let counters = "host_cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Ciowait%7Cidle%7Cpressure_some%29_us%7C\
-                    host_%28memory%7Cio%29_pressure_some_us%7Chost_disk_%28read_bytes%7Cwrite_bytes%7Cbusy_us_max%29%7C\
-                    host_net_%28rx%7Ctx%29_bytes";
-    let gauges = "host_memory_%28total%7Cavailable%7Cfree%29_bytes%7Chost_swap_%28total%7Cfree%29_bytes%7C\
-                  host_load1%7Chost_load5%7Chost_load15%7Chost_cpu_cores";
-    vec![
-        ("host charts: 16 counters", query("rate", counters)),
-        ("host charts: 9 gauges", query("avg_over_time", gauges)),
-        ("cores", query("rate", "cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Cidle%7Ciowait%29_us")),
-        ("disks", query("rate", "disk_%28busy_us%7Cread_bytes%7Cwrite_bytes%29")),
-        ("interfaces", query("rate", "interface_%28rx%7Ctx%29_bytes")),
-        ("file systems", query("avg_over_time", "filesystem_%28used%7Csize%29_bytes")),
-    ]
+impl Asker<'_> {
+    /// Milliseconds until all of a question is answered, and the bytes of the answers.
+    fn ask(&self, question: &Question) -> anyhow::Result<(f64, usize)> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let host = self.arguments.host.replace("{n}", &(asked * 7 % self.arguments.hosts + 1).to_string());
+        let earlier_ms = i64::try_from(asked % 1000)? * 1000;
+        let range = Range { from_ms: self.range.from_ms - earlier_ms, to_ms: self.range.to_ms - earlier_ms };
+        let paths = question.of(&host, range);
+        let begin = Instant::now();
+        let bytes = std::thread::scope(|scope| {
+            let calls: Vec<_> = paths.iter().map(|path| scope.spawn(|| self.call(path))).collect();
+            calls
+                .into_iter()
+                .map(|call| call.join().unwrap_or_else(|_| anyhow::bail!("a call panicked")))
+                .sum()
+        });
+        let bytes: anyhow::Result<usize> = bytes;
+        Ok((begin.elapsed().as_secs_f64() * 1000.0, bytes?))
+    }
+
+    fn call(&self, path: &str) -> anyhow::Result<usize> {
+        let answer = get(self.arguments.http, path, &self.arguments.token)?;
+        anyhow::ensure!(answer.status == 200, "{path}: status {}: {}", answer.status, answer.body);
+        Ok(answer.body.len())
+    }
+
+    fn ask_by_all(&self, question: &Question) -> anyhow::Result<Vec<f64>> {
+        let rounds =
+            || (0..self.arguments.repeat).map(|_| self.ask(question).map(|(time, _)| time)).collect();
+        std::thread::scope(|scope| {
+            let users: Vec<_> = (0..self.arguments.users.max(1)).map(|_| scope.spawn(rounds)).collect();
+            let mut all = Vec::new();
+            for user in users {
+                let times: anyhow::Result<Vec<f64>> =
+                    user.join().unwrap_or_else(|_| anyhow::bail!("a user's thread panicked"));
+                all.extend(times?);
+            }
+            Ok(all)
+        })
+    }
 }
