@@ -35,6 +35,8 @@ for (const scheme of ['dark', 'light'] as const) {
       '/',
       '/?view=heat',
       '/?group=state',
+      '/?group=tag',
+      '/events',
       '/alerts',
       '/storage',
       '/access',

@@ -13,6 +13,7 @@ import { useKeys } from './components/useKeys';
 import type { AboutPage as AboutPageType } from './pages/about/AboutPage';
 import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
 import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
+import type { EventsPage as EventsPageType } from './pages/events/EventsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
 import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
 import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
@@ -34,6 +35,9 @@ const loadProcessPage = (): Promise<{ default: typeof ProcessPageType }> =>
 const ProcessPage = lazy(loadProcessPage);
 const AlertsPage = lazy((): Promise<{ default: typeof AlertsPageType }> =>
   import('./pages/alerts/AlertsPage').then((module) => ({ default: module.AlertsPage })),
+);
+const EventsPage = lazy((): Promise<{ default: typeof EventsPageType }> =>
+  import('./pages/events/EventsPage').then((module) => ({ default: module.EventsPage })),
 );
 const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
   import('./pages/signin/SignInPage').then((module) => ({ default: module.SignInPage })),
@@ -151,6 +155,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
             />
           )}
           {route.page === 'alerts' && <AlertsPage />}
+          {route.page === 'events' && <EventsPage />}
           {route.page === 'storage' && <StoragePage />}
           {route.page === 'sql' && <SqlPage />}
           {route.page === 'access' && <AccessPage session={session} />}
@@ -183,6 +188,7 @@ function titleOf(route: Route): string {
     host: 'host' in route ? route.host : '',
     process: route.page === 'process' ? `${String(route.process.pid)} · ${route.host}` : '',
     alerts: text.alerts.title,
+    events: text.events.title,
     storage: text.storage.title,
     sql: text.sql.title,
     access: text.access.title,

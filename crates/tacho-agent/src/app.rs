@@ -122,11 +122,12 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     ended
 }
 
-/// Replaces the known facts; `false` when they are the same.
+/// Replaces the known facts, all but what the settings say; `false` when they are the same.
 pub(crate) fn replace_facts(known: &mut Arc<HostFacts>, facts: HostFacts) -> bool {
     let host_name =
         if known.host_name.is_empty() { facts.host_name.clone() } else { known.host_name.clone() };
-    let facts = HostFacts { host_name, agent_version: env!("CARGO_PKG_VERSION").to_owned(), ..facts };
+    let (agent_version, tags) = (env!("CARGO_PKG_VERSION").to_owned(), known.tags.clone());
+    let facts = HostFacts { host_name, agent_version, tags, ..facts };
     let changed = **known != facts;
     if changed {
         *known = Arc::new(facts);
@@ -168,8 +169,9 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
         parts: parts(config),
         ..SamplerConfig::default()
     })?;
-    // A name from the configuration stays; otherwise the machine's own is filled in.
-    let mut facts = Arc::new(HostFacts { host_name: config.host_name.clone(), ..HostFacts::default() });
+    // What the configuration says stays; without a name the machine's own is filled in.
+    let (host_name, tags) = (config.host_name.clone(), config.tags.clone());
+    let mut facts = Arc::new(HostFacts { host_name, tags, ..HostFacts::default() });
     replace_facts(&mut facts, sampler.facts());
     let (sender, receiver) = watch::channel(facts);
     let budget = Budget::new(config.budget, config.interval);

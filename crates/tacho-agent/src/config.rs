@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tacho_model::check_tags;
 use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub interval: Duration,
     /// Name to join under; empty means the machine's own.
     pub host_name: String,
+    /// Tags of this host, unless the server has others.
+    pub tags: Vec<String>,
     /// How processes are read.
     pub sampler: SamplerChoice,
     /// Where it comes from what processes used that ended between two snapshots.
@@ -98,6 +101,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         servers: reader.list("servers", parse_server),
         interval: reader.duration("interval", DEFAULT_INTERVAL, SHORTEST_INTERVAL..=600 * SECOND),
         host_name: reader.text("host_name", ""),
+        tags: read_tags(&mut reader),
         sampler: match reader.choice("sampler", "auto", &["auto", "proc"]).as_str() {
             "proc" => SamplerChoice::Proc,
             _ => SamplerChoice::Auto,
@@ -152,6 +156,14 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
     }
     reader.finish(origin)?;
     Ok(config)
+}
+
+fn read_tags(reader: &mut Reader<'_>) -> Vec<String> {
+    let written = reader.list("tags", |tag| Ok(tag.to_owned()));
+    check_tags(&written).unwrap_or_else(|problem| {
+        reader.problem("tags", problem);
+        Vec::new()
+    })
 }
 
 fn read_network(reader: &mut Reader<'_>) -> NetworkChoice {

@@ -5,6 +5,7 @@
 //! raises the alarm when no server can be reached ([`sentinel`]).
 
 pub mod app;
+mod beginning;
 pub mod budget;
 pub mod cli;
 pub mod config;

@@ -12,6 +12,7 @@ use tacho_spool::RecordHead;
 use tacho_wire::encode_blocks;
 use tokio::sync::watch;
 
+use crate::beginning::Beginning;
 use crate::budget::{Budget, Change, Usage};
 use crate::queue::{NewFrame, Queue};
 use crate::sampler::{AgentCounters, Sample, Sampler};
@@ -63,6 +64,7 @@ impl Recorder {
         let mut facts_due_us = 0;
         let mut dropped_before = 0;
         let mut started = Start::default();
+        let is_first_of_boot = self.queue.stream().last_sequence == 0;
         loop {
             let now_us = clock::boot_us();
             let late_ticks = schedule.start(now_us);
@@ -77,6 +79,9 @@ impl Recorder {
             dropped_before = state.dropped;
             self.sampler.sample(now_us, &mut sample);
             self.fetch_scripts(&mut sample);
+            if started.is_first() {
+                self.tell_start(&mut sample, is_first_of_boot);
+            }
             if let Some(change) = self.keep_budget(&mut sample) {
                 schedule.change(micros(change.interval));
                 facts_due_us = now_us;
@@ -93,6 +98,14 @@ impl Recorder {
             if self.stop.wait(schedule.wait(clock::boot_us())) {
                 return;
             }
+        }
+    }
+
+    fn tell_start(&self, sample: &mut Sample, is_first_of_boot: bool) {
+        let (time_ms, boot_clock_us) = (self.time_ms(sample), sample.boot_clock_us);
+        let events = sample.blocks.iter_mut().find(|block| block.table().id == event::TABLE.id);
+        if let Some(events) = events {
+            Beginning { time_ms, boot_clock_us, is_first_of_boot }.tell(events);
         }
     }
 
@@ -170,6 +183,11 @@ struct Start {
 }
 
 impl Start {
+    /// Is the snapshot the first one?
+    fn is_first(&self) -> bool {
+        self.snapshots == 0
+    }
+
     fn note_snapshot(&mut self) {
         self.snapshots = self.snapshots.saturating_add(1);
         if self.snapshots == START_SNAPSHOTS {

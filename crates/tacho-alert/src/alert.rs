@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::host::Host;
 use crate::rule::{Rule, Severity};
 
 /// Values of an alert that are kept: five minutes at one each 5 s. Older ones are dropped.
@@ -38,6 +39,9 @@ pub struct Alert {
     pub id: Option<String>,
     /// Name of the host.
     pub host: Arc<str>,
+    /// Of the host. Absent in alerts that an earlier version stored.
+    #[serde(default)]
+    pub tags: Arc<[String]>,
     pub severity: Severity,
     pub labels: BTreeMap<String, String>,
     pub links: BTreeMap<String, String>,
@@ -114,7 +118,7 @@ impl Alert {
     /// An alert whose condition holds for the first time.
     pub(crate) fn begin(
         key: AlertKey,
-        host: Arc<str>,
+        host: &Host,
         rule: &Rule,
         time_ms: i64,
         fired_before_ms: VecDeque<i64>,
@@ -122,7 +126,8 @@ impl Alert {
         Self {
             key,
             id: None,
-            host,
+            host: Arc::clone(&host.key.name),
+            tags: Arc::clone(&host.tags),
             severity: rule.severity,
             labels: rule.labels.clone(),
             links: rule.links.clone(),

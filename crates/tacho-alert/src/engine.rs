@@ -205,9 +205,8 @@ impl Engine {
         if is_late(snapshot, now_ms) {
             return Vec::new();
         }
-        self.know(host);
-        let Some(mut state) = self.hosts.remove(&host.key.id) else { return Vec::new() };
-        let mut changes = Vec::new();
+        let mut changes = self.know(host, now_ms);
+        let Some(mut state) = self.hosts.remove(&host.key.id) else { return changes };
         for rule in state.rules.clone().unwrap_or_default() {
             self.look(&mut state, &rule, snapshot, before, &mut changes);
         }
@@ -232,7 +231,7 @@ impl Engine {
         self.ticked_ms = Some(now_ms);
         let mut changes = Vec::new();
         for presence in hosts {
-            self.know(&presence.host);
+            changes.extend(self.know(&presence.host, now_ms));
             let Some(mut state) = self.hosts.remove(&presence.host.key.id) else { continue };
             for rule in state.rules.clone().unwrap_or_default() {
                 changes.extend(self.listen(&mut state, &rule, presence, now_ms));
@@ -256,7 +255,8 @@ impl Engine {
         self.hosts.keys().cloned().collect()
     }
 
-    fn know(&mut self, host: &Host) {
+    /// Takes up what a host is now. Alerts of rules that are about others from now on are dropped.
+    fn know(&mut self, host: &Host, now_ms: i64) -> Vec<Change> {
         let id = &host.key.id;
         let state = self.hosts.entry(Arc::clone(id)).or_insert_with(|| HostState::unknown(host.key.clone()));
         let same = state.rules.is_some()
@@ -264,13 +264,19 @@ impl Engine {
             && state.host.facts == host.facts
             && state.host.tags == host.tags;
         if same {
-            return;
+            return Vec::new();
         }
-        if state.host.key.name != host.key.name {
-            state.alerts.values_mut().for_each(|alert| alert.host = Arc::clone(&host.key.name));
+        for alert in state.alerts.values_mut() {
+            (alert.host, alert.tags) = (Arc::clone(&host.key.name), Arc::clone(&host.tags));
         }
         state.host = host.clone();
-        state.rules = Some(matching(&self.rules, &self.thresholds, host));
+        let rules = matching(&self.rules, &self.thresholds, host);
+        let is_meant = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule);
+        let gone: Vec<_> = state.alerts.keys().filter(|key| !is_meant(key)).cloned().collect();
+        state.rules = Some(rules);
+        let mut drop =
+            |key| drop_alert(state, &mut self.counts, key, now_ms, "its rule is about other hosts now");
+        gone.iter().filter_map(&mut drop).collect()
     }
 
     fn look(
@@ -391,8 +397,7 @@ impl Engine {
             return false;
         }
         let fired_before = state.fired_before.remove(key).unwrap_or_default();
-        let name = Arc::clone(&state.host.key.name);
-        let mut alert = Alert::begin(key.clone(), name, moment.rule, moment.time_ms, fired_before);
+        let mut alert = Alert::begin(key.clone(), &state.host, moment.rule, moment.time_ms, fired_before);
         if let (Condition::Threshold(threshold), Some((_, before))) =
             (&moment.rule.condition, moment.snapshot)
         {

@@ -11,7 +11,7 @@ use crate::glob::{Glob, any_of};
 pub struct Host {
     pub key: HostKey,
     pub facts: Arc<HostFacts>,
-    /// As in the inventory.
+    /// As in the inventory, in order.
     pub tags: Arc<[String]>,
 }
 
@@ -40,8 +40,13 @@ impl Selector {
     }
 }
 
+/// Value of the tag with this key.
+pub(crate) fn tag_value<'a>(tags: &'a [String], key: &str) -> Option<&'a str> {
+    tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='))
+}
+
 /// Some of `texts` match the patterns that are not turned round, and none of them one that is.
-fn matches_one(globs: &[Glob], texts: &[String]) -> bool {
+pub(crate) fn matches_one(globs: &[Glob], texts: &[String]) -> bool {
     let (without, with): (Vec<_>, Vec<_>) = globs.iter().partition(|glob| glob.text().starts_with('!'));
     without.iter().all(|glob| texts.iter().all(|text| glob.matches(text)))
         && (with.is_empty() || with.iter().any(|glob| texts.iter().any(|text| glob.matches(text))))

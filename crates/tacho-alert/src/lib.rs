@@ -35,4 +35,4 @@ pub use load::{
 pub use rule::{Rule, Severity};
 pub use script::{ScriptError, ScriptOutcome, run_script};
 pub use template::Template;
-pub use threshold::HostThreshold;
+pub use threshold::{HostPattern, HostThreshold};

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use tacho_model::{
     Block, ColumnType, FloatColumn, HostFacts, HostKey, IntegerColumn, ProcessIdentity, ProcessKey, Snapshot,
-    Table, TextColumn, tables,
+    Table, TextColumn, check_tags, tables,
 };
 use toml::de::DeTable;
 
@@ -50,6 +50,7 @@ pub struct ScriptOutcome {
 struct Case {
     name: String,
     host: String,
+    tags: Arc<[String]>,
     loads: Vec<Load>,
     expectations: Vec<Expectation>,
 }
@@ -97,13 +98,17 @@ fn case(keys: &mut Keys<'_, '_>, rules: &RuleSet) -> Case {
     let name = keys.text("name").unwrap_or_default();
     keys.name_it(&name);
     let host = keys.text("host").unwrap_or_else(|| "web-1".to_owned());
+    let tags = check_tags(&keys.strings("tags")).unwrap_or_else(|problem| {
+        keys.problem("tags", problem);
+        Vec::new()
+    });
     let (mut loads, mut expectations) = (Vec::new(), Vec::new());
     keys.tables("load", |keys| loads.extend(load(keys)));
     keys.tables("expect", |keys| expectations.push(expectation(keys, rules)));
     if expectations.is_empty() {
         keys.problem("expect", "is missing; a case says with [[case.expect]] what has to be");
     }
-    Case { name, host, loads, expectations }
+    Case { name, host, tags: tags.into(), loads, expectations }
 }
 
 fn load(keys: &mut Keys<'_, '_>) -> Option<Load> {
@@ -159,7 +164,7 @@ impl Case {
         let host = Host {
             key: HostKey { id: Arc::from("id"), name: Arc::from(self.host.as_str()) },
             facts: Arc::new(HostFacts::default()),
-            tags: Arc::from([]),
+            tags: Arc::clone(&self.tags),
         };
         let mut engine = Engine::new(Arc::clone(rules), Limits::default());
         let mut heard_ms = START_MS;

@@ -55,10 +55,11 @@ impl Template {
                 return Err("has `{{` without `}}`".to_owned());
             };
             let name = name.trim();
-            let is_label = name.strip_prefix("label.").is_some_and(|label| !label.is_empty());
+            let of_kind = |kind| name.strip_prefix(kind).is_some_and(|rest: &str| !rest.is_empty());
+            let is_label = of_kind("label.") || of_kind("tag.");
             if !NAMES.contains(&name) && !is_label {
                 return Err(format!(
-                    "names {{{{{name}}}}}, which is not known; write one of {} or label.NAME",
+                    "names {{{{{name}}}}}, which is not known; write one of {}, label.NAME or tag.KEY",
                     NAMES.join(", ")
                 ));
             }

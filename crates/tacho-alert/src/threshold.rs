@@ -4,16 +4,41 @@ use std::sync::Arc;
 
 use crate::condition::Condition;
 use crate::glob::Glob;
-use crate::host::Host;
+use crate::host::{Host, matches_one};
 use crate::rule::Rule;
 
-/// Another threshold of a rule, on hosts whose names match.
+/// What comes before a pattern of tags, where one of names could stand.
+const TAG: &str = "tag:";
+
+/// Hosts by their names, or by their tags: `web-*`, `tag:dc=eu`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostPattern {
+    is_of_tags: bool,
+    glob: Glob,
+}
+
+/// Another threshold of a rule, on some hosts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostThreshold {
     pub rule: String,
-    pub hosts: Glob,
+    pub hosts: HostPattern,
     /// As [`Rule::threshold`].
     pub threshold: f64,
+}
+
+impl HostPattern {
+    /// Reads a pattern; the error says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let of_tags = text.strip_prefix(TAG);
+        Ok(Self { is_of_tags: of_tags.is_some(), glob: Glob::new(of_tags.unwrap_or(text))? })
+    }
+
+    pub fn matches(&self, host: &Host) -> bool {
+        match self.is_of_tags {
+            true => matches_one(std::slice::from_ref(&self.glob), &host.tags),
+            false => self.glob.matches(&host.key.name),
+        }
+    }
 }
 
 impl Rule {
@@ -54,7 +79,35 @@ impl Rule {
 
 /// The rule as it holds on a host: of several thresholds the last one.
 pub(crate) fn on_host(rule: &Arc<Rule>, thresholds: &[HostThreshold], host: &Host) -> Arc<Rule> {
-    let is_meant = |other: &&HostThreshold| other.rule == *rule.name && other.hosts.matches(&host.key.name);
+    let is_meant = |other: &&HostThreshold| other.rule == *rule.name && other.hosts.matches(host);
     let found = thresholds.iter().rev().find(is_meant);
     found.map_or_else(|| Arc::clone(rule), |other| Arc::new(rule.with_threshold(other.threshold)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tacho_model::HostKey;
+
+    use super::*;
+
+    #[test]
+    fn hosts_are_meant_by_name_or_by_tag() {
+        let host = Host {
+            key: HostKey { id: "h".into(), name: "web-1".into() },
+            facts: Arc::default(),
+            tags: ["dc=eu".to_owned(), "web".to_owned()].into(),
+        };
+        let check = |pattern: &str, expected: bool| {
+            assert_eq!(HostPattern::new(pattern).unwrap().matches(&host), expected, "{pattern}");
+        };
+        check("web-*", true);
+        check("web", false);
+        check("tag:web", true);
+        check("tag:dc=*", true);
+        check("tag:dc=us", false);
+        check("tag:!dc=us", true);
+        check("tag:!web", false);
+        check("!web-1", false);
+        assert!(HostPattern::new(&"x".repeat(300)).is_err());
+    }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use tacho_model::{HostFacts, HostKey};
+use tacho_model::{HostFacts, HostKey, merge_tags};
 
 use crate::agents::count_change;
 use crate::{Catalog, CatalogError, hex};
 
 mod names;
 mod stored_facts;
+pub(crate) mod tags;
 
 pub use names::Renamed;
 pub(crate) use stored_facts::read_facts;
+pub use tags::TagChange;
 
 /// A host of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,15 @@ pub struct HostRecord {
     pub facts: Option<HostFacts>,
     pub created_ms: i64,
     pub last_seen_ms: Option<i64>,
+    /// Tags that were set here, in order.
+    pub own_tags: Vec<String>,
+}
+
+impl HostRecord {
+    /// All its tags: those that were set here, and those of its agent's settings beside them.
+    pub fn tags(&self) -> Vec<String> {
+        merge_tags(&self.own_tags, self.facts.as_ref().map_or(&[], |facts| &facts.tags))
+    }
 }
 
 impl Catalog {
@@ -137,11 +148,15 @@ impl Catalog {
 
     /// All hosts by name.
     pub async fn hosts(&self) -> Result<Vec<HostRecord>, CatalogError> {
-        sqlx::query("SELECT id, name, facts, created_ms, last_seen_ms FROM hosts ORDER BY name")
+        let mut tags = self.host_tags().await?;
+        let rows = sqlx::query("SELECT id, name, facts, created_ms, last_seen_ms FROM hosts ORDER BY name")
             .fetch_all(&self.pool)
-            .await
-            .and_then(|rows| rows.iter().map(host_record).collect())
-            .map_err(CatalogError::query("list hosts"))
+            .await;
+        let record = |row: &SqliteRow| {
+            let record = host_record(row)?;
+            Ok(HostRecord { own_tags: tags.remove(&*record.key.id).unwrap_or_default(), ..record })
+        };
+        rows.and_then(|rows| rows.iter().map(record).collect()).map_err(CatalogError::query("list hosts"))
     }
 
     /// The host with this name or id, or the one that had the name before it was renamed; where one host's name
@@ -157,7 +172,8 @@ impl Catalog {
     }
 
     async fn host_now(&self, name_or_id: &str) -> Result<Option<HostRecord>, CatalogError> {
-        sqlx::query(
+        let doing = CatalogError::query("look up a host");
+        let row = sqlx::query(
             "SELECT id, name, facts, created_ms, last_seen_ms FROM hosts WHERE name = ? OR id = ? \
              ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END LIMIT 1",
         )
@@ -166,8 +182,11 @@ impl Catalog {
         .bind(name_or_id)
         .fetch_optional(&self.pool)
         .await
-        .and_then(|row| row.as_ref().map(host_record).transpose())
-        .map_err(CatalogError::query("look up a host"))
+        .map_err(&doing)?;
+        let Some(row) = row else { return Ok(None) };
+        let record = host_record(&row).map_err(&doing)?;
+        let own_tags = tags::of_host(&self.pool, &record.key.id).await.map_err(doing)?;
+        Ok(Some(HostRecord { own_tags, ..record }))
     }
 
     /// Notes that a host was heard of.
@@ -253,6 +272,7 @@ fn host_record(row: &SqliteRow) -> Result<HostRecord, sqlx::Error> {
         facts: facts.and_then(|json| stored_facts::read_facts(&json).ok()),
         created_ms: row.try_get("created_ms")?,
         last_seen_ms: row.try_get("last_seen_ms")?,
+        own_tags: Vec::new(),
     })
 }
 
@@ -300,7 +320,7 @@ mod tests {
     async fn hosts_are_found_by_name_and_id_with_their_facts() {
         let (_dir, catalog) = catalog().await;
         let key = catalog.host_for_join("web", b"m", "h1", 5).await.unwrap();
-        let bare = HostRecord { key, facts: None, created_ms: 5, last_seen_ms: None };
+        let bare = HostRecord { key, facts: None, created_ms: 5, last_seen_ms: None, own_tags: Vec::new() };
         assert_eq!(catalog.host("web").await.unwrap(), Some(bare.clone()));
         let facts = HostFacts { os: "Debian".to_owned(), ..HostFacts::default() };
         catalog.save_facts("h1", &facts, 7).await.unwrap();

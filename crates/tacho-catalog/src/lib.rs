@@ -6,6 +6,7 @@
 
 mod agents;
 mod alerts;
+mod audit;
 mod clocks;
 mod error;
 mod files;
@@ -13,6 +14,7 @@ mod gaps;
 mod hosts;
 mod marks;
 mod notifications;
+mod posted;
 mod rules;
 mod schema;
 mod sessions;
@@ -31,12 +33,14 @@ use sqlx::sqlite::{
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
 pub use alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
+pub use audit::AuditEntry;
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
-pub use hosts::{HostRecord, Renamed};
+pub use hosts::{HostRecord, Renamed, TagChange};
 pub use marks::{Mark, MarkUpdate, StreamKey};
 pub use notifications::{QueuedNotification, ToldAlerts};
+pub use posted::{POSTED_AGENT, PostedRecord};
 pub use rules::{RuleChange, RuleRecord, RuleStore};
 pub use sessions::SessionRecord;
 pub use silences::SilenceRecord;

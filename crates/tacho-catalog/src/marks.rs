@@ -94,7 +94,7 @@ impl Catalog {
     pub async fn forget_orphans(&self) -> Result<u64, CatalogError> {
         let mut forgotten = 0;
         for sql in [
-            "DELETE FROM delivery_marks WHERE agent_id NOT IN (SELECT id FROM agents)",
+            "DELETE FROM delivery_marks WHERE agent_id NOT IN (SELECT id FROM agents) AND agent_id <> 'server'",
             "DELETE FROM delivery_clocks WHERE agent_id NOT IN (SELECT id FROM agents)",
         ] {
             let done = sqlx::query(sql)

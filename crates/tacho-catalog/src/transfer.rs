@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use sqlx::Row;
-use tacho_model::HostKey;
+use tacho_model::{HostKey, check_tags};
 
 use crate::alerts::{COLUMNS as ALERT_COLUMNS, alert_record};
 use crate::files::{insert as insert_files, next_commit};
 use crate::gaps::insert_new as insert_gap;
-use crate::hosts::{free_name, read_facts};
+use crate::hosts::{free_name, read_facts, tags};
 use crate::{AlertRecord, Catalog, CatalogError, FileRecord, GapRecord, WriteTransaction};
 
 /// Alerts that an export carries; the older ones are left out.
@@ -23,6 +23,8 @@ pub struct HostPart {
     pub facts: Option<String>,
     pub created_ms: i64,
     pub last_seen_ms: Option<i64>,
+    /// Those that were set where it comes from.
+    pub tags: Vec<String>,
     pub gaps: Vec<GapRecord>,
     pub alerts: Vec<AlertRecord>,
 }
@@ -67,6 +69,7 @@ impl Catalog {
             .and_then(|rows| rows.iter().map(alert_record).collect::<Result<Vec<_>, _>>())
             .map_err(&doing)?;
         let gaps = self.gaps(host_id, from_ms, to_ms).await?;
+        let tags = tags::of_host(&self.pool, host_id).await.map_err(&doing)?;
         let part = || -> Result<HostPart, sqlx::Error> {
             Ok(HostPart {
                 id: row.try_get("id")?,
@@ -74,6 +77,7 @@ impl Catalog {
                 facts: row.try_get("facts")?,
                 created_ms: row.try_get("created_ms")?,
                 last_seen_ms: row.try_get("last_seen_ms")?,
+                tags,
                 gaps,
                 alerts,
             })
@@ -134,6 +138,7 @@ async fn insert_host(transaction: &mut WriteTransaction, part: &HostPart) -> Res
     .bind(part.last_seen_ms)
     .execute(&mut **transaction)
     .await?;
+    tags::insert(transaction, &part.id, &check_tags(&part.tags).unwrap_or_default()).await?;
     Ok(name)
 }
 
@@ -172,7 +177,7 @@ mod tests {
     use tacho_model::{GapReason, HostFacts};
 
     use super::*;
-    use crate::{AlertEnd, AlertWrite, StreamKey, open_for_tests};
+    use crate::{AlertEnd, AlertWrite, StreamKey, TagChange, open_for_tests};
 
     fn alert(id: &str, resolved_ms: Option<i64>) -> AlertRecord {
         AlertRecord {
@@ -218,6 +223,8 @@ mod tests {
             is_quiet: true,
         };
         here.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
+        let tagged = TagChange { id: "1".to_owned(), time_ms: 7, author: "ann".to_owned() };
+        here.set_host_tags("h1", &["dc=eu".to_owned()], &tagged).await.unwrap();
         let mut part = here.host_part("h1", 0, 1000).await.unwrap().unwrap();
         assert_eq!((part.alerts.len(), part.created_ms, part.last_seen_ms), (1, 5, Some(6)));
         assert_eq!(here.host_part("h1", 151, 1000).await.unwrap().unwrap().alerts, []);
@@ -231,6 +238,7 @@ mod tests {
         let again = there.import_host(&part, &[], 400).await.unwrap();
         assert_eq!((again.is_new, again.gaps, again.alerts, &*again.key.name), (false, 0, 0, "web-2"));
         let host = there.host("h1").await.unwrap().unwrap();
+        assert_eq!(host.own_tags, ["dc=eu"]);
         assert_eq!(host.facts.unwrap().os, "Debian");
         assert_eq!(there.gaps("h1", 0, 1000).await.unwrap(), part.gaps);
         assert!(there.open_alerts().await.unwrap().is_empty(), "nothing fires");

@@ -5,6 +5,7 @@ mod changed;
 mod events;
 mod figures;
 mod fleet;
+mod fleet_events;
 mod processes_at;
 mod processes_over;
 mod recorded;
@@ -18,6 +19,7 @@ pub use changed::{Change, Changed, Changes, ChangesQuery, ConnectionLabel, Metri
 pub use events::{Event, Events};
 pub use figures::{Extreme, Figure, Figures};
 pub use fleet::{FleetProcesses, FleetQuery, OnHost, ProcessText};
+pub use fleet_events::{EventPlace, EventsQuery, FleetEvent, FleetEvents};
 pub use processes_at::{HostRow, ProcessRow, ProcessesAt};
 pub use processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery};
 pub use recorded::Recorded;

@@ -33,6 +33,8 @@ pub struct HostFacts {
     /// Where it comes from what processes used that ended between two snapshots: each is told (`bpf`), or from
     /// what their parents inherited (`parent`).
     pub exits: String,
+    /// Tags that the agent's settings give the host, as they were sent: the server looks whether they are any.
+    pub tags: Vec<String>,
     /// What each collector can and cannot read on this host.
     pub collectors: Vec<CollectorStatus>,
 }

@@ -14,6 +14,7 @@ mod sequence;
 mod snapshot;
 mod table;
 pub mod tables;
+mod tags;
 
 pub use block::{Block, Cell, ColumnValues, Row};
 pub use facts::{CollectorStatus, HostFacts};
@@ -23,3 +24,4 @@ pub use secrets::scrub_command;
 pub use sequence::SequenceSet;
 pub use snapshot::{HostKey, Snapshot};
 pub use table::{Column, ColumnType, FloatColumn, IntegerColumn, Meaning, Table, TextColumn, Unit};
+pub use tags::{MAX_TAGS, TagProblem, check_tag, check_tags, is_same_key, merge_tags, tag_key};

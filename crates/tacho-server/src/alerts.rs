@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacho_alert::{
-    Alert, Change, ChangeKind, Dispatcher, Engine, Glob, Host, HostThreshold, Limits, Muted, RuleSet, Silence,
+    Alert, Change, ChangeKind, Dispatcher, Engine, Host, HostPattern, HostThreshold, Limits, Muted, RuleSet,
+    Silence,
 };
 use tacho_catalog::{
     Acknowledgement, AlertEnd, AlertRecord, AlertWrite, Catalog, CatalogError, RuleRecord, ThresholdRecord,
@@ -147,7 +148,7 @@ impl Alerts {
         let records = self.inner.catalog.alert_thresholds().await?;
         let read = |record: ThresholdRecord| {
             // The pattern was one when it was set.
-            let hosts = Glob::new(&record.hosts).ok()?;
+            let hosts = HostPattern::new(&record.hosts).ok()?;
             Some(HostThreshold { rule: record.rule, hosts, threshold: record.threshold })
         };
         let thresholds = records.into_iter().filter_map(read).collect();

@@ -21,25 +21,30 @@ use crate::auth::{Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
+use crate::posted::Posted;
 use crate::sql::SqlSockets;
 
 mod agents;
 mod alert_events;
 mod alerts;
 mod all_hosts;
+mod audit;
 mod changes;
 mod debug;
 mod error;
+mod events;
 mod export;
 mod fleet;
 mod gaps;
 mod guard;
+mod host_tags;
 mod hosts;
 mod latest;
 mod live;
 mod observe;
 mod openapi;
 mod parameters;
+mod post_event;
 mod processes;
 mod receivers;
 mod rows;
@@ -73,6 +78,7 @@ pub struct ApiState {
     pub catalog: Catalog,
     pub live: Live,
     pub alerts: Alerts,
+    pub posted: Posted,
     pub now: NowMs,
     pub metrics: Metrics,
     pub passwords: Passwords,
@@ -128,6 +134,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let fleet = OpenApiRouter::new()
         .routes(routes!(fleet::top))
         .routes(routes!(fleet::search_processes))
+        .routes(routes!(events::list_events))
         .route_layer(from_fn_with_state(guard::QueryLimit::of_fleet(), guard::limit_queries))
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let viewer = OpenApiRouter::new()
@@ -153,6 +160,9 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .route_layer(from_fn_with_state(state.clone(), guard::viewer));
     let operator = OpenApiRouter::new()
         .routes(routes!(hosts::remove_host, hosts::change_host))
+        .routes(routes!(host_tags::set_tags))
+        .routes(routes!(post_event::post_event))
+        .routes(routes!(audit::list_changes))
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
         .routes(routes!(receivers::test_receiver))

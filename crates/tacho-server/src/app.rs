@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::ingest::{Draining, Ingest, InventoryWatch, Pacer, Sessions, Shared};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::posted::Posted;
 use crate::sentinels::Sentinels;
 use crate::serve::Listener;
 use crate::sql::{HistoryService, SqlSockets};
@@ -78,6 +79,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop_serving = CancellationToken::new();
     let stop_history = CancellationToken::new();
     let live = Live::new(Arc::clone(&now));
+    live.take_tags(catalog.host_tags().await?);
+    let posted = Posted::new(catalog.clone(), history.clone(), Arc::clone(&now));
     let metrics = Metrics::default();
     let minting = Arc::clone(&authority);
     let api = api::router(ApiState {
@@ -85,6 +88,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         live: live.clone(),
         alerts: alerts.clone(),
+        posted: posted.clone(),
         now: Arc::clone(&now),
         metrics: metrics.clone(),
         passwords,
@@ -127,6 +131,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut tasks = TaskGroup::new(stop.clone());
     tasks.spawn("certificate", certificate.run(stop.clone()));
     tasks.spawn("inventory", watch.run(stop.clone()));
+    tasks.spawn("posted events", posted.run(stop_serving.clone()));
     tasks.spawn("memory", memory::run(stop.clone()));
     tasks.spawn("sentinels", sentinels.run(stop.clone()));
     tasks.spawn("pace", pacer.run(history.clone(), metrics.clone(), stop_serving.clone()));

@@ -27,6 +27,7 @@ Examples:
   tacho-server token create api --role viewer    print a token for a program that reads
   tacho-server token create join --host web-1    print a token with which web-1 joins again, on whatever machine
   tacho-server host rename web-1 shop-1          call a host otherwise
+  tacho-server host tag web-1 canary dc=eu       give a host tags, for rules, receivers and the page
   tacho-server agent revoke web-1                refuse the agent of a host from now on
   tacho-server rules list                        print the alert rules that hold
   tacho-server test-rules cases.toml             run scripted cases against the alert rules
@@ -136,7 +137,7 @@ enum Command {
         #[command(subcommand)]
         command: tokens::TokenCommand,
     },
-    /// List, rename and remove hosts; works beside a running server.
+    /// List, rename, tag and remove hosts; works beside a running server.
     Host {
         #[command(subcommand)]
         command: inventory::HostCommand,

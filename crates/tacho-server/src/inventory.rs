@@ -5,12 +5,22 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use tacho_catalog::{AgentEntry, Catalog, HostRecord, Renamed};
+use tacho_catalog::{AgentEntry, Catalog, HostRecord, Renamed, TagChange};
+use tacho_model::{check_tags, is_same_key};
 use tacho_runtime::clock;
 use tacho_runtime::files::create_private_directory;
 
 use crate::app;
 use crate::config::Config;
+
+const TAG_EXAMPLES: &str = "\
+Examples:
+  tacho-server host tag web-1 canary dc=eu
+  tacho-server host untag web-1 canary
+  tacho-server host list                    shows the tags of all hosts";
+
+/// Whose changes those of this command are, in the list of changes.
+const AUTHOR: &str = "command line";
 
 /// Longer names are no host names.
 const MAX_HOST_NAME: usize = 253;
@@ -29,6 +39,24 @@ pub enum HostCommand {
         old: String,
         /// Its new name: not that of another host.
         new: String,
+    },
+    /// Give a host tags beside those that it has. One with a key takes the place of another with the same key.
+    #[command(after_help = TAG_EXAMPLES)]
+    Tag {
+        /// Name or id.
+        host: String,
+        /// Words and keys with a value.
+        #[arg(required = true, value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// Take tags away that were set here; those of the agent's settings are changed there.
+    #[command(after_help = TAG_EXAMPLES)]
+    Untag {
+        /// Name or id.
+        host: String,
+        /// As they were set.
+        #[arg(required = true, value_name = "TAG")]
+        tags: Vec<String>,
     },
     /// Take a host out of the inventory and refuse its agent; its history stays until retention drops it.
     Remove {
@@ -74,6 +102,23 @@ pub async fn run_host(config: &Config, command: HostCommand) -> anyhow::Result<(
                 Renamed::Unknown => bail!("{old} was removed just now"),
             }
         }
+        HostCommand::Tag { host, tags } => {
+            let host = find(&catalog, &host).await?;
+            let tags = with_tags(&host.own_tags, &check_tags(&tags)?);
+            set_tags(&catalog, &host, &check_tags(&tags)?, &mut out).await?;
+        }
+        HostCommand::Untag { host, tags } => {
+            let host = find(&catalog, &host).await?;
+            if let Some(missing) = tags.iter().find(|tag| !host.own_tags.contains(tag)) {
+                bail!(
+                    "{missing:?} is no tag that was set here of {}; {}",
+                    host.key.name,
+                    own_tags_text(&host)
+                );
+            }
+            let left: Vec<_> = host.own_tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+            set_tags(&catalog, &host, &left, &mut out).await?;
+        }
         HostCommand::Remove { host } => {
             let host = find(&catalog, &host).await?;
             if !catalog.remove_host(&host.key.id).await? {
@@ -111,6 +156,37 @@ pub async fn run_agent(config: &Config, command: AgentCommand) -> anyhow::Result
     Ok(())
 }
 
+/// The tags with others, which take the places of those with the same keys.
+fn with_tags(tags: &[String], others: &[String]) -> Vec<String> {
+    let stays = |tag: &&String| !others.iter().any(|other| other == *tag || is_same_key(other, tag));
+    tags.iter().filter(stays).chain(others).cloned().collect()
+}
+
+async fn set_tags(
+    catalog: &Catalog,
+    host: &HostRecord,
+    tags: &[String],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let time_ms = clock::wall_ms();
+    let id = ulid::Ulid::new().to_string().to_lowercase();
+    let change = TagChange { id, time_ms, author: AUTHOR.to_owned() };
+    if !catalog.set_host_tags(&host.key.id, tags, &change).await? {
+        bail!("{} was removed just now", host.key.name);
+    }
+    let host = HostRecord { own_tags: tags.to_vec(), ..host.clone() };
+    let tags = host.tags();
+    let text = if tags.is_empty() { "no tags".to_owned() } else { tags.join(" ") };
+    Ok(writeln!(out, "{} has {text} now", host.key.name)?)
+}
+
+fn own_tags_text(host: &HostRecord) -> String {
+    match host.own_tags.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("there are: {}", host.own_tags.join(" ")),
+    }
+}
+
 /// Whether a host may be called so; else what is wrong with it.
 pub fn check_host_name(name: &str) -> Result<(), &'static str> {
     let is_bad = |c: char| c.is_control() || c == '/';
@@ -142,15 +218,17 @@ pub(crate) async fn find(catalog: &Catalog, name: &str) -> anyhow::Result<HostRe
 }
 
 fn list_hosts(out: &mut impl Write, hosts: &[HostRecord]) -> io::Result<()> {
-    writeln!(out, "{:<26}  {:<20}  {:<20}  NAME", "ID", "JOINED", "LAST SEEN")?;
+    let widest = hosts.iter().map(|host| host.key.name.chars().count()).max().unwrap_or(0).max(4);
+    writeln!(out, "{:<26}  {:<20}  {:<20}  {:<widest$}  TAGS", "ID", "JOINED", "LAST SEEN", "NAME")?;
     for host in hosts {
         let seen = host.last_seen_ms.map_or_else(|| "never".to_owned(), time_text);
         writeln!(
             out,
-            "{:<26}  {:<20}  {seen:<20}  {}",
+            "{:<26}  {:<20}  {seen:<20}  {:<widest$}  {}",
             host.key.id,
             time_text(host.created_ms),
-            host.key.name
+            host.key.name,
+            host.tags().join(" ")
         )?;
     }
     Ok(())
@@ -160,7 +238,7 @@ fn hosts_json(out: &mut impl Write, hosts: &[HostRecord]) -> anyhow::Result<()> 
     let rows = hosts.iter().map(|host| {
         serde_json::json!({
             "id": &*host.key.id, "name": &*host.key.name, "created": time_text(host.created_ms),
-            "last_seen": host.last_seen_ms.map(time_text),
+            "last_seen": host.last_seen_ms.map(time_text), "tags": host.tags(), "own_tags": host.own_tags,
         })
     });
     serde_json::to_writer_pretty(&mut *out, &rows.collect::<Vec<_>>())?;
@@ -198,6 +276,13 @@ mod tests {
     use tacho_model::HostKey;
 
     use super::*;
+
+    #[test]
+    fn a_tag_takes_the_place_of_one_with_its_key() {
+        let strings = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+        let tags = with_tags(&strings(&["db", "dc=eu", "dc-2=x"]), &strings(&["db", "dc=us", "web"]));
+        assert_eq!(tags, strings(&["dc-2=x", "db", "dc=us", "web"]));
+    }
 
     #[test]
     fn the_list_of_agents_says_what_each_is_worth() {

@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod live;
 pub mod metrics;
 pub mod page;
+pub mod posted;
 mod rebuild;
 pub mod sentinels;
 pub mod serve;

@@ -37,6 +37,8 @@ struct Inner {
 struct Hosts {
     by_id: HashMap<Arc<str>, Arc<LiveHost>>,
     id_by_name: HashMap<Arc<str>, Arc<str>>,
+    /// That were set here, of hosts in the inventory, by their ids.
+    own_tags: HashMap<Arc<str>, Arc<[String]>>,
 }
 
 /// Something about a host is new.
@@ -54,6 +56,8 @@ pub enum LiveEventKind {
     Removed,
     /// Called otherwise than before.
     Renamed,
+    /// Has other tags than before.
+    Tagged,
     /// A snapshot newer than all before.
     Snapshot,
 }
@@ -134,6 +138,21 @@ impl Live {
         self.send(LiveEventKind::Renamed, renamed);
     }
 
+    /// Takes the tags that were set of all hosts, as the catalog has them; hosts without any are left out.
+    pub fn take_tags(&self, tags: HashMap<String, Vec<String>>) {
+        let mut changed = Vec::new();
+        {
+            let mut hosts = self.write();
+            hosts.own_tags = tags.into_iter().map(|(id, tags)| (id.into(), tags.into())).collect();
+            for host in hosts.by_id.values() {
+                if host.set_own_tags(hosts.tags_of(&host.key().id)) {
+                    changed.push(Arc::clone(host));
+                }
+            }
+        }
+        changed.into_iter().for_each(|host| self.send(LiveEventKind::Tagged, host));
+    }
+
     /// Machines that share one identity.
     pub fn conflicts(&self) -> &Conflicts {
         &self.inner.conflicts
@@ -187,8 +206,13 @@ impl Live {
 impl Hosts {
     fn insert(&mut self, key: &HostKey) -> Arc<LiveHost> {
         self.id_by_name.insert(Arc::clone(&key.name), Arc::clone(&key.id));
+        let own_tags = self.tags_of(&key.id);
         let host = self.by_id.entry(Arc::clone(&key.id));
-        Arc::clone(host.or_insert_with(|| Arc::new(LiveHost::new(key.clone()))))
+        Arc::clone(host.or_insert_with(|| Arc::new(LiveHost::new(key.clone(), own_tags))))
+    }
+
+    fn tags_of(&self, host_id: &str) -> Arc<[String]> {
+        self.own_tags.get(host_id).map(Arc::clone).unwrap_or_default()
     }
 
     fn add(&mut self, host: Arc<LiveHost>) -> Arc<LiveHost> {

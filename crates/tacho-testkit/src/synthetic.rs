@@ -77,6 +77,7 @@ impl Host {
             sampler: "proc".to_owned(),
             network: "none".to_owned(),
             exits: "parent".to_owned(),
+            tags: vec!["synthetic".to_owned()],
             collectors: Vec::new(),
         }
     }

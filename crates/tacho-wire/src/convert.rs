@@ -53,6 +53,7 @@ pub fn facts_to_wire(facts: &HostFacts) -> v1::HostFacts {
         sampler: facts.sampler,
         network: facts.network,
         exits: facts.exits,
+        tags: facts.tags,
         collectors: facts.collectors.into_iter().map(collector_to_wire).collect(),
     }
 }
@@ -75,6 +76,7 @@ pub fn facts_from_wire(wire: v1::HostFacts) -> HostFacts {
         sampler: wire.sampler,
         network: wire.network,
         exits: wire.exits,
+        tags: wire.tags,
         collectors: wire.collectors.into_iter().map(collector_from_wire).collect(),
     }
 }

@@ -1,4 +1,5 @@
 import type { Span } from '../lib/range';
+import type { HostEvent } from './events';
 import type { Group, ProcessKey } from './processes';
 
 import { request } from './client';
@@ -49,6 +50,8 @@ export interface Changes {
   readonly processes: readonly ChangedProcess[];
   readonly metrics: readonly ChangedMetric[];
   readonly connections: readonly ChangedConnection[];
+  /** What happened in the range, the newest of it in order. */
+  readonly events: readonly HostEvent[];
 }
 
 interface WireChanges {
@@ -62,6 +65,17 @@ interface WireChanges {
   })[];
   readonly metrics: readonly ChangedMetric[];
   readonly connections: readonly ChangedConnection[];
+  readonly events?: { readonly newest: readonly WireEvent[] };
+}
+
+interface WireEvent {
+  readonly time: string;
+  readonly happened: string | null;
+  readonly kind: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly user: string;
+  readonly pid: number | null;
 }
 
 export interface ChangesQuery extends Span {
@@ -107,5 +121,13 @@ export async function fetchChanges(query: ChangesQuery, signal: AbortSignal): Pr
     }),
     metrics: wire.metrics,
     connections: wire.connections,
+    events: (wire.events?.newest ?? []).map((one) => ({
+      kind: one.kind,
+      atMs: parseTime(one.happened) ?? parseTime(one.time) ?? 0,
+      subject: present(one.subject),
+      text: present(one.text),
+      user: present(one.user),
+      pid: one.pid,
+    })),
   };
 }

@@ -15,8 +15,7 @@ export interface HostEvent {
 
 interface WireEvent {
   readonly time: string;
-  /** Milliseconds since the epoch. */
-  readonly happened?: number | null;
+  readonly happened?: string | null;
   readonly kind: string;
   readonly subject?: string | null;
   readonly text?: string | null;
@@ -43,7 +42,7 @@ export async function fetchEvents(host: string, span: Span, signal: AbortSignal)
   });
   return rows.map((one) => ({
     kind: one.kind,
-    atMs: one.happened ?? parseTime(one.time) ?? 0,
+    atMs: parseTime(one.happened) ?? parseTime(one.time) ?? 0,
     subject: present(one.subject),
     text: present(one.text),
     user: present(one.user),

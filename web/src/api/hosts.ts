@@ -67,6 +67,10 @@ export interface HostConflict {
 export interface Host {
   readonly id: string;
   readonly name: string;
+  /** All of them: those that were set on the server, and those of the agent's settings. */
+  readonly tags: readonly string[];
+  /** Those that were set on the server. */
+  readonly ownTags: readonly string[];
   readonly state: Presence;
   readonly lastSeenMs: number | null;
   /** How far its clock is ahead of the server's. */
@@ -84,6 +88,8 @@ export type WireLatest = Omit<Latest, 'timeMs'> & { readonly time: string };
 interface WireHost {
   readonly id: string;
   readonly name: string;
+  readonly tags?: readonly string[];
+  readonly own_tags?: readonly string[];
   readonly state: Presence;
   readonly last_seen: string | null;
   readonly clock_offset_ms?: Reading;
@@ -104,6 +110,8 @@ function readHost(wire: WireHost): Host {
   return {
     id: wire.id,
     name: wire.name,
+    tags: wire.tags ?? [],
+    ownTags: wire.own_tags ?? [],
     state: wire.state,
     lastSeenMs: parseTime(wire.last_seen),
     clockOffsetMs: wire.clock_offset_ms ?? null,
@@ -126,4 +134,9 @@ export const hostKey = (name: string): readonly [string, string] => ['host', nam
 
 export async function fetchHost(name: string, signal: AbortSignal): Promise<Host> {
   return readHost(await request<WireHost>(`hosts/${encodeURIComponent(name)}`, { signal }));
+}
+
+/** Sets the tags of a host in place of those that were set before. */
+export async function setHostTags(name: string, tags: readonly string[]): Promise<void> {
+  await request<unknown>(`hosts/${encodeURIComponent(name)}/tags`, { method: 'PUT', body: { tags } });
 }

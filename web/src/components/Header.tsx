@@ -40,6 +40,9 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
           {text.header.fleet}
         </Link>
         <AlertBell current={route.page === 'alerts'} />
+        <Link to="/events" className={styles.crumb} current={route.page === 'events'}>
+          {text.events.title}
+        </Link>
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>

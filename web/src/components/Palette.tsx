@@ -45,12 +45,12 @@ function Finder({ onClose }: { readonly onClose: () => void }): JSX.Element {
   });
   const [others] = useState(allCommands);
   const commands = useMemo(() => {
-    const ofHosts = (hosts.data ?? []).map(({ id, name, state, facts }): Command => ({
+    const ofHosts = (hosts.data ?? []).map(({ id, name, state, facts, tags }): Command => ({
       id: `host:${id}`,
       group: 'host',
       title: name,
-      words: facts?.addresses.join(' ') ?? '',
-      detail: state === 'up' ? (facts?.os ?? '') : text.state[state],
+      words: [...tags, ...(facts?.addresses ?? [])].join(' '),
+      detail: [state === 'up' ? (facts?.os ?? '') : text.state[state], ...tags].join(' · '),
       run: () => navigate(hostPath(name)),
     }));
     return [...others, ...ofHosts];

@@ -7,6 +7,8 @@ describe('fleet view in the address', () => {
     {},
     { view: 'heat', reading: 'io_pressure_some_ratio', rangeMs: 7 * 86_400_000 },
     { group: 'kernel' },
+    { group: 'tag' },
+    { group: 'tag:机房' },
     { sort: { column: 'name', descending: true }, filter: '' },
     { sort: { column: 'cpu', descending: true }, filter: 'db -02 ä&=' },
     { sort: { column: 'load', descending: false }, filter: '' },

@@ -3,7 +3,7 @@ import { formatLength, parseLength } from '../lib/range';
 import type { Sort } from './hostAddress';
 
 /** What hosts are put together by. */
-export type FleetGroup = 'none' | 'state' | 'os' | 'kernel' | 'agent';
+export type FleetGroup = 'none' | 'state' | 'os' | 'kernel' | 'agent' | 'tag' | `tag:${string}`;
 
 export interface FleetView {
   readonly view: 'table' | 'heat';
@@ -15,7 +15,14 @@ export interface FleetView {
   readonly rangeMs: number;
 }
 
-export const FLEET_GROUPS: readonly FleetGroup[] = ['none', 'state', 'os', 'kernel', 'agent'];
+/** Those that are always there; `tag:dc` is by the value of the tag `dc=…`. */
+export const FLEET_GROUPS = ['none', 'state', 'os', 'kernel', 'agent', 'tag'] as const;
+
+export function readGroup(text: string | null): FleetGroup {
+  const known = FLEET_GROUPS.find((group) => group === text);
+  const key = /^tag:(.{1,64})$/.exec(text ?? '')?.[1];
+  return known ?? (key === undefined ? 'none' : `tag:${key}`);
+}
 
 export const DEFAULT_FLEET: FleetView = {
   view: 'table',
@@ -44,12 +51,11 @@ export function decodeFleetView(search: string): FleetView {
   const params = new URLSearchParams(search);
   const sort = /^(-?)([a-z_]{1,32})$/.exec(params.get('sort') ?? '');
   const reading = params.get('reading') ?? '';
-  const group = params.get('group');
   return {
     view: params.get('view') === 'heat' ? 'heat' : 'table',
     sort: sort?.[2] === undefined ? DEFAULT_FLEET.sort : { column: sort[2], descending: sort[1] === '-' },
     filter: params.get('filter') ?? '',
-    group: FLEET_GROUPS.find((known) => known === group) ?? 'none',
+    group: readGroup(params.get('group')),
     reading: /^[a-z0-9_]{1,64}$/.test(reading) ? reading : DEFAULT_FLEET.reading,
     rangeMs: parseLength(params.get('range') ?? '') ?? DEFAULT_FLEET.rangeMs,
   };

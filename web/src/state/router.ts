@@ -10,6 +10,7 @@ export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'host'; readonly host: string }
   | { readonly page: 'alerts' }
+  | { readonly page: 'events' }
   | { readonly page: 'process'; readonly host: string; readonly process: ProcessKey }
   | { readonly page: 'storage' }
   | { readonly page: 'sql' }
@@ -18,7 +19,7 @@ export type Route =
   | { readonly page: 'unknown' };
 
 /** Pages without anything more in their path. */
-const PLAIN = ['alerts', 'storage', 'sql', 'access', 'about'] as const;
+const PLAIN = ['alerts', 'events', 'storage', 'sql', 'access', 'about'] as const;
 
 export function parseRoute(pathname: string): Route {
   if (pathname === '/' || pathname === '') return { page: 'fleet' };

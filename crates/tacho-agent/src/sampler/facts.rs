@@ -33,6 +33,7 @@ pub(super) fn read(config: &SamplerConfig, ways: &Ways, collectors: Vec<Collecto
         sampler: ways.sampler.name().to_owned(),
         network: ways.network.name().to_owned(),
         exits: ways.exits.name().to_owned(),
+        tags: Vec::new(),
         collectors,
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::glob::Glob;
+use crate::host::{matches_one, tag_value};
 
 /// Matchers of one silence.
 const MAX_MATCHERS: usize = 16;
@@ -75,10 +76,14 @@ impl Silence {
 }
 
 pub(super) fn matches_all(matchers: &[Matcher], alert: &Alert) -> bool {
-    matchers.iter().all(|matcher| matcher.pattern.matches(label(alert, &matcher.label).unwrap_or_default()))
+    matchers.iter().all(|matcher| match matcher.label.as_str() {
+        "tag" => matches_one(std::slice::from_ref(&matcher.pattern), &alert.tags),
+        name => matcher.pattern.matches(label(alert, name).unwrap_or_default()),
+    })
 }
 
-/// Value of a label; `rule`, `host`, `host_id`, `severity` and `entity` are labels of every alert.
+/// Value of a label; `rule`, `host`, `host_id`, `severity` and `entity` are labels of every alert, and `tag.dc` is the
+/// value of the host's tag `dc=…`.
 pub(super) fn label<'a>(alert: &'a Alert, name: &str) -> Option<&'a str> {
     Some(match name {
         "rule" => &alert.key.rule,
@@ -86,6 +91,9 @@ pub(super) fn label<'a>(alert: &'a Alert, name: &str) -> Option<&'a str> {
         "host_id" => &alert.key.host_id,
         "severity" => alert.severity.name(),
         "entity" => &alert.key.entity,
-        _ => alert.labels.get(name)?,
+        _ => match name.strip_prefix("tag.") {
+            Some(key) => tag_value(&alert.tags, key)?,
+            None => alert.labels.get(name)?,
+        },
     })
 }

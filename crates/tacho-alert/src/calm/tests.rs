@@ -31,10 +31,10 @@ fn host(number: usize) -> Host {
 static RULES: LazyLock<crate::RuleSet> = LazyLock::new(default_rules);
 
 fn alert(rule: &str, number: usize) -> Alert {
-    let host = host(number).key;
-    let key = AlertKey { host_id: host.id, rule: Arc::from(rule), entity: String::new() };
+    let host = host(number);
+    let key = AlertKey { host_id: Arc::clone(&host.key.id), rule: Arc::from(rule), entity: String::new() };
     let rule = RULES.rules.iter().find(|known| *known.name == *rule).unwrap();
-    let mut alert = Alert::begin(key.clone(), host.name, rule, NOW_MS, std::collections::VecDeque::new());
+    let mut alert = Alert::begin(key.clone(), &host, rule, NOW_MS, std::collections::VecDeque::new());
     (alert.id, alert.fired_ms) = (Some(alert_id(&key, NOW_MS)), Some(NOW_MS));
     alert.evidence = Evidence::default();
     alert.text = format!("trouble on web-{number}");
@@ -244,4 +244,31 @@ fn a_receiver_that_is_not_told_of_silent_hosts_is_spared_their_alerts_all_the_sa
     assert!(world.flush(10_000).is_empty());
     world.end("host-silent", 1, 20_000);
     assert_eq!(world.told(20_000).len(), 1);
+}
+
+#[test]
+fn alerts_are_chosen_by_the_tags_of_their_hosts() {
+    let mut alert = alert("host-silent", 1);
+    alert.tags = ["db".to_owned(), "dc=eu".to_owned()].into();
+    let takes = |label: &str, pattern: &str| {
+        let matcher = Matcher { label: label.to_owned(), pattern: crate::Glob::new(pattern).unwrap() };
+        Route { matchers: vec![matcher], ..Route::default() }.takes(&alert)
+    };
+    for (label, pattern, expected) in [
+        ("tag", "db", true),
+        ("tag", "dc=*", true),
+        ("tag", "web", false),
+        ("tag", "!db", false),
+        ("tag", "!web", true),
+        ("tag.dc", "e?", true),
+        ("tag.dc", "us", false),
+        ("tag.rack", "?*", false),
+        ("tag.rack", "!7", true),
+    ] {
+        assert_eq!(takes(label, pattern), expected, "{label} {pattern}");
+    }
+    let rule =
+        load([("t.toml", "[[rule]]\nname = \"r\"\nwhen = \"host.load1 > 8\"\ngroup_by = [\"tag.dc\"]")]);
+    let rule = rule.unwrap().find("r").cloned().unwrap();
+    assert_eq!(GroupKey::new(&alert, Some(&rule)).labels, ["eu"]);
 }

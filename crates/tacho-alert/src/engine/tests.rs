@@ -260,7 +260,7 @@ fn a_host_may_have_a_threshold_of_its_own() {
     let mut engine = Engine::new(rules(rule), Limits::default());
     let threshold = |hosts: &str, threshold| HostThreshold {
         rule: "load".to_owned(),
-        hosts: crate::Glob::new(hosts).unwrap(),
+        hosts: crate::HostPattern::new(hosts).unwrap(),
         threshold,
     };
     let web = host_called("web-1");
@@ -278,4 +278,24 @@ fn a_host_may_have_a_threshold_of_its_own() {
     assert!(matches!(see(&mut engine, 15, 15.0)[0].kind, ChangeKind::Resolved { .. }));
     engine.replace_thresholds(Vec::new());
     assert_eq!(see(&mut engine, 20, 9.0)[0].kind, ChangeKind::Fired);
+}
+
+#[test]
+fn a_rule_by_tag_holds_while_the_host_has_the_tag() {
+    let rule = "[[rule]]\nname = \"load\"\nfor = \"0s\"\nhosts = { tags = [\"dc=*\", \"!test\"] }\n\
+                when = \"host.load1 > 8\"\ntext = \"{{host}} in {{tag.dc}}{{tag.rack}}\"\n";
+    let mut engine = Engine::new(rules(rule), Limits::default());
+    let see = |engine: &mut Engine, seconds: i64, tags: &[&str]| {
+        let at = START_MS + seconds * 1000;
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        engine.frame(&Host { tags, ..host_called("web-1") }, &load_of(at, Some(9.0)), &[], at)
+    };
+    assert!(see(&mut engine, 0, &["db"]).is_empty());
+    let fired = see(&mut engine, 5, &["db", "dc=eu"]);
+    assert_eq!((&*fired[0].alert.text, fired[0].alert.tags.len()), ("web-1 in eu", 2));
+    assert!(see(&mut engine, 10, &["dc=us"]).is_empty(), "it goes on");
+    assert_eq!(engine.alerts().next().map(|alert| alert.tags.to_vec()), Some(vec!["dc=us".to_owned()]));
+    let dropped = see(&mut engine, 15, &["dc=us", "test"]);
+    assert!(matches!(&dropped[0].kind, ChangeKind::Dropped { reason, .. } if reason.contains("other hosts")));
+    assert_eq!(engine.alerts().count(), 0);
 }

@@ -1,7 +1,7 @@
 //! The sentence that an alert says.
 
 use crate::alert::Alert;
-use crate::host::Host;
+use crate::host::{Host, tag_value};
 use crate::rule::Rule;
 
 /// The rule's text with the alert's values in it.
@@ -22,6 +22,9 @@ pub(super) fn of(rule: &Rule, alert: &Alert, host: &Host) -> String {
         "process.command" => process(|process| process.command.clone()),
         "process.user" => process(|process| process.user.clone()),
         "process.unit" => process(|process| process.unit.clone()),
+        tag if tag.starts_with("tag.") => {
+            Some(tag_value(&host.tags, tag.strip_prefix("tag.")?).unwrap_or_default().to_owned())
+        }
         label => rule.labels.get(label.strip_prefix("label.")?).cloned(),
     });
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -24,7 +24,7 @@ fn each_kind_of_rule_fires_and_ends() {
 #[test]
 fn the_cases_of_the_manual_hold() {
     let text = include_str!("../../../../docs/examples/alert-cases.toml");
-    assert_eq!(run("alert-cases.toml", text, load([("alert-rules.toml", RULES)]).unwrap()), 5);
+    assert_eq!(run("alert-cases.toml", text, load([("alert-rules.toml", RULES)]).unwrap()), 7);
 }
 
 #[test]

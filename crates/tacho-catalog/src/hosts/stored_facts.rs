@@ -22,6 +22,7 @@ struct StoredFacts {
     sampler: String,
     network: String,
     exits: String,
+    tags: Vec<String>,
     collectors: Vec<StoredCollector>,
 }
 
@@ -62,6 +63,7 @@ impl From<HostFacts> for StoredFacts {
             sampler: facts.sampler,
             network: facts.network,
             exits: facts.exits,
+            tags: facts.tags,
             collectors: facts
                 .collectors
                 .into_iter()
@@ -94,6 +96,7 @@ impl From<StoredFacts> for HostFacts {
             sampler: facts.sampler,
             network: facts.network,
             exits: facts.exits,
+            tags: facts.tags,
             collectors: facts
                 .collectors
                 .into_iter()
@@ -117,6 +120,7 @@ mod tests {
             host_name: "web-1".to_owned(),
             memory_bytes: u64::MAX,
             addresses: vec!["10.0.0.1".to_owned()],
+            tags: vec!["db".to_owned()],
             collectors: vec![CollectorStatus {
                 name: "process".to_owned(),
                 absent: vec!["disk_read_bytes: denied".to_owned()],

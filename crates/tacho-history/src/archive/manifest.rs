@@ -37,6 +37,9 @@ struct Host {
     facts: Option<String>,
     created_ms: i64,
     last_seen_ms: Option<i64>,
+    /// Absent in archives of before there were any.
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 /// A Parquet file in the archive: rows of one table, sorted as in the history.
@@ -97,6 +100,7 @@ impl Manifest {
                 facts: part.facts,
                 created_ms: part.created_ms,
                 last_seen_ms: part.last_seen_ms,
+                tags: part.tags,
             },
             parts: Vec::new(),
             gaps: part.gaps.into_iter().map(Gap::of).collect(),
@@ -158,6 +162,7 @@ impl Manifest {
             facts: host.facts,
             created_ms: host.created_ms,
             last_seen_ms: host.last_seen_ms,
+            tags: host.tags,
             gaps,
             alerts,
         }
@@ -248,6 +253,7 @@ mod tests {
             facts: None,
             created_ms: 1,
             last_seen_ms: None,
+            tags: vec!["dc=eu".to_owned()],
             gaps: Vec::new(),
             alerts: Vec::new(),
         }

@@ -17,6 +17,7 @@ use arrow::datatypes::{Int64Type, TimestampMillisecondType};
 use tacho_model::tables::host;
 use tacho_model::{ProcessKey, Table};
 
+use super::events::{Events, events};
 use super::fleet::{ceil, floor};
 use super::processes_over::ProcessGroup;
 use crate::columns::{INTERVAL, TIME};
@@ -54,6 +55,8 @@ pub struct Changes {
     pub processes: Vec<Changed<ProcessLabel>>,
     pub metrics: Vec<Changed<MetricLabel>>,
     pub connections: Vec<Changed<ConnectionLabel>>,
+    /// What happened within the range, whether there is anything to compare or not.
+    pub events: Events,
 }
 
 /// Something, and how it changed.
@@ -112,6 +115,8 @@ pub struct ConnectionLabel {
 
 /// Buckets of a range, at most.
 const BUCKETS: i64 = 60;
+/// Newest events in an answer.
+const EVENTS: usize = 100;
 
 impl History {
     /// What of a range is unlike another one, and how it was found.
@@ -153,7 +158,9 @@ fn changes(
         levels.extend(plan.levels);
     }
     let [range, before] = &asked.periods;
+    let (events, _) = events(inner, reading, &query.host_id, range.range.clone(), EVENTS)?;
     let mut changes = Changes {
+        events,
         range: range.range.clone(),
         before: before.range.clone(),
         bucket_ms: range.bucket_ms,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tacho_alert::{Alert, Change, ChangeKind, EngineMemory, Host, Muted, Notification, Presence};
 use tacho_catalog::{AlertRecord, CatalogError, QueuedNotification, ToldAlerts};
-use tacho_model::{HostFacts, tables};
+use tacho_model::{HostFacts, merge_tags, tables};
 use tacho_runtime::logging;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -119,7 +119,7 @@ impl Watch {
     fn look(&mut self, live: &LiveHost) {
         let snapshots = live.snapshots();
         let seen_ms = self.seen.get(&live.key().id).copied().unwrap_or(i64::MIN);
-        let host = Host { key: live.key().clone(), facts: live.facts(), tags: Arc::from([]) };
+        let host = Host { key: live.key().clone(), facts: live.facts(), tags: live.tags() };
         for (position, snapshot) in snapshots.iter().enumerate() {
             if snapshot.time_ms <= seen_ms {
                 continue;
@@ -158,7 +158,8 @@ impl Watch {
                 .unwrap_or(DEFAULT_INTERVAL_MS);
             let heard_ms = live.and_then(|live| live.heard_ms()).max(record.last_seen_ms);
             let facts = facts.unwrap_or_else(|| Arc::new(HostFacts::default()));
-            let host = Host { key: record.key, facts, tags: Arc::from([]) };
+            let tags = merge_tags(&record.own_tags, &facts.tags).into();
+            let host = Host { key: record.key, facts, tags };
             // One that joined and never sent anything is not missed.
             let heard_ms = heard_ms.unwrap_or(now_ms.max(self.started_ms));
             presences.push(Presence { host, heard_ms, interval_ms });

@@ -45,6 +45,8 @@ pub(crate) struct AlertEntry {
     /// What of the host; empty when it is the host itself.
     entity: String,
     labels: BTreeMap<String, String>,
+    /// Of the host.
+    tags: Vec<String>,
     links: BTreeMap<String, String>,
     text: String,
     /// Since when the condition held.
@@ -292,6 +294,7 @@ impl AlertEntry {
             host: alert.host.to_string(),
             entity: alert.key.entity,
             labels: alert.labels,
+            tags: alert.tags.to_vec(),
             links: alert.links,
             text: alert.text,
             since: Time(alert.since_ms),

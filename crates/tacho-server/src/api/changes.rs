@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::hosts::find_host;
 use super::parameters::{PathOf, Problems, QueryOf, Unknown};
 use super::processes::GROUPS;
+use super::summary::EventList;
 use super::time::Time;
 
 const DEFAULT_LIMIT: usize = 20;
@@ -67,6 +68,8 @@ pub(crate) struct ChangesAnswer {
     metrics: Vec<ChangedMetric>,
     /// What programs exchanged with other addresses, of the connections that carried most.
     connections: Vec<ChangedConnection>,
+    /// What happened within the range, whether there is anything to compare or not.
+    events: EventList,
     /// With `debug=1`: of table `host`, and what was read of all tables.
     #[serde(skip_serializing_if = "Option::is_none")]
     debug: Option<Debug>,
@@ -190,6 +193,7 @@ impl From<Changes> for ChangesAnswer {
             processes: found.processes.into_iter().map(ChangedProcess::from).collect(),
             metrics: found.metrics.into_iter().flat_map(metrics).collect(),
             connections: found.connections.into_iter().map(ChangedConnection::from).collect(),
+            events: EventList::from(found.events),
             debug: None,
         }
     }

@@ -15,6 +15,7 @@ use tracing::Level;
 use utoipa::ToSchema;
 
 use crate::auth::password::PasswordError;
+use crate::posted::PostedError;
 
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -154,6 +155,15 @@ impl From<HistoryError> for ApiError {
             _ if error.is_callers_mistake() => Self::invalid(error.to_string()),
             HistoryError::Catalog(error) => error.into(),
             _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<PostedError> for ApiError {
+    fn from(error: PostedError) -> Self {
+        match error {
+            PostedError::Catalog(error) => error.into(),
+            PostedError::History(error) => error.into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tacho_catalog::{HostRecord, Renamed};
-use tacho_model::{CollectorStatus, HostFacts, HostKey};
+use tacho_model::{CollectorStatus, HostFacts, HostKey, merge_tags};
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -30,6 +30,10 @@ pub(crate) struct Host {
     /// Stable, whatever the host is called.
     id: String,
     name: String,
+    /// All its tags, in order: those that were set here, and those of its agent's settings.
+    tags: Vec<String>,
+    /// Those that were set here.
+    own_tags: Vec<String>,
     state: Presence,
     /// When its agent was last heard of.
     last_seen: Option<Time>,
@@ -214,6 +218,8 @@ impl Host {
         Self {
             id: record.key.id.to_string(),
             name: record.key.name.to_string(),
+            tags: merge_tags(&record.own_tags, facts.as_ref().map_or(&[], |facts| &facts.tags)),
+            own_tags: record.own_tags,
             state: live.map_or(Presence::Down, |host| host.state(now_ms).into()),
             last_seen: heard_ms.max(record.last_seen_ms).map(Time),
             created: Time(record.created_ms),

@@ -51,6 +51,9 @@ pub(crate) struct LiveData {
     host: String,
     id: String,
     state: Presence,
+    /// Only in an event `state`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest: Option<Latest>,
     /// Only when one host was asked for.
@@ -61,7 +64,7 @@ pub(crate) struct LiveData {
 }
 
 /// The newest snapshot of every host, or of one with its processes, at once and whenever a newer one arrives:
-/// server-sent events `snapshot`. An event `state` says that a host came or went.
+/// server-sent events `snapshot`. An event `state` says that a host came or went, or has other tags or another name.
 #[utoipa::path(get, path = "/api/v1/live", tag = "hosts", params(LiveParameters),
     responses((status = 200, description = "Events that end only with the connection.",
         content((LiveData = "text/event-stream")))))]
@@ -158,7 +161,9 @@ impl Follower {
         }
         if event.kind != LiveEventKind::Snapshot {
             self.sent.remove(&event.host.key().id);
-            return Event::default().event("state").json_data(self.data(&event.host)).ok();
+            let tags = Some(event.host.tags().to_vec());
+            let data = LiveData { tags, ..self.data(&event.host) };
+            return Event::default().event("state").json_data(data).ok();
         }
         if !self.waiting.iter().any(|host| Arc::ptr_eq(host, &event.host)) {
             self.waiting.push_back(Arc::clone(&event.host));
@@ -193,6 +198,7 @@ impl Follower {
             host: key.name.to_string(),
             id: key.id.to_string(),
             state: host.state((self.state.now)()).into(),
+            tags: None,
             latest: None,
             processes: None,
             other: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tacho_history::{Event, Extreme, Figure, Figures, ProcessUsage, Summary, SummaryQuery};
+use tacho_history::{Event, Events, Extreme, Figure, Figures, ProcessUsage, Summary, SummaryQuery};
 use tacho_model::{Table, tables};
 use utoipa::{IntoParams, ToSchema};
 
@@ -98,8 +98,9 @@ struct ExtremeEntry {
     within_ms: i64,
 }
 
+/// Events of a host within a range.
 #[derive(Serialize, ToSchema)]
-struct EventList {
+pub(crate) struct EventList {
     /// At most 100, the newest, by time.
     newest: Vec<EventEntry>,
     /// All of the range, by kind.
@@ -155,7 +156,6 @@ impl SummaryAnswer {
         };
         let order = |by| ORDERS.iter().find(|(_, order)| *order == by).map_or("", |(name, _)| *name);
         let entries = |lines: Vec<ProcessUsage>| lines.into_iter().map(UsageEntry::from).collect();
-        let events = found.events.newest.into_iter().map(EventEntry::from);
         Self {
             from: Time(0),
             to: Time(0),
@@ -166,7 +166,7 @@ impl SummaryAnswer {
             processes: found.processes.into_iter().map(|(by, lines)| (order(by), entries(lines))).collect(),
             totals: Usage::from(&found.totals),
             gaps,
-            events: EventList { newest: events.collect(), counts: found.events.counts },
+            events: found.events.into(),
             debug: None,
         }
     }
@@ -192,6 +192,12 @@ impl From<Figure> for FigureEntry {
 impl From<Extreme> for ExtremeEntry {
     fn from(Extreme { value, time_ms, within_ms }: Extreme) -> Self {
         Self { value, time: Time(time_ms), within_ms }
+    }
+}
+
+impl From<Events> for EventList {
+    fn from(events: Events) -> Self {
+        Self { newest: events.newest.into_iter().map(EventEntry::from).collect(), counts: events.counts }
     }
 }
 

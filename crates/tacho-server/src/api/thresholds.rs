@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tacho_alert::Glob;
+use tacho_alert::HostPattern;
 use tacho_catalog::ThresholdRecord;
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ const LONGEST_PATTERN: usize = 255;
 /// Another threshold of a rule.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HostThresholdEntry {
-    /// A pattern of names.
+    /// A pattern of names, or after `tag:` one of tags.
     hosts: String,
     threshold: f64,
     author: String,
@@ -42,11 +42,11 @@ impl From<ThresholdRecord> for HostThresholdEntry {
     }
 }
 
-/// Gives a rule another threshold on hosts whose names match a pattern, from their next snapshot on. Where several
+/// Gives a rule another threshold on hosts whose names or tags match a pattern, from their next snapshot on. Where several
 /// match, the one that was set last holds. Role: operator.
 #[utoipa::path(put, path = "/api/v1/rules/{rule}/thresholds/{hosts}", tag = "alerts", request_body = ThresholdBody,
     params(("rule" = String, Path, description = "Name."),
-        ("hosts" = String, Path, description = "A name, or a pattern such as `web-*`.")),
+        ("hosts" = String, Path, description = "A name, a pattern such as `web-*`, or a tag such as `tag:dc=eu`.")),
     responses((status = 204)))]
 pub(crate) async fn set_threshold(
     State(state): State<ApiState>,
@@ -67,7 +67,7 @@ pub(crate) async fn set_threshold(
     if hosts.chars().count() > LONGEST_PATTERN {
         return Err(ApiError::invalid(format!("`hosts` has at most {LONGEST_PATTERN} characters")));
     }
-    Glob::new(&hosts).map_err(|problem| ApiError::invalid(format!("`hosts` {problem}")))?;
+    HostPattern::new(&hosts).map_err(|problem| ApiError::invalid(format!("`hosts` {problem}")))?;
     if state.catalog.alert_thresholds().await?.len() >= MAX_THRESHOLDS {
         return Err(ApiError::invalid(format!("there are {MAX_THRESHOLDS} thresholds; remove some first")));
     }

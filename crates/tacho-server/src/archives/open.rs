@@ -24,6 +24,7 @@ use crate::auth::password::random_password;
 use crate::auth::{PasswordCost, Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::posted::Posted;
 use crate::serve::Listener;
 use crate::sql::SqlSockets;
 
@@ -113,6 +114,7 @@ fn state(
         history: history.clone(),
         catalog: catalog.clone(),
         live: Live::new(Arc::clone(now)),
+        posted: Posted::new(catalog.clone(), history.clone(), Arc::clone(now)),
         alerts: Alerts::new(rules, Vec::new(), String::new(), catalog.clone(), Arc::clone(now)),
         now: Arc::clone(now),
         metrics: Metrics::default(),

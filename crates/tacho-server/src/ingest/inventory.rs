@@ -1,5 +1,5 @@
 //! Has connected agents feel what was changed in the inventory, by this server's API or by another process:
-//! revoked agents and removed hosts are sent away, renamed hosts go by their new name.
+//! revoked agents and removed hosts are sent away, renamed hosts go by their new name, and tags are those that were set.
 
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ impl InventoryWatch {
     }
 
     async fn follow(&self) -> Result<(), CatalogError> {
+        self.live.take_tags(self.catalog.host_tags().await?);
         let agents = self.catalog.agents().await?;
         for change in self.sessions.follow(&agents) {
             match change {

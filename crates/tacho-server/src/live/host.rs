@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, Snapshot, Table, tables};
+use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, Snapshot, Table, merge_tags, tables};
 use tokio_util::sync::CancellationToken;
 
 use super::Window;
@@ -56,6 +56,10 @@ pub struct LiveProcess {
 struct State {
     connected: bool,
     facts: Arc<HostFacts>,
+    /// That were set here.
+    own_tags: Arc<[String]>,
+    /// Those, and those of the facts.
+    tags: Arc<[String]>,
     /// When something was last received from the host, by this server's clock: a host's own clock may be
     /// wrong.
     heard_ms: Option<i64>,
@@ -66,12 +70,30 @@ struct State {
     window: Window,
 }
 
+impl State {
+    fn set_facts(&mut self, facts: Arc<HostFacts>) {
+        self.facts = facts;
+        self.merge_tags();
+    }
+
+    /// `true` when they are others than before.
+    fn merge_tags(&mut self) -> bool {
+        let tags = merge_tags(&self.own_tags, &self.facts.tags);
+        let changed = *self.tags != *tags;
+        if changed {
+            self.tags = tags.into();
+        }
+        changed
+    }
+}
+
 /// Streams of which one host's agent may keep something.
 const BUFFERED_STREAMS: usize = 64;
 
 impl LiveHost {
-    pub(super) fn new(key: HostKey) -> Self {
-        Self { key, removed: CancellationToken::new(), state: Mutex::default() }
+    pub(super) fn new(key: HostKey, own_tags: Arc<[String]>) -> Self {
+        let state = State { tags: Arc::clone(&own_tags), own_tags, ..State::default() };
+        Self { key, removed: CancellationToken::new(), state: Mutex::new(state) }
     }
 
     /// The same host under another name, with all that is known of it.
@@ -92,6 +114,11 @@ impl LiveHost {
     /// The newest facts.
     pub fn facts(&self) -> Arc<HostFacts> {
         Arc::clone(&self.lock().facts)
+    }
+
+    /// All its tags, in order.
+    pub fn tags(&self) -> Arc<[String]> {
+        Arc::clone(&self.lock().tags)
     }
 
     /// Up means that an agent is connected and was heard of within three intervals and a little; when it was not,
@@ -183,12 +210,22 @@ impl LiveHost {
     pub(super) fn connected(&self, facts: Arc<HostFacts>, now_ms: i64) {
         let mut state = self.lock();
         state.connected = true;
-        state.facts = facts;
+        state.set_facts(facts);
         state.heard_ms = Some(now_ms);
     }
 
     pub(super) fn set_facts(&self, facts: Arc<HostFacts>) {
-        self.lock().facts = facts;
+        self.lock().set_facts(facts);
+    }
+
+    /// `true` when its tags are others than before.
+    pub(super) fn set_own_tags(&self, own_tags: Arc<[String]>) -> bool {
+        let mut state = self.lock();
+        if state.own_tags == own_tags {
+            return false;
+        }
+        state.own_tags = own_tags;
+        state.merge_tags()
     }
 
     pub(super) fn set_clock_offset(&self, offset_ms: i64) {

@@ -19,6 +19,7 @@ use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
 use tacho_server::live::Live;
 use tacho_server::metrics::Metrics;
+use tacho_server::posted::Posted;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -92,6 +93,7 @@ impl Server {
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
         let rules = Arc::new(tacho_alert::default_rules());
         let state = ApiState {
+            posted: Posted::new(catalog.clone(), history.clone(), Arc::clone(&now)),
             history,
             alerts: Alerts::new(
                 rules,

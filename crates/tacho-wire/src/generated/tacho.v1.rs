@@ -396,6 +396,9 @@ pub struct HostFacts {
     pub network: ::prost::alloc::string::String,
     #[prost(string, tag = "17")]
     pub exits: ::prost::alloc::string::String,
+    /// Of the agent's settings.
+    #[prost(string, repeated, tag = "18")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CollectorStatus {

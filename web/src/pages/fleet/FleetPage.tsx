@@ -8,7 +8,14 @@ import { FilterField } from '../../components/FilterField';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { PlusIcon } from '../../components/icons';
 import { useKeys } from '../../components/useKeys';
-import { FLEET_GROUPS, type FleetView, decodeFleetView, encodeFleetView } from '../../state/fleetAddress';
+import {
+  FLEET_GROUPS,
+  type FleetGroup,
+  type FleetView,
+  decodeFleetView,
+  encodeFleetView,
+  readGroup,
+} from '../../state/fleetAddress';
 import { useLiveSnapshots } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
@@ -17,7 +24,7 @@ import type { AddHostDialog as AddHostDialogType, JoinSteps as JoinStepsType } f
 import styles from './FleetPage.module.css';
 import type { FleetHeat as FleetHeatType } from './FleetHeat';
 import { FLEET_COLUMNS, FleetTable } from './FleetTable';
-import { buildItems } from './fleetGroups';
+import { buildItems, tagKeys } from './fleetGroups';
 import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRows';
 
 /** States change without a snapshot (a host goes silent), so that the inventory is asked again. */
@@ -63,6 +70,20 @@ function EmptyFleet(): JSX.Element {
   );
 }
 
+interface GroupChoice {
+  readonly value: FleetGroup;
+  readonly label: string;
+}
+
+/** What hosts can be put together by: their facts, and the keys of their tags. */
+function groupChoices(keys: readonly string[], chosen: FleetGroup): GroupChoice[] {
+  const plain = FLEET_GROUPS.map((value) => ({ value, label: text.fleet.groups[value] }));
+  const ofKeys = keys.map((key) => ({ value: `tag:${key}` as const, label: text.fleet.groupByKey(key) }));
+  const isThere = [...plain, ...ofKeys].some(({ value }) => value === chosen);
+  const lost = isThere ? [] : [{ value: chosen, label: text.fleet.groupByKey(chosen.slice('tag:'.length)) }];
+  return [...plain, ...ofKeys, ...lost];
+}
+
 function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
   const search = useSearch();
   const view = useMemo(() => decodeFleetView(search), [search]);
@@ -78,6 +99,7 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
     [rows, view.filter, view.sort],
   );
   const items = useMemo(() => buildItems(shown, view.group), [shown, view.group]);
+  const groups = useMemo(() => groupChoices(tagKeys(rows), view.group), [rows, view.group]);
   const names = useMemo(() => new Set(shown.map(({ name }) => name)), [shown]);
   const [hidden, setHidden] = usePreference('fleet.hidden', NONE_HIDDEN, isStringList);
   const up = rows.filter((row) => row.state === 'up').length;
@@ -109,10 +131,8 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
             size="xs"
             aria-label={text.fleet.groupBy}
             value={view.group}
-            onChange={({ currentTarget: { value } }) =>
-              change({ group: FLEET_GROUPS.find((known) => known === value) ?? 'none' })
-            }
-            data={FLEET_GROUPS.map((one) => ({ value: one, label: text.fleet.groups[one] }))}
+            onChange={({ currentTarget: { value } }) => change({ group: readGroup(value) })}
+            data={groups}
           />
         )}
         <FilterField

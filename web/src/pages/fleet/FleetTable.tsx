@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
 import { fetchHostSeries } from '../../api/series';
+import { HostTags } from '../../components/HostTags';
 import { Link } from '../../components/Link';
 import { Meter } from '../../components/Meter';
 import { SortHeader } from '../../components/SortHeader';
@@ -52,7 +53,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'disk',
-    width: 132,
+    width: 122,
     numeric: true,
     cell: ({ latest }) => (
       <Pair
@@ -63,7 +64,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'network',
-    width: 132,
+    width: 122,
     numeric: true,
     cell: ({ latest }) => (
       <Pair first={['↓', latest?.net_rx_bytes_per_second]} second={['↑', latest?.net_tx_bytes_per_second]} />
@@ -71,7 +72,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'load',
-    width: 96,
+    width: 88,
     numeric: true,
     cell: ({ load, latest }) => <Meter value={load} label={formatNumber(latest?.load1)} warn={1} bad={2} />,
   },
@@ -81,13 +82,23 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
     numeric: true,
     cell: ({ pressure }) => <Meter value={pressure} label={formatRatio(pressure)} warn={0.25} bad={0.5} />,
   },
-  { id: 'processes', width: 96, numeric: true, cell: ({ processes }) => <>{formatCount(processes)}</> },
-  { id: 'uptime', width: 92, numeric: true, cell: ({ uptime }) => <>{formatDuration(uptime)}</> },
+  { id: 'processes', width: 88, numeric: true, cell: ({ processes }) => <>{formatCount(processes)}</> },
+  { id: 'uptime', width: 84, numeric: true, cell: ({ uptime }) => <>{formatDuration(uptime)}</> },
   {
     id: 'agent',
-    width: 84,
+    width: 72,
     numeric: false,
     cell: ({ agent }) => <span className={styles.agent}>{agent ?? ABSENT}</span>,
+  },
+  {
+    id: 'tags',
+    width: 160,
+    numeric: false,
+    cell: ({ host }) => (
+      <span className={styles.tags}>
+        <HostTags host={host} />
+      </span>
+    ),
   },
 ];
 
@@ -153,12 +164,7 @@ export function FleetTable({ items, hidden, sort, onSort }: FleetTableProps): JS
             .slice(shown.first, shown.last)
             .map((item, index) =>
               item.kind === 'host' ? (
-                <HostRow
-                  key={item.row.host.id}
-                  row={item.row}
-                  columns={columns}
-                  index={shown.first + index + 2}
-                />
+                <HostRow key={item.key} row={item.row} columns={columns} index={shown.first + index + 2} />
               ) : (
                 <GroupHead
                   key={`group ${item.name ?? ''}`}

@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 
 import type { Facts, Host } from '../../api/hosts';
 
-import { buildItems } from './fleetGroups';
+import { buildItems, tagKeys } from './fleetGroups';
 import { buildFleetRows, filterFleet } from './fleetRows';
 
 const host = (name: string, os: string | null, cpu: number | null, state: Host['state'] = 'up'): Host => ({
   id: name,
   name,
+  tags: [],
+  ownTags: [],
   state,
   lastSeenMs: 1,
   clockOffsetMs: null,
@@ -57,5 +59,27 @@ describe('the filter of the fleet', () => {
     expect(names('os:debian or name:c')).toEqual(['b', 'a', 'c']);
     expect(names('cpu>30% -os:alma')).toEqual(['b']);
     expect(names('state:down')).toEqual(['d']);
+  });
+
+  it('of tags have each host in all of its groups, and of a key in one', () => {
+    const tagged = buildFleetRows(
+      [
+        { ...host('a', null, 0.2), tags: ['db', 'dc=eu'] },
+        { ...host('b', null, 0.2), tags: ['db', 'dc=us'] },
+        host('c', null, 0.2),
+      ],
+      new Map(),
+    );
+    const shown = (group: 'tag' | 'tag:dc') =>
+      buildItems(tagged, group).map((item) =>
+        item.kind === 'group' ? `[${item.name ?? '?'}]` : item.row.name,
+      );
+    expect(shown('tag')).toEqual(['[db]', 'a', 'b', '[dc=eu]', 'a', '[dc=us]', 'b', '[?]', 'c']);
+    expect(shown('tag:dc')).toEqual(['[eu]', 'a', '[us]', 'b', '[?]', 'c']);
+    const keys = buildItems(tagged, 'tag').flatMap((item) => (item.kind === 'host' ? [item.key] : []));
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(tagKeys(tagged)).toEqual(['dc']);
+    expect(filterFleet(tagged, 'tag:dc=eu').map(({ name }) => name)).toEqual(['a']);
+    expect(filterFleet(tagged, 'db -us').map(({ name }) => name)).toEqual(['a']);
   });
 });

@@ -14,23 +14,57 @@ export interface GroupRow {
   readonly memory: number | null;
 }
 
-export type FleetItem = { readonly kind: 'host'; readonly row: FleetRow } | GroupRow;
+export type FleetItem =
+  | {
+      readonly kind: 'host';
+      /** A host with several tags stands in several groups. */
+      readonly key: string;
+      readonly row: FleetRow;
+    }
+  | GroupRow;
 
-export function groupNameOf(row: FleetRow, group: FleetGroup): string | null {
-  const { facts } = row.host;
-  if (group === 'state') return row.state;
-  if (group === 'agent') return row.agent;
-  if (group === 'os') return facts?.os || null;
-  return group === 'kernel' ? facts?.kernel || null : null;
+/** Groups that a host is in, at least one. */
+export function groupNamesOf(row: FleetRow, group: FleetGroup): readonly (string | null)[] {
+  const { facts, tags } = row.host;
+  if (group === 'state') return [row.state];
+  if (group === 'agent') return [row.agent];
+  if (group === 'os') return [facts?.os || null];
+  if (group === 'kernel') return [facts?.kernel || null];
+  if (group === 'tag') return tags.length === 0 ? [null] : tags;
+  const start = `${group.slice('tag:'.length)}=`;
+  return [tags.find((tag) => tag.startsWith(start))?.slice(start.length) ?? null];
+}
+
+/** More keys than these are not offered to group by. */
+const MOST_KEYS = 30;
+
+/** Keys of tags, such as `dc` of `dc=eu`, that some hosts have. */
+export function tagKeys(rows: readonly FleetRow[]): readonly string[] {
+  const keys = new Set<string>();
+  for (const { host } of rows) {
+    for (const tag of host.tags) {
+      const end = tag.indexOf('=');
+      if (end > 0) keys.add(tag.slice(0, end));
+    }
+  }
+  return [...keys].sort(compareWords).slice(0, MOST_KEYS);
 }
 
 /** Rows in their order, each group below a row of its own; groups by name, those without one last. */
 export function buildItems(rows: readonly FleetRow[], group: FleetGroup): FleetItem[] {
-  if (group === 'none') return rows.map((row) => ({ kind: 'host', row }));
+  const item = (row: FleetRow, name: string): FleetItem => ({
+    kind: 'host',
+    key: `${row.host.id} ${name}`,
+    row,
+  });
+  if (group === 'none') return rows.map((row) => item(row, ''));
   const groups = new Map<string | null, FleetRow[]>();
   for (const row of rows) {
-    const name = groupNameOf(row, group);
-    groups.set(name, [...(groups.get(name) ?? []), row]);
+    for (const name of groupNamesOf(row, group)) {
+      const members = groups.get(name);
+      if (members) members.push(row);
+      else groups.set(name, [row]);
+    }
   }
   const order = [...groups.keys()].sort((left, right) =>
     left === null || right === null
@@ -39,7 +73,7 @@ export function buildItems(rows: readonly FleetRow[], group: FleetGroup): FleetI
   );
   return order.flatMap((name): FleetItem[] => {
     const members = groups.get(name) ?? [];
-    return [summed(name, members), ...members.map((row): FleetItem => ({ kind: 'host', row }))];
+    return [summed(name, members), ...members.map((row) => item(row, name ?? ''))];
   });
 }
 

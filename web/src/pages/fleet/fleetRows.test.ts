@@ -10,6 +10,8 @@ const latest = (timeMs: number, part: Partial<Latest>): Latest =>
 const host = (name: string, part: Partial<Host> = {}): Host => ({
   id: name,
   name,
+  tags: [],
+  ownTags: [],
   state: 'up',
   lastSeenMs: 1000,
   clockOffsetMs: null,

@@ -26,6 +26,8 @@ export interface FleetRow {
   readonly processes: Reading;
   readonly uptime: Reading;
   readonly agent: string | null;
+  /** In order, in one text; null where there are none. */
+  readonly tags: string | null;
 }
 
 export function buildFleetRows(hosts: readonly Host[], live: ReadonlyMap<string, LiveSnapshot>): FleetRow[] {
@@ -51,6 +53,7 @@ function buildRow(host: Host, live: Latest | null): FleetRow {
     processes: latest?.processes ?? null,
     uptime: latest?.uptime_seconds ?? null,
     agent: host.agentVersion,
+    tags: host.tags.length === 0 ? null : host.tags.join(' '),
   };
 }
 
@@ -81,6 +84,7 @@ const FIELDS: readonly string[] = [
   'agent',
   'arch',
   'address',
+  'tag',
   'cpu',
   'memory',
   'filesystem',
@@ -103,6 +107,7 @@ export function filterFleet(rows: readonly FleetRow[], filter: string): FleetRow
       kernel: facts?.kernel,
       arch: facts?.architecture,
       address: facts?.addresses.join(' '),
+      tag: row.tags,
       cpu: row.cpu,
       memory: row.memory,
       filesystem: row.filesystem,

@@ -4,14 +4,17 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
 import { type Changes, fetchChanges } from '../../api/changes';
 import { serverNow } from '../../api/client';
+import type { HostEvent } from '../../api/events';
 import type { Group } from '../../api/processes';
 import { Link } from '../../components/Link';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { comparisonMs } from '../../lib/compare';
 import type { Span } from '../../lib/range';
-import { formatRange } from '../../lib/time';
+import { formatClock, formatRange } from '../../lib/time';
 import { AGAINST, type Against, type HostView, ROW_KINDS } from '../../state/hostAddress';
+import { momentLink } from '../../state/momentLink';
 import { text } from '../../text';
+import { kindName } from '../events/eventRows';
 import { type ChangeRow, buildChanges } from './changes';
 import styles from './ChangesPanel.module.css';
 import panel from './ProcessPanel.module.css';
@@ -78,11 +81,50 @@ export function ChangesPanel({ host, view, change, selection, against }: Changes
       {found.error ? (
         <ErrorNotice error={found.error} onRetry={() => void found.refetch()} />
       ) : found.data ? (
-        <ChangesList data={found.data} rows={rows} />
+        <>
+          <Happened host={host} events={found.data.events} />
+          <ChangesList data={found.data} rows={rows} />
+        </>
       ) : (
         <PageLoading />
       )}
     </section>
+  );
+}
+
+/** Events that are listed; the rest is on the time axis. */
+const MOST_EVENTS = 6;
+
+/** What happened in the range, the newest last: mostly the reason for all else. */
+function Happened({
+  host,
+  events,
+}: {
+  readonly host: string;
+  readonly events: readonly HostEvent[];
+}): JSX.Element | null {
+  if (events.length === 0) return null;
+  const shown = events.slice(-MOST_EVENTS);
+  return (
+    <ul className={styles.happened} aria-label={text.changes.happened}>
+      {events.length > shown.length && (
+        <li className={styles.detail}>{text.changes.earlier(events.length - shown.length)}</li>
+      )}
+      {shown.map((event, index) => (
+        // Of one snapshot several may be alike.
+        <li key={`${String(index)} ${String(event.atMs)}`}>
+          <span className={styles.kind}>{kindName(event.kind)}</span>
+          <Link to={momentLink(host, event.atMs)} className={styles.name}>
+            {formatClock(event.atMs)}
+          </Link>
+          <span className={styles.detail}>
+            {[event.subject, event.text]
+              .filter((part, place) => part !== null && !(place === 0 && event.text?.includes(part)))
+              .join(': ')}
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

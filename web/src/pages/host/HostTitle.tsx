@@ -4,6 +4,7 @@ import type { JSX } from 'react';
 import { serverNow } from '../../api/client';
 import type { Facts, Host } from '../../api/hosts';
 import { parseTime } from '../../api/wire';
+import { HostTags } from '../../components/HostTags';
 import { InfoIcon } from '../../components/icons';
 import { formatBytes, formatDuration } from '../../lib/format';
 import { formatDateTime } from '../../lib/time';
@@ -45,6 +46,7 @@ export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps
         </span>
       )}
       <span className={styles.parts}>{parts.filter((part) => part !== '').join(' · ')}</span>
+      {host && <HostTags host={host} />}
       {host && facts && <Details host={host} facts={facts} />}
     </div>
   );

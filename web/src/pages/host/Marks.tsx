@@ -3,7 +3,8 @@ import type { JSX } from 'react';
 
 import type { Span } from '../../lib/range';
 import { text } from '../../text';
-import { type MarkGroup, type MarkKind, describeMarks } from './marks';
+import { SIGNS } from './markSigns';
+import { type MarkGroup, describeMarks } from './marks';
 import styles from './Tracks.module.css';
 
 export interface MarksProps {
@@ -11,19 +12,6 @@ export interface MarksProps {
   readonly span: Span;
   readonly onPin: (atMs: number) => void;
 }
-
-/** Told apart by shape as well as by colour. */
-const SIGNS: Readonly<Record<MarkKind, string>> = {
-  fired: '!',
-  resolved: '✓',
-  oom: '✕',
-  kernel: 'K',
-  boot: '↻',
-  login: '→',
-  logout: '←',
-  agent: 'A',
-  other: '·',
-};
 
 /** What happened, on the time axis: its text on hover, and a click shows that instant. */
 export function Marks({ groups, span, onPin }: MarksProps): JSX.Element | null {

@@ -25,6 +25,7 @@ const answer: Changes = {
   against: { fromMs: 0, toMs: 60_000 },
   recordedSeconds: 60,
   recordedBeforeSeconds: 60,
+  events: [],
   processes: [
     {
       ...nobody,

@@ -37,6 +37,9 @@ describe('marks', () => {
       ['oom', 20],
     ]);
     expect(marks[1]?.text).toBe('oom_kill java');
+    const boot: HostEvent = { ...event, kind: 'boot', atMs: 30 };
+    expect(buildMarks([boot], [], [10]).map(({ atMs }) => atMs)).toEqual([30]);
+    expect(buildMarks([{ ...event, kind: 'deploy' }], [], [])[0]?.kind).toBe('deploy');
   });
 });
 

@@ -7,7 +7,7 @@ import type { Span } from '../../lib/range';
 import { text } from '../../text';
 
 export type MarkKind =
-  'fired' | 'resolved' | 'oom' | 'kernel' | 'boot' | 'login' | 'logout' | 'agent' | 'other';
+  'fired' | 'resolved' | 'oom' | 'kernel' | 'boot' | 'deploy' | 'login' | 'logout' | 'agent' | 'other';
 
 export interface Mark {
   readonly atMs: number;
@@ -28,6 +28,7 @@ const ORDER: readonly MarkKind[] = [
   'oom',
   'fired',
   'boot',
+  'deploy',
   'kernel',
   'resolved',
   'agent',
@@ -45,7 +46,22 @@ const KINDS: Readonly<Record<string, MarkKind>> = {
   login: 'login',
   logout: 'logout',
   agent: 'agent',
+  agent_start: 'agent',
+  deploy: 'deploy',
+  hung_task: 'kernel',
+  lockup: 'kernel',
+  hardware_error: 'kernel',
+  io_error: 'kernel',
+  filesystem_error: 'kernel',
+  segfault: 'kernel',
 };
+
+/** What an event looks like. */
+export const markKind = (kind: string): MarkKind =>
+  KINDS[kind] ?? (kind.startsWith('kernel') ? 'kernel' : 'other');
+
+/** A boot that an event tells of is not told once more by the readings. */
+const SAME_BOOT_MS = 60_000;
 
 /** Times at which the host started, where the readings before and after tell of another start. */
 export function findBoots(series: Series): number[] {
@@ -71,8 +87,8 @@ export function buildMarks(
 ): Mark[] {
   const words = text.host.marks;
   const ofEvents = events.map((one): Mark => {
-    const kind = KINDS[one.kind] ?? (one.kind.startsWith('kernel') ? 'kernel' : 'other');
-    return { atMs: one.atMs, kind, text: one.text ?? [one.kind, one.subject].filter(Boolean).join(' ') };
+    const said = one.text ?? [one.kind, one.subject].filter(Boolean).join(' ');
+    return { atMs: one.atMs, kind: markKind(one.kind), text: said };
   });
   const ofAlerts = alerts.flatMap((alert): Mark[] => {
     const { firedMs, resolvedMs } = alert;
@@ -83,7 +99,11 @@ export function buildMarks(
         : [{ atMs: resolvedMs, kind: 'resolved' as const, text: words.resolved(alert.text) }]),
     ];
   });
-  const ofBoots = boots.map((atMs): Mark => ({ atMs, kind: 'boot', text: words.boot }));
+  const told = ofEvents.filter(({ kind }) => kind === 'boot');
+  const isTold = (atMs: number): boolean => told.some((mark) => Math.abs(mark.atMs - atMs) < SAME_BOOT_MS);
+  const ofBoots = boots
+    .filter((atMs) => !isTold(atMs))
+    .map((atMs): Mark => ({ atMs, kind: 'boot', text: words.boot }));
   return [...ofEvents, ...ofAlerts, ...ofBoots].sort((left, right) => left.atMs - right.atMs);
 }
 
