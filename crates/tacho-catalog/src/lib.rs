@@ -12,7 +12,9 @@ mod files;
 mod gaps;
 mod hosts;
 mod marks;
+mod memories;
 mod notifications;
+mod office;
 mod rules;
 mod schema;
 mod sessions;
@@ -30,13 +32,17 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
-pub use alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
+pub use alerts::{
+    Acknowledgement, AlertEnd, AlertFilter, AlertNews, AlertRecord, AlertWrite, Replaced, WrittenAlerts,
+};
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed};
 pub use marks::{Mark, MarkUpdate, StreamKey};
+pub use memories::HostMemory;
 pub use notifications::{QueuedNotification, ToldAlerts};
+pub use office::{Office, Revisions};
 pub use rules::{RuleChange, RuleRecord, RuleStore};
 pub use sessions::SessionRecord;
 pub use silences::SilenceRecord;

@@ -1,4 +1,4 @@
-//! Messages to people and programs: webhook, WeCom, DingTalk, Feishu, Slack, Telegram, Alertmanager, e-mail.
+//! Messages to people and programs: webhook, WeCom (robot and application), DingTalk, Feishu, Slack, Telegram, Alertmanager, e-mail.
 //!
 //! What is said is put together by pure functions ([`payload`]); [`send`] brings it there, once, within a bounded
 //! time, and believes no more than a small answer. Addresses of hooks, keys and passwords are [`Secret`]: nothing
@@ -11,11 +11,13 @@ mod http;
 mod message;
 pub mod payload;
 mod settings;
+mod wecom_app;
 
 pub use channel::{Channel, Kind, Secret, Security, Smtp};
 pub use error::SendError;
 pub use message::{Item, Message};
 pub use settings::{ChannelSettings, KINDS, LoadError, read_channel, read_channels};
+pub use wecom_app::{WecomApp, WecomAppSettings};
 
 /// Says a message through a channel. `now_ms`: milliseconds since the epoch, for signatures.
 pub async fn send(channel: &Channel, message: &Message, now_ms: i64) -> Result<(), SendError> {

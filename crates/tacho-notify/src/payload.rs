@@ -77,13 +77,16 @@ pub fn check_answer(kind: Kind, status: u16, body: &[u8]) -> Result<(), SendErro
     let number = answer.get(code).or_else(|| answer.get("StatusCode")).and_then(Value::as_i64);
     match number {
         Some(0) => Ok(()),
-        Some(number) => {
-            let words = answer.get(words).and_then(Value::as_str).unwrap_or_default();
-            let words: String = words.chars().filter(|c| !c.is_control()).take(QUOTED_CHARACTERS).collect();
-            Err(SendError::Refused(format!("{number} {words}").trim_end().to_owned()))
-        }
+        Some(number) => Err(refusal(number, answer.get(words))),
         None => Err(SendError::Refused(format!("the answer has no {code}"))),
     }
+}
+
+/// The other side said no, with a number and words.
+pub(crate) fn refusal(number: i64, words: Option<&Value>) -> SendError {
+    let words = words.and_then(Value::as_str).unwrap_or_default();
+    let words: String = words.chars().filter(|c| !c.is_control()).take(QUOTED_CHARACTERS).collect();
+    SendError::Refused(format!("{number} {words}").trim_end().to_owned())
 }
 
 /// What a webhook gets.
@@ -182,6 +185,14 @@ fn sign(key: &[u8], text: &[u8]) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// For a value in a query.
+pub(crate) fn percent_encoded_text(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// The characters of base64 that mean something in a query.

@@ -6,6 +6,8 @@ Standard input ends it. Standard output has one JSON object a line: first the ad
 refused. Written with Python's own libraries, so that nothing is shared with what it checks.
 
 WeCom: https://developer.work.weixin.qq.com/document/path/91770
+WeCom application: https://developer.work.weixin.qq.com/document/path/91039 (token),
+https://developer.work.weixin.qq.com/document/path/90236 (message), and path/90313 (errors)
 DingTalk: https://open.dingtalk.com/document/robots/customize-robot-security-settings
 Feishu: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 Slack: https://api.slack.com/messaging/webhooks
@@ -38,6 +40,8 @@ except ImportError:
 HOUR = 3600
 lock = threading.Lock()
 wecom_times = []
+# Tokens of the WeCom application, and how many messages each may still carry before it is said to have expired.
+wecom_tokens = {}
 
 
 def say(**what):
@@ -74,6 +78,39 @@ def wecom(args, request, query, body):
         raise Refused(200, {"errcode": 45009, "errmsg": "api freq out of limit"})
     assert body["msgtype"] == "text"
     return body["text"]["content"], {"errcode": 0, "errmsg": "ok"}
+
+
+def wecom_token(args, query):
+    if query.get("corpid") != ["ww-corp"] or query.get("corpsecret") != [args.key]:
+        raise Refused(200, {"errcode": 40001, "errmsg": "invalid credential"})
+    with lock:
+        token = f"token-{len(wecom_tokens)}"
+        wecom_tokens[token] = 1
+    return token, {"errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": 7200}
+
+
+def wecom_app(args, request, query, body):
+    if request.path.split("?")[0] != "/wecomapp/cgi-bin/message/send":
+        raise Refused(404, "no such address")
+    token = query.get("access_token", [""])[0]
+    with lock:
+        if token not in wecom_tokens:
+            raise Refused(200, {"errcode": 40014, "errmsg": "invalid access_token"})
+        wecom_tokens[token] -= 1
+        if wecom_tokens[token] < 0:
+            raise Refused(200, {"errcode": 42001, "errmsg": "access_token expired"})
+    if body["agentid"] != 1000002:
+        raise Refused(200, {"errcode": 40056, "errmsg": "invalid agentid"})
+    users = [user for user in body.get("touser", "").split("|") if user]
+    parties = [party for party in body.get("toparty", "").split("|") if party]
+    if not users and not parties and not body.get("totag"):
+        raise Refused(200, {"errcode": 81013, "errmsg": "user & party & tag all invalid"})
+    assert len(users) <= 1000 and len(parties) <= 100
+    kind = body["msgtype"]
+    assert kind in ("text", "markdown"), kind
+    if len(body[kind]["content"].encode()) > 2048:
+        raise Refused(200, {"errcode": 45002, "errmsg": "content size out of limit"})
+    return body[kind]["content"], {"errcode": 0, "errmsg": "ok", "msgid": "1"}
 
 
 def dingtalk(args, request, query, body):
@@ -122,6 +159,7 @@ class Handler(BaseHTTPRequestHandler):
     kinds = {
         "webhook": webhook,
         "wecom": wecom,
+        "wecomapp": wecom_app,
         "dingtalk": dingtalk,
         "feishu": feishu,
         "slack": slack,
@@ -144,6 +182,22 @@ class Handler(BaseHTTPRequestHandler):
         except Exception as error:  # what a service can not read is a bad request
             status, answer = 400, f"{type(error).__name__}: {error}"
             say(kind=kind, refused=answer)
+        self.answer(status, answer)
+
+    def do_GET(self):
+        address = urllib.parse.urlsplit(self.path)
+        try:
+            if address.path != "/wecomapp/cgi-bin/gettoken":
+                raise Refused(404, "no such address")
+            text, answer = wecom_token(self.args, urllib.parse.parse_qs(address.query))
+            status = 200
+            say(kind="wecomapp_token", text=text)
+        except Refused as refused:
+            status, answer = refused.status, refused.answer
+            say(kind="wecomapp_token", refused=str(refused))
+        self.answer(status, answer)
+
+    def answer(self, status, answer):
         data = answer if isinstance(answer, bytes) else (
             answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(status)
