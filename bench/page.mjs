@@ -48,6 +48,7 @@ if (wants('load')) {
   await measure('fleet page, interactive', '/', () => document.querySelectorAll('tbody tr').length > 10);
   await measure(`host page over 24 h, interactive`, `/hosts/${dataHost}?range=24h`, hostIsThere);
   await measure(`host page over 30 min, interactive`, `/hosts/${dataHost}?range=30m`, hostIsThere);
+  await measureStep('host page over 24 h, from the fleet', `/hosts/${dataHost}?range=24h`);
 }
 if (wants('crosshair')) {
   await crosshair(`/hosts/${dataHost}?range=30m`);
@@ -89,6 +90,34 @@ async function measure(name, path, isThere) {
     // The first one fills caches of browser and server.
     if (run === 0) row(`${name}, the first time`, ms(took));
     else times.push(took);
+    await page.close();
+  }
+  row(name, spread(times));
+}
+
+/** From the fleet to another page, as a click on a link goes, each time in a tab of its own. */
+async function measureStep(name, address) {
+  const times = [];
+  for (let run = 0; run <= repeat; run += 1) {
+    const page = await context.newPage();
+    await page.goto('/');
+    // The fleet fetches the code of the host page ahead, once it is there itself.
+    await page.waitForFunction(() => {
+      const files = performance.getEntriesByType('resource').map(({ name: file }) => file);
+      return document.querySelector('tbody tr') && files.some((file) => /charts-.*\.js$/.test(file));
+    });
+    await page.waitForTimeout(1000);
+    const began = await page.evaluate((to) => {
+      const now = performance.now();
+      history.pushState(null, '', to);
+      dispatchEvent(new Event('tacho:address'));
+      return now;
+    }, address);
+    await page.waitForFunction(hostIsThere, undefined, { polling: 'raf' });
+    const ended = await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0))),
+    );
+    if (run > 0) times.push(ended - began);
     await page.close();
   }
   row(name, spread(times));

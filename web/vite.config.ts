@@ -12,8 +12,21 @@ export default defineConfig({
     target: 'baseline-widely-available',
     // Fonts and images stay files: the content security policy allows no `data:` fonts.
     assetsInlineLimit: 0,
+    // How much the first page may take is looked at by `packed`.
+    chunkSizeWarningLimit: 1000,
     // The page is one small bundle; the preload helper would only add to it.
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        // One file each, not one per module that two pages share: every file is a question of its own to the server.
+        codeSplitting: {
+          groups: [
+            { name: 'first', tags: ['$initial'], priority: 2 },
+            { name: 'charts', test: /[\\/](?:uplot|pages[\\/](?:host|process))[\\/]/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: { '/api': { target: server, secure: false }, '/metrics': { target: server, secure: false } },

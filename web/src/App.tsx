@@ -1,6 +1,6 @@
 import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { type Session, fetchSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
@@ -29,9 +29,9 @@ import { text } from './text';
 const loadHostPage = (): Promise<{ default: typeof HostPageType }> =>
   import('./pages/host/HostPage').then(({ HostPage }) => ({ default: HostPage }));
 const HostPage = lazy(loadHostPage);
-const ProcessPage = lazy((): Promise<{ default: typeof ProcessPageType }> =>
-  import('./pages/process/ProcessPage').then((module) => ({ default: module.ProcessPage })),
-);
+const loadProcessPage = (): Promise<{ default: typeof ProcessPageType }> =>
+  import('./pages/process/ProcessPage').then((module) => ({ default: module.ProcessPage }));
+const ProcessPage = lazy(loadProcessPage);
 const AlertsPage = lazy((): Promise<{ default: typeof AlertsPageType }> =>
   import('./pages/alerts/AlertsPage').then((module) => ({ default: module.AlertsPage })),
 );
@@ -57,14 +57,24 @@ const AboutPage = lazy((): Promise<{ default: typeof AboutPageType }> =>
   import('./pages/about/AboutPage').then((module) => ({ default: module.AboutPage })),
 );
 
+const sessionQuery = {
+  queryKey: sessionKey,
+  queryFn: ({ signal }: { readonly signal: AbortSignal }) => fetchSession(signal),
+  staleTime: Infinity,
+  retry: (_: number, error: Error) => error instanceof ApiError && error.kind === 'offline',
+  retryDelay: 2000,
+};
+
+/** Asks for what the first page takes, side by side, before anything is drawn. */
+export function askAhead(client: QueryClient): void {
+  void client.prefetchQuery(sessionQuery);
+  const { page } = parseRoute(window.location.pathname);
+  if (page === 'host') void loadHostPage();
+  if (page === 'process') void loadProcessPage();
+}
+
 export function App(): JSX.Element {
-  const session = useQuery({
-    queryKey: sessionKey,
-    queryFn: ({ signal }) => fetchSession(signal),
-    staleTime: Infinity,
-    retry: (_, error) => error instanceof ApiError && error.kind === 'offline',
-    retryDelay: 2000,
-  });
+  const session = useQuery(sessionQuery);
   useSignOutOn401();
   if (session.isPending && session.failureCount === 0) return <PageLoading />;
   if (session.data === undefined) return <Notice {...text.errors.offline} busy={session.isFetching} />;

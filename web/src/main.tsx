@@ -3,7 +3,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
-import { App } from './App';
+import { App, askAhead } from './App';
 import { ApiError } from './api/client';
 import { CrashBoundary } from './components/CrashBoundary';
 import { language } from './text';
@@ -29,6 +29,7 @@ const queryClient = new QueryClient({
 });
 
 document.documentElement.lang = language;
+askAhead(queryClient);
 
 const root = document.querySelector('#root');
 if (root) {

@@ -3,7 +3,23 @@
 use crate::marks::stream_text;
 use crate::{Catalog, CatalogError, StreamKey};
 
+/// Clocks of one host that are looked at: a stream ends with a boot, or with the state of its agent.
+const MOST_CLOCKS: i64 = 64;
+
 impl Catalog {
+    /// What was kept of the clocks of a host's streams, under whichever identity; the newest few.
+    pub async fn clocks_of_host(&self, host_id: &str) -> Result<Vec<String>, CatalogError> {
+        sqlx::query_scalar(
+            "SELECT c.clock FROM delivery_clocks c JOIN agents a ON a.id = c.agent_id \
+             WHERE a.host_id = ? ORDER BY c.updated_ms DESC, c.agent_id, c.stream LIMIT ?",
+        )
+        .bind(host_id)
+        .bind(MOST_CLOCKS)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(CatalogError::query("read the clocks of a host"))
+    }
+
     /// What was kept last of a stream's clock.
     pub async fn clock(&self, key: &StreamKey) -> Result<Option<String>, CatalogError> {
         sqlx::query_scalar("SELECT clock FROM delivery_clocks WHERE agent_id = ? AND stream = ?")

@@ -137,6 +137,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(sql::run_query))
         .routes(routes!(live::follow))
         .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::count_alerts))
         .routes(routes!(alerts::show_alert))
         .routes(routes!(rules::list_rules))
         .routes(routes!(rule_history::rule_history))

@@ -70,14 +70,21 @@ export function readAlert({ since, fired, resolved, process, ...rest }: WireAler
 
 export const alertsKey = ['alerts'] as const;
 
-export interface AlertList {
-  readonly alerts: readonly Alert[];
-  readonly firing: number;
+export async function fetchAlerts(signal: AbortSignal): Promise<readonly Alert[]> {
+  const { alerts } = await request<{ alerts: WireAlert[] }>('alerts', { signal });
+  return alerts.map(readAlert);
 }
 
-export async function fetchAlerts(signal: AbortSignal): Promise<AlertList> {
-  const answer = await request<{ alerts: WireAlert[]; firing: number }>('alerts', { signal });
-  return { alerts: answer.alerts.map(readAlert), firing: answer.firing };
+/** Below the list's key: what the server tells of alerts asks for it again, too. */
+export const alertCountKey = [...alertsKey, 'count'] as const;
+
+export interface AlertCount {
+  readonly firing: number;
+  readonly pending: number;
+}
+
+export function fetchAlertCount(signal: AbortSignal): Promise<AlertCount> {
+  return request<AlertCount>('alerts/count', { signal });
 }
 
 /** Those of one host that were there within a range. */

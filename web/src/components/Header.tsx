@@ -3,7 +3,7 @@ import { type JSX, useEffect } from 'react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 
 import type { Route } from '../state/router';
-import { alertsKey, fetchAlerts } from '../api/alerts';
+import { alertCountKey, alertsKey, fetchAlertCount } from '../api/alerts';
 import type { Session } from '../api/session';
 import { useLiveState } from '../state/live';
 import { text } from '../text';
@@ -82,9 +82,9 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
 /** How many alerts fire, told by the server as they do. */
 function AlertBell({ current }: { readonly current: boolean }): JSX.Element {
   const client = useQueryClient();
-  const list = useQuery({
-    queryKey: alertsKey,
-    queryFn: ({ signal }) => fetchAlerts(signal),
+  const count = useQuery({
+    queryKey: alertCountKey,
+    queryFn: ({ signal }) => fetchAlertCount(signal),
     refetchInterval: ALERTS_REFETCH_MS,
   });
   useEffect(() => {
@@ -93,7 +93,7 @@ function AlertBell({ current }: { readonly current: boolean }): JSX.Element {
     ['fired', 'resolved', 'missed'].forEach((name) => source.addEventListener(name, look));
     return () => source.close();
   }, [client]);
-  const firing = list.data?.firing ?? 0;
+  const firing = count.data?.firing ?? 0;
   return (
     <Link to="/alerts" className={styles.crumb} current={current} title={text.header.alerts(firing)}>
       <BellIcon /> {text.alerts.title}{' '}

@@ -107,6 +107,12 @@ struct AlertPoint {
     value: f64,
 }
 
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlertCount {
+    firing: usize,
+    pending: usize,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AlertParameters {
@@ -189,6 +195,20 @@ pub(crate) async fn list_alerts(
     let current = current.into_iter().filter(matches);
     let alerts = current.chain(past.into_iter().filter_map(Shown::stored)).map(AlertEntry::new).collect();
     Ok(Json(AlertList { alerts, firing }))
+}
+
+/// How many alerts there are now.
+#[utoipa::path(get, path = "/api/v1/alerts/count", tag = "alerts", responses((status = 200, body = AlertCount)))]
+pub(crate) async fn count_alerts(State(state): State<ApiState>) -> Json<AlertCount> {
+    let mut count = AlertCount { firing: 0, pending: 0 };
+    for shown in state.alerts.current() {
+        match state_name(&shown) {
+            "firing" => count.firing += 1,
+            "pending" => count.pending += 1,
+            _ => {}
+        }
+    }
+    Json(count)
 }
 
 /// One alert with its evidence: its value of late, and who used most when it fired.

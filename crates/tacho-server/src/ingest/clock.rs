@@ -7,7 +7,8 @@
 //!
 //! A measurement that disagrees with the epoch begins a new *step* at the boot clock of that measurement; all
 //! snapshots before it keep their times. Where the epoch grows, time jumps forward. Where it shrinks, time
-//! goes at half speed until it is right again. So times of one stream always grow with its sequences.
+//! goes at half speed until it is right again. So times of one stream always grow with its sequences. A new stream
+//! of the same boot goes on with the clock of the one before, so times grow from stream to stream as well.
 
 use std::collections::VecDeque;
 
@@ -87,13 +88,28 @@ impl StreamClock {
         Self { agent_epoch_ms: hello.agent_epoch_ms(), steps: vec![step] }
     }
 
+    /// The clock of a stream that goes on where another of the same boot ended: one that an agent reckons by the same
+    /// epoch, which it keeps for a boot. So times grow from stream to stream, whatever the server's clock did.
+    pub(super) fn goes_on<'a>(hello: &Sample, kept: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let of_this_boot = kept
+            .into_iter()
+            .filter_map(Self::of_text)
+            .filter(|clock| clock.agent_epoch_ms == hello.agent_epoch_ms());
+        of_this_boot.max_by_key(|clock| clock.steps.last().map(|step| step.from_ms))
+    }
+
+    /// Is it the clock of snapshots that an agent reckons so?
+    pub(super) fn is_of(&self, boot_us: u64, agent_ms: i64) -> bool {
+        boot_us != 0 && agent_ms.saturating_sub(boot_ms_of(boot_us)) == self.agent_epoch_ms
+    }
+
     /// A later hello of the stream; `true` when it changed the clock.
     pub(super) fn hello_again(&mut self, hello: &Sample, pings: bool) -> bool {
         let off_ms = hello.epoch_ms().saturating_sub(self.target_ms());
         !tolerated_at_hello(off_ms, pings) && self.step(hello.boot_ms, hello.epoch_ms())
     }
 
-    /// When a snapshot was taken. One without a boot clock is moved as the newest of its stream are.
+    /// When a snapshot was taken.
     pub(super) fn time_ms(&self, boot_us: u64, agent_ms: i64) -> i64 {
         match boot_ms_of(boot_us) {
             0 => self.time_of_agent_ms(agent_ms),
@@ -101,9 +117,10 @@ impl StreamClock {
         }
     }
 
-    /// A time by the agent's reckoning that came without a boot clock.
+    /// A time by the agent's reckoning that came without a boot clock, which its epoch tells.
     pub(super) fn time_of_agent_ms(&self, agent_ms: i64) -> i64 {
-        agent_ms.saturating_add(self.target_ms().saturating_sub(self.agent_epoch_ms))
+        let boot_ms = agent_ms.saturating_sub(self.agent_epoch_ms);
+        boot_ms.saturating_add(self.epoch_ms(boot_ms))
     }
 
     /// Are times others now than the agent reckons them?

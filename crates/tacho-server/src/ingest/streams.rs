@@ -39,7 +39,8 @@ pub(super) struct Streams {
 pub(super) struct Stream {
     pub(super) key: StreamKey,
     identities: Identities,
-    /// Absent for one of the backlog that was never connected: its times stay as the agent reckoned them.
+    /// Absent for one of the backlog that was never connected: its times stay as the agent reckoned them, until a frame
+    /// shows that it is of the boot of the hello's.
     pub(super) clock: Option<StreamClock>,
 }
 
@@ -119,9 +120,21 @@ impl Streams {
         clock.map_or(agent_ms, |clock| clock.time_of_agent_ms(agent_ms))
     }
 
+    /// Gives a stream the clock of the hello's when a frame shows that both are of one boot.
+    fn find_clock(&mut self, id: StreamId, frame: &Frame) {
+        let own = self.get(self.own).and_then(|own| own.clock.as_ref());
+        let clock = own.filter(|clock| clock.is_of(frame.boot_clock_us, frame.time_ms)).cloned();
+        if let Some(stream) = self.by_id.get_mut(&id) {
+            stream.clock = clock;
+        }
+    }
+
     /// Reads a frame of a stream that was [added](Self::add).
     pub(super) fn read(&mut self, id: StreamId, frame: Frame, arrival: &Arrival) -> Result<Taken, Status> {
         let named: usize = self.by_id.values().map(|stream| stream.identities.len()).sum();
+        if self.get(id).is_some_and(|stream| stream.clock.is_none()) {
+            self.find_clock(id, &frame);
+        }
         let stream = self.by_id.get_mut(&id).ok_or_else(|| Status::internal("a stream that is not there"))?;
         stream.identities.learn(frame.identities, MAX_IDENTITIES.saturating_sub(named))?;
         let decoded = decode_blocks(&frame.blocks).map_err(|error| {
@@ -170,6 +183,7 @@ mod tests {
     use tacho_wire::encode_blocks;
 
     use super::*;
+    use crate::ingest::clock::Sample;
 
     fn frame(interval_ms: i64) -> Frame {
         let mut block = Block::new(&host::TABLE);
@@ -198,6 +212,22 @@ mod tests {
         assert_eq!(readings(frame(5_000), 160_000), (None, Some(60_000)), "an agent that knows no lanes");
         assert_eq!(readings(frame(30_000), 160_000), (Some(-5), None));
         assert_eq!(readings(Frame { backfill: true, ..frame(5_000) }, 100_300), (None, Some(300)));
+    }
+
+    #[test]
+    fn a_stream_that_was_never_connected_goes_by_the_clock_of_its_boot() {
+        let hello = Sample { boot_ms: 60_000, agent_ms: 3_660_000, server_ms: 60_000, uncertain_ms: 0 };
+        let mut streams = Streams::new("a", [1; 16]);
+        streams.add([1; 16], Some(StreamClock::of_hello(&hello, true))).unwrap();
+        streams.add([2; 16], None).unwrap();
+        streams.add([3; 16], None).unwrap();
+        let mut time = |stream: u8, time_ms| {
+            let frame = Frame { boot_clock_us: 40_000_000, time_ms, ..frame(5_000) };
+            let arrival = Arrival { now_ms: 0, ahead_ms: None };
+            streams.read([stream; 16], frame, &arrival).unwrap().snapshot.time_ms
+        };
+        assert_eq!(time(2, 3_640_000), 40_000, "of this boot: an hour ahead as the hello was");
+        assert_eq!(time(3, 640_000), 640_000, "of another boot");
     }
 
     #[test]

@@ -99,6 +99,7 @@ async fn an_alert_fires_is_acknowledged_and_ends() {
     let alert = &alerts["alerts"][0];
     assert_eq!((&alert["rule"], &alert["entity"]), (&json!("file-system-full"), &json!("/")));
     assert_eq!((&alert["value"], &alert["text"]), (&json!(0.99), &json!("web: / is 99.0 % full")));
+    assert_eq!(watched.server.json("/api/v1/alerts/count").await, json!({ "firing": 1, "pending": 0 }));
     let path = format!("/api/v1/alerts/{}", alert["id"].as_str().unwrap());
     let acknowledge = format!("{path}/acknowledge");
     let note = json!({ "note": "on it" });

@@ -78,10 +78,6 @@ pub struct MixedOutcome {
     pub memory_cap: u64,
 }
 
-/// Where stored times were farther off than this, as clocks were set wrong, a snapshot may lie over the moment of one that
-/// was dropped, and the map of gaps then counts that one without a stretch of its own.
-const RIGHT_MS: i64 = 500;
-
 impl MixedOutcome {
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
@@ -96,8 +92,7 @@ impl MixedOutcome {
             let counts = &agent.counts;
             let dropped: u64 = counts.dropped.values().sum();
             let shown = dropped.saturating_sub(agent.gap_map.future_frames);
-            let is_hidden =
-                shown > 0 && agent.gap_map.dropped.is_empty() && counts.worst_time_ms.abs() < RIGHT_MS;
+            let is_hidden = shown > 0 && agent.gap_map.dropped.is_empty();
             if shown > agent.gap_map.frames || is_hidden {
                 problems.push(format!(
                     "{}: {dropped} frames were dropped, the gap map names {} in {} ranges",
@@ -108,8 +103,13 @@ impl MixedOutcome {
             }
             if !counts.are_good(u64::from(agent.starts)) {
                 problems.push(format!(
-                    "{}: {} missing, {} twice, {} from nowhere, {} out of order",
-                    agent.name, counts.missing, counts.duplicates, counts.unlogged, counts.out_of_order
+                    "{}: {} missing, {} twice, {} from nowhere, {} out of order, {} overlapping",
+                    agent.name,
+                    counts.missing,
+                    counts.duplicates,
+                    counts.unlogged,
+                    counts.out_of_order,
+                    counts.overlapping
                 ));
             }
             if agent.peak.rss_bytes > self.memory_cap {

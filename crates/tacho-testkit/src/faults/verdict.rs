@@ -66,10 +66,11 @@ pub struct Verdict {
 
 impl Counts {
     /// No frame lost without a word, none twice, and none out of nowhere: each start of an agent may have ended
-    /// between a frame and its line in the log. And the frames of each stream in their order.
+    /// between a frame and its line in the log. And all frames in their order, from stream to stream too: all are of
+    /// one boot.
     pub fn are_good(&self, starts: u64) -> bool {
         let is_once = self.missing == 0 && self.duplicates == 0 && self.unlogged <= starts;
-        is_once && self.out_of_order == 0
+        is_once && self.out_of_order == 0 && self.overlapping == 0
     }
 
     pub fn add(&mut self, other: &Self) {

@@ -38,8 +38,8 @@ export function AlertsPage(): JSX.Element {
       <PageLoading />
     );
   }
-  const now = list.data.alerts.filter((alert) => alert.state !== 'resolved');
-  const past = list.data.alerts.filter((alert) => alert.state === 'resolved');
+  const now = list.data.filter((alert) => alert.state !== 'resolved');
+  const past = list.data.filter((alert) => alert.state === 'resolved');
   return (
     <div className={styles.page}>
       <Title order={3}>{text.alerts.now}</Title>

@@ -24,7 +24,7 @@ import { GHOST_COLUMNS, buildGhosts } from './ghosts';
 import { findBoots } from './marks';
 import { useReadingTrack } from './useReadingTrack';
 import { useTopTrack } from './useTopTrack';
-import { useInterval } from './useInterval';
+import { USUALLY_LONGER_MS, useInterval } from './useInterval';
 import { PROCESS_COLUMNS, buildOverlay } from './overlay';
 import type { Track, TrackId, TrackLine } from './trackParts';
 import { HOST_COLUMNS, buildTracks } from './tracks';
@@ -82,7 +82,7 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     staleTime: following ? 1000 : 60_000,
     gcTime: GC_MS,
     refetchInterval,
-    enabled: width > 0 && intervalMs !== null,
+    enabled: width > 0 && (intervalMs !== null || bucketMs >= USUALLY_LONGER_MS),
   };
 
   const hostQuery: SeriesQuery = { ...common, columns: HOST_COLUMNS };

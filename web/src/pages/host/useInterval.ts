@@ -5,6 +5,12 @@ import { fetchSnapshotTimes } from '../../api/series';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
+/**
+ * Buckets of this length hold several snapshots of nearly every host: they are asked for before the interval is known,
+ * and again in the seldom case that it is longer.
+ */
+export const USUALLY_LONGER_MS = MINUTE;
+
 /** What agents do unless told otherwise. */
 const DEFAULT_MS = 5000;
 const REACHES_MS = [5 * MINUTE, 3 * HOUR];

@@ -10,7 +10,7 @@ import { findGaps } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { EMPTY_GRID, makeGrid } from '../../lib/snap';
 import { PROCESS_FILLED, PROCESS_TRACK_COLUMNS, buildProcessTracks } from '../host/processTracks';
-import { useInterval } from '../host/useInterval';
+import { USUALLY_LONGER_MS, useInterval } from '../host/useInterval';
 import type { HostSeries } from '../host/useHostSeries';
 
 export interface ProcessSeriesQuery {
@@ -36,7 +36,7 @@ export function useProcessSeries(wanted: ProcessSeriesQuery): HostSeries {
     staleTime: following ? 1000 : 60_000,
     gcTime: 60_000,
     refetchInterval: following ? Math.min(60_000, Math.max(5000, bucketMs / 4)) : false,
-    enabled: width > 0 && intervalMs !== null,
+    enabled: width > 0 && (intervalMs !== null || bucketMs >= USUALLY_LONGER_MS),
   });
   const shaped = useMemo(() => {
     const data = series.data;

@@ -91,7 +91,8 @@ fn usual_interval_ms(recorded: &[Recorded]) -> i64 {
     *intervals.select_nth_unstable(middle).1
 }
 
-/// What each snapshot covers: the interval before it. Holes below half an interval, or 2.5 s, are none: clocks that
+/// What each snapshot covers: the interval before it, or that to the newest one before it that was dropped: where a clock
+/// is put right slowly, less time passes between snapshots than they tell. Holes below half an interval, or 2.5 s, are none: clocks that
 /// were put right, and snapshots that came a little late, make those. Those that a gap is about are some.
 fn covered<'a>(
     recorded: &'a [Recorded],
@@ -106,6 +107,8 @@ fn covered<'a>(
                 gap.first_time_ms.saturating_sub(interval_ms) < to_ms && gap.last_time_ms > from_ms
             })
     };
+    let mut dropped_ms: Vec<i64> = gaps.iter().map(|gap| gap.last_time_ms).collect();
+    dropped_ms.sort_unstable();
     let mut before_ms = i64::MIN;
     recorded.iter().map(move |row| {
         let covers_ms = match row.interval_ms {
@@ -113,7 +116,9 @@ fn covered<'a>(
             ..=0 => interval_ms.min(1_000),
             interval => interval.min(interval_ms.saturating_mul(MOST_INTERVALS)),
         };
-        let mut from_ms = row.time_ms.saturating_sub(covers_ms);
+        let newest_dropped = dropped_ms.partition_point(|last_ms| *last_ms < row.time_ms).checked_sub(1);
+        let least_ms = newest_dropped.and_then(|at| dropped_ms.get(at)).copied().unwrap_or(i64::MIN);
+        let mut from_ms = row.time_ms.saturating_sub(covers_ms).max(least_ms);
         if from_ms > before_ms
             && from_ms.saturating_sub(before_ms) <= slack_ms
             && !is_told(before_ms, from_ms)

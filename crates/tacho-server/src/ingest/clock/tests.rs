@@ -46,6 +46,29 @@ fn an_agent_that_reckons_anew_after_a_restart_keeps_its_times() {
 }
 
 #[test]
+fn a_stream_goes_on_with_the_clock_of_its_boot_and_not_of_another() {
+    let mut before = StreamClock::of_hello(&sample(5_000, 0, HOUR_MS), true);
+    assert!(before.hello_again(&sample(10_000, 0, 0), true));
+    let of_another_boot = StreamClock::of_hello(&sample(5_000, 1, 0), true);
+    let kept = [of_another_boot.to_text(), "nonsense".to_owned(), before.to_text()];
+    let kept = || kept.iter().map(String::as_str);
+    let after = StreamClock::goes_on(&sample(20_000, 0, 0), kept());
+    assert_eq!(after.as_ref(), Some(&before));
+    assert_eq!(StreamClock::goes_on(&sample(20_000, 2, 0), kept()), None);
+}
+
+#[test]
+fn times_without_a_boot_clock_go_the_way_of_those_with_one() {
+    let mut clock = StreamClock::of_hello(&sample(0, HOUR_MS, HOUR_MS), true);
+    assert!(clock.hello_again(&sample(10_000, HOUR_MS, 0), true));
+    for boot_ms in [5_000, 10_000, 20_000, HOUR_MS, 3 * HOUR_MS] {
+        let agent_ms = BOOT_MS + boot_ms + HOUR_MS;
+        let with = clock.time_ms(u64::try_from(boot_ms).unwrap() * 1000, agent_ms);
+        assert_eq!(clock.time_of_agent_ms(agent_ms), with, "{boot_ms}");
+    }
+}
+
+#[test]
 fn one_wrong_measurement_changes_nothing_and_three_do() {
     let mut clock = StreamClock::of_hello(&sample(0, 0, 0), true);
     let mut measurements = Measurements::default();
@@ -94,6 +117,8 @@ enum Event {
     Hello,
     /// Another server takes over: it knows what is in the catalog.
     OtherServer,
+    /// The agent lost the state of its queue.
+    NewStream,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -107,6 +132,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0i64..50).prop_map(Event::Measure),
         Just(Event::Hello),
         Just(Event::OtherServer),
+        Just(Event::NewStream),
     ]
 }
 
@@ -136,6 +162,14 @@ proptest! {
                     Event::Hello => {
                         measurements = Measurements::default();
                         clock.hello_again(&sample(boot_ms, agent_off_ms, server_off_ms), true);
+                    }
+                    Event::NewStream => {
+                        measurements = Measurements::default();
+                        // What it reckons by is kept for the boot.
+                        agent_off_ms = 0;
+                        let hello = sample(boot_ms, agent_off_ms, server_off_ms);
+                        clock = StreamClock::goes_on(&hello, [clock.to_text().as_str()]).unwrap();
+                        clock.hello_again(&hello, true);
                     }
                     Event::OtherServer => {
                         measurements = Measurements::default();

@@ -230,7 +230,7 @@ impl Connection {
                 let changed = clock.hello_again(&sample, pings);
                 (clock, changed)
             }
-            None => (StreamClock::of_hello(&sample, pings), true),
+            None => (self.first_clock(&sample, pings).await?, true),
         };
         measurements.note(&mut clock, sample);
         if changed {
@@ -238,6 +238,17 @@ impl Connection {
             self.corrected(key, &clock.to_text(), off_ms).await?;
         }
         Ok((Some(clock), measurements))
+    }
+
+    /// The clock of a stream that is new here.
+    async fn first_clock(&self, sample: &Sample, pings: bool) -> Result<StreamClock, Status> {
+        let kept = self.shared.catalog.clocks_of_host(&self.agent.host.id).await;
+        let kept = kept.map_err(|error| unavailable("reading the clocks of a host", &error))?;
+        let Some(mut clock) = StreamClock::goes_on(sample, kept.iter().map(String::as_str)) else {
+            return Ok(StreamClock::of_hello(sample, pings));
+        };
+        clock.hello_again(sample, pings);
+        Ok(clock)
     }
 
     /// A host that joined again goes on with the streams of its identity before: what of them is stored is not stored

@@ -87,6 +87,16 @@ fn what_was_dropped_is_shown_however_short_it_is() {
 }
 
 #[test]
+fn what_was_dropped_while_a_clock_was_put_right_is_shown() {
+    // Snapshots of 4 s of which the clock makes 2.
+    let recorded: Vec<Recorded> = [2, 4, 6, 10, 12].map(|time_s| row(time_s, 4, false)).to_vec();
+    let sources = Sources { recorded, gaps: vec![gap(8, 8, 1)], ..Sources::default() };
+    let dropped = Known::Dropped(GapReason::Age);
+    let expected = [(0, 6, Known::Delivered, 3), (6, 8, dropped, 1), (8, 12, Known::Delivered, 2)];
+    assert_eq!(of(&sources, 0, 12), expected);
+}
+
+#[test]
 fn an_answer_is_bounded() {
     let recorded: Vec<Recorded> = (1..=100_000).map(|n| row(10 * n, 5, n % 2 == 0)).collect();
     let sources = Sources { recorded, ..Sources::default() };
