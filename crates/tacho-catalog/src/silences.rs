@@ -18,19 +18,27 @@ pub struct SilenceRecord {
 }
 
 impl Catalog {
-    /// Silences that are not over at `now_ms`; older ones are dropped.
+    /// Silences that are not over at `now_ms`.
     pub async fn silences(&self, now_ms: i64) -> Result<Vec<SilenceRecord>, CatalogError> {
-        let doing = CatalogError::query("list silences");
-        sqlx::query("DELETE FROM alert_silences WHERE ends_ms <= ?")
-            .bind(now_ms)
+        sqlx::query(
+            "SELECT id, starts_ms, ends_ms, author, data FROM alert_silences WHERE ends_ms > ? \
+             ORDER BY ends_ms, id",
+        )
+        .bind(now_ms)
+        .fetch_all(&self.pool)
+        .await
+        .and_then(|rows| rows.iter().map(silence_record).collect())
+        .map_err(CatalogError::query("list silences"))
+    }
+
+    /// Drops silences that were over before `before_ms`.
+    pub async fn expire_silences(&self, before_ms: i64) -> Result<(), CatalogError> {
+        sqlx::query("DELETE FROM alert_silences WHERE ends_ms < ?")
+            .bind(before_ms)
             .execute(&self.pool)
             .await
-            .map_err(&doing)?;
-        sqlx::query("SELECT id, starts_ms, ends_ms, author, data FROM alert_silences ORDER BY ends_ms, id")
-            .fetch_all(&self.pool)
-            .await
-            .and_then(|rows| rows.iter().map(silence_record).collect())
-            .map_err(doing)
+            .map(drop)
+            .map_err(CatalogError::query("drop silences that are over"))
     }
 
     pub async fn add_silence(&self, silence: &SilenceRecord) -> Result<(), CatalogError> {
@@ -95,6 +103,9 @@ mod tests {
         catalog.add_silence(&silence).await.unwrap();
         assert_eq!(catalog.silences(9).await.unwrap(), [silence]);
         assert!(catalog.silences(10).await.unwrap().is_empty());
+        catalog.expire_silences(10).await.unwrap();
+        assert_eq!(catalog.silences(9).await.unwrap().len(), 1);
+        catalog.expire_silences(11).await.unwrap();
         assert!(!catalog.remove_silence("s").await.unwrap());
     }
 }

@@ -77,7 +77,7 @@ async fn over(
         .header(HOST, authority)
         .header(USER_AGENT, concat!("tacho/", env!("CARGO_PKG_VERSION")));
     if method == Method::POST {
-        builder = builder.header(CONTENT_TYPE, "application/json; charset=utf-8");
+        builder = builder.header(CONTENT_TYPE, &request.content_type);
     }
     if let Some(signature) = &request.signature {
         builder = builder.header("x-tacho-signature", format!("sha256={signature}"));

@@ -30,3 +30,11 @@ pub async fn send(channel: &Channel, message: &Message, now_ms: i64) -> Result<(
         }
     }
 }
+
+/// Shows the picture of a message that was said, where the channel takes pictures by themselves. Whether it did.
+pub async fn show_picture(channel: &Channel, message: &Message) -> Result<bool, SendError> {
+    let png = message.picture.as_deref();
+    let Some(request) = png.and_then(|png| payload::picture_request(channel, png)) else { return Ok(false) };
+    let answer = http::post(&request).await?;
+    payload::check_answer(channel.kind, answer.status, &answer.body).map(|()| true)
+}

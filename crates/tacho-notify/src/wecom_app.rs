@@ -114,7 +114,7 @@ impl WecomAppSettings {
     fn token_request(&self, secret: &Secret) -> Request {
         let (corp_id, secret) = (percent_encoded_text(&self.corp_id), percent_encoded_text(secret.expose()));
         let url = format!("{}/cgi-bin/gettoken?corpid={corp_id}&corpsecret={secret}", self.url);
-        Request { url: Secret::new(url), body: String::new(), signature: None }
+        Request::json(Secret::new(url), String::new())
     }
 
     fn message_request(&self, message: &Message, token: &Secret) -> Request {
@@ -128,7 +128,7 @@ impl WecomAppSettings {
                 body[key] = Value::from(ids.join("|"));
             }
         }
-        Request { url: Secret::new(url), body: body.to_string(), signature: None }
+        Request::json(Secret::new(url), body.to_string())
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
         );
         let request = settings.message_request(&message(), &Secret::new("t"));
         assert!(request.url.expose().ends_with("/cgi-bin/message/send?access_token=t"));
-        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
         let expected = json!({
             "touser": "ann|bob", "toparty": "2", "msgtype": "text", "agentid": 7,
             "text": { "content": "disk [full]\npage: https://a/b?x=1\nhost: <web> *1*" },
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(body, expected);
         let settings = read(&format!("{GOOD}\nformat = 'markdown'")).unwrap();
         let body: Value =
-            serde_json::from_str(&settings.message_request(&message(), &Secret::new("t")).body).unwrap();
+            serde_json::from_slice(&settings.message_request(&message(), &Secret::new("t")).body).unwrap();
         let text = "**disk \\[full\\]**\n[page](https://a/b?x=1)\n> host: &lt;web&gt; \\*1\\*";
         assert_eq!(body["markdown"], json!({ "content": text }));
     }

@@ -27,6 +27,7 @@ mod follow;
 mod message;
 mod office;
 mod pace;
+mod picture;
 mod presence;
 mod program;
 mod receiver;

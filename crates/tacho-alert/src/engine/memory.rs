@@ -1,6 +1,6 @@
 //! What outlives a restart, or comes from another server of the catalog.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,15 @@ pub struct EngineMemory {
 }
 
 impl EngineMemory {
-    /// What was saved is a little old: what fires is what the catalog says that fires.
+    /// What was saved is a little old: what fires is what the catalog says that fires, which knows less of how it went on.
     pub fn reconcile(&mut self, firing: Vec<Alert>) {
-        self.alerts.retain(|alert| !alert.is_firing() && !firing.iter().any(|other| other.key == alert.key));
-        self.alerts.extend(firing);
+        let (known, pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.alerts).into_iter().partition(Alert::is_firing);
+        let mut known: BTreeMap<Option<String>, Alert> =
+            known.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
+        let fires: BTreeSet<AlertKey> = firing.iter().map(|alert| alert.key.clone()).collect();
+        self.alerts = pending.into_iter().filter(|alert| !fires.contains(&alert.key)).collect();
+        self.alerts.extend(firing.into_iter().map(|alert| known.remove(&alert.id).unwrap_or(alert)));
     }
 
     /// Adds what is remembered of other hosts.
@@ -70,16 +75,15 @@ impl Engine {
         memory
     }
 
-    /// What of one host has to outlive a restart, beside what fires.
+    /// What of one host has to outlive a restart.
     pub fn memory_of(&self, host_id: &str) -> Option<EngineMemory> {
         let mut memory = EngineMemory::default();
         memory.add(self.hosts.get(host_id)?);
-        memory.alerts.retain(|alert| !alert.is_firing());
         Some(memory)
     }
 
     /// Goes on with what another server remembered of one host: what is pending here, and what rules remember of it,
-    /// gives way. What fires stays.
+    /// gives way. What fires stays, and goes on as it did there.
     pub fn adopt(&mut self, host_id: &str, memory: EngineMemory) {
         let key = HostKey { name: Arc::from(host_id), id: Arc::from(host_id) };
         let state = self.hosts.entry(Arc::from(host_id)).or_insert_with(|| HostState::unknown(key));
@@ -90,10 +94,17 @@ impl Engine {
             uncount(&mut self.counts, &key.rule);
         }
         for alert in memory.alerts {
-            let is_of_host = *alert.key.host_id == *host_id && !alert.is_firing();
-            if is_of_host && !state.alerts.contains_key(&alert.key) {
-                *self.counts.entry(Arc::clone(&alert.key.rule)).or_default() += 1;
-                state.alerts.insert(alert.key.clone(), alert);
+            if *alert.key.host_id != *host_id {
+                continue;
+            }
+            match state.alerts.get_mut(&alert.key) {
+                Some(here) if here.id == alert.id => *here = alert,
+                Some(_) => {}
+                None if alert.is_firing() => {}
+                None => {
+                    *self.counts.entry(Arc::clone(&alert.key.rule)).or_default() += 1;
+                    state.alerts.insert(alert.key.clone(), alert);
+                }
             }
         }
         if let Some(memory) =

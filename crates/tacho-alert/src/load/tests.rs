@@ -52,7 +52,8 @@ fn kinds_whose_readings_are_still_to_come_say_so() {
     for kind in ["probe", "log"] {
         let said =
             problems(&format!("[[rule]]\nname = \"a\"\nwhen = {{ kind = \"{kind}\", target = \"x\" }}\n"));
-        let start = format!("web.toml:3: when: kind: is \"{kind}\", whose readings no agent takes yet");
+        let start =
+            format!("web.toml:3: rule \"a\": when: kind: is \"{kind}\", whose readings no agent takes yet");
         assert!(said.len() == 1 && said[0].starts_with(&start), "{said:#?}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tacho_alert::{Notification, Route};
 use tacho_notify::{Channel, ChannelSettings, LoadError, Message, SendError, WecomApp, WecomAppSettings};
+use tacho_runtime::logging;
 
 use super::message::{message, test_message};
 use super::words::Words;
@@ -84,6 +85,8 @@ impl Receiver {
         match &self.kind {
             ReceiverKind::File { .. } => usize::MAX,
             ReceiverKind::Program { .. } => PROGRAM_PER_MINUTE,
+            // A message may be followed by its picture.
+            ReceiverKind::Channel(channel) if channel.kind.sends_pictures() => channel.kind.per_minute() / 2,
             ReceiverKind::Channel(channel) => channel.kind.per_minute(),
             ReceiverKind::WecomApp(app) => app.per_minute(),
         }
@@ -113,7 +116,15 @@ impl Receiver {
                 file::append(path, format!("{} TEST {}\n", message.time_text(), message.title)).await
             }
             ReceiverKind::Program { command } => program::run(command, message).await,
-            ReceiverKind::Channel(channel) => Ok(tacho_notify::send(channel, message, now_ms).await?),
+            ReceiverKind::Channel(channel) => {
+                tacho_notify::send(channel, message, now_ms).await?;
+                // The message was taken: it is not said again for want of a picture.
+                if let Err(error) = tacho_notify::show_picture(channel, message).await {
+                    let (receiver, error) = (&self.name, logging::chain(&error));
+                    tracing::warn!(receiver, error, "the picture of a message was not taken");
+                }
+                Ok(())
+            }
             ReceiverKind::WecomApp(app) => Ok(app.say(message).await?),
         }
     }

@@ -16,11 +16,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::office::Next;
 use super::presence::{Elsewhere, said};
 use super::tell::Teller;
 use super::{Alerts, files, json};
 use crate::live::{Live, LiveEvent, LiveEventKind, LiveHost};
+
+mod office;
 
 /// How often it is looked what there is to tell.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -31,7 +32,8 @@ const PRESENCE_EVERY: u64 = 50;
 /// How often the rules' files are looked at and what rules remember is saved, in flushes.
 const CARE_EVERY: u64 = 300;
 /// How long alerts that are over are kept, and how many.
-const RETENTION_MS: i64 = 90 * 86_400_000;
+const RETENTION_MS: i64 = 90 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
 const MAX_PAST: i64 = 100_000;
 /// Hosts whose memory is saved in one transaction.
 const SAVED_AT_ONCE: usize = 200;
@@ -136,65 +138,6 @@ impl Watch {
         while tellers.join_next().await.is_some() {}
         self.say_good_bye().await;
         Ok(())
-    }
-
-    /// Looks at the office when it is time: gives a sign of life, takes it over, or finds that it is another's.
-    async fn see_to_office(&mut self) {
-        let due =
-            self.office_looked.is_none_or(|looked| looked.elapsed() >= self.alerts.office().look_every());
-        if !due {
-            return;
-        }
-        self.office_looked = Some(Instant::now());
-        if let Err(error) = self.try_see_to_office().await {
-            tracing::error!(error = %logging::chain(&error), "cannot look which server tells of alerts");
-        }
-    }
-
-    async fn try_see_to_office(&mut self) -> Result<(), CatalogError> {
-        let catalog = self.alerts.catalog().clone();
-        let began = Instant::now();
-        let found = catalog.alert_office().await?;
-        let next = self.alerts.office().next(found, began);
-        match next {
-            Next::Nothing => {}
-            Next::Hold(term) if catalog.hold_alert_office(term).await? => self.alerts.office().held(began),
-            Next::Hold(_) | Next::Lost => self.lose_office(),
-            Next::Take(before) => {
-                let server = self.alerts.server();
-                let Some(term) = catalog.take_alert_office(&server, &before).await? else { return Ok(()) };
-                tracing::info!(server, term, before = before.server, "this server tells of alerts");
-                // Not before it knows what was told: until then it is as if another one told.
-                while self.alerts.save_changes().await? {}
-                self.alerts.begin_telling().await?;
-                self.alerts.office().took(&before, term, began);
-                catalog.end_presence(&server).await?;
-                self.queued.iter().for_each(|queued| queued.notify_one());
-            }
-        }
-        Ok(())
-    }
-
-    fn lose_office(&mut self) {
-        tracing::warn!("another server tells of alerts now");
-        self.alerts.office().lost();
-        self.alerts.stop_telling();
-        self.untold.clear();
-    }
-
-    /// Leaves the office to another server at once.
-    async fn say_good_bye(&self) {
-        let (catalog, server) = (self.alerts.catalog(), self.alerts.server());
-        let term = self.alerts.office().lost();
-        let said = async {
-            if let Some(term) = term {
-                catalog.leave_alert_office(term).await?;
-            }
-            catalog.end_presence(&server).await
-        };
-        if let Err(error) = said.await {
-            tracing::error!(error = %logging::chain(&error), "cannot leave alerts to other servers");
-        }
     }
 
     async fn follow(&self) {
@@ -384,6 +327,8 @@ impl Watch {
         self.looked_at.clear();
         if self.alerts.term().is_some() {
             catalog.forget_alert_memories().await?;
+            // A day later, whatever clock a server goes by.
+            catalog.expire_silences(now_ms.saturating_sub(DAY_MS)).await?;
             catalog.expire_alerts(now_ms.saturating_sub(RETENTION_MS), MAX_PAST).await?;
         }
         Ok(())

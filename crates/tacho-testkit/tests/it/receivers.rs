@@ -104,6 +104,9 @@ fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
     let said = String::from_utf8(body).unwrap();
     assert!(status == 200 && said.contains("\"delivered\":true"), "{status} {said}");
     assert!(peers.heard("wecomapp_token", &["token-"]).len() >= 2);
+    for kind in ["wecom", "telegram"] {
+        peers.wait(kind, &["picture of "]);
+    }
     let hook = peers.wait("webhook", &["troubled works"]);
     let details = &hook["body"]["items"][0]["details"];
     assert!(
@@ -118,6 +121,7 @@ fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
     if peers.port("smtp").is_some() {
         let mail = peers.wait("email", &["[告警] 警告: troubled works"]);
         assert_eq!(mail["subject"], "[告警] 警告: troubled works");
+        assert_eq!(mail["pictures"], serde_json::json!(["<chart>"]));
         assert!(
             mail["html"].as_str().unwrap().contains("<a href=\"https://tacho.example.org/hosts/troubled"),
             "{mail}"

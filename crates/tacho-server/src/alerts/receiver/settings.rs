@@ -154,7 +154,7 @@ mod tests {
                     [[receiver]]\nkind = 'program'\ncommand = ['/bin/true', 'x']\n";
         let receivers = read(text).unwrap();
         let wecom = receivers[0].load().unwrap();
-        assert_eq!((wecom.kind_name(), wecom.per_minute()), ("wecom", 20));
+        assert_eq!((wecom.kind_name(), wecom.per_minute()), ("wecom", 10), "each with its picture");
         assert_eq!((wecom.route.severity, wecom.route.after_ms), (Severity::Critical, 900_000));
         assert_eq!((wecom.route.matchers.len(), wecom.route.times.texts().len()), (2, 2));
         assert_eq!(receivers[1].name(), "program");
