@@ -23,6 +23,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/agents",
     "get /api/v1/alert-events",
     "get /api/v1/alerts",
+    "get /api/v1/alerts/count",
     "get /api/v1/alerts/{id}",
     "get /api/v1/fleet/processes",
     "get /api/v1/fleet/series",
