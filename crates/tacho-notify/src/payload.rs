@@ -342,7 +342,7 @@ mod tests {
         };
         let request = of(Kind::Wecom, "http://a/?key=k").unwrap();
         let body: Value = serde_json::from_slice(&request.body).unwrap();
-        let image = json!({ "base64": "cG5n", "md5": "51e8ea280b44e16934d4d611901f3d3a" });
+        let image = json!({ "base64": "cG5n", "md5": "bff139fa05ac583f685a523ab3d110a0" });
         assert_eq!(body, json!({ "msgtype": "image", "image": image }));
         let request = of(Kind::Telegram, "http://a/bot1:k/sendMessage?chat_id=-5").unwrap();
         assert_eq!(request.url.expose(), "http://a/bot1:k/sendPhoto");
