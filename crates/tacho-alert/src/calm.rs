@@ -13,12 +13,14 @@ mod notification;
 mod route;
 mod shared;
 mod silence;
+mod week;
 
 pub use maintenance::Maintenance;
 pub(crate) use maintenance::maintenance;
 pub use notification::{Ended, Notification};
 pub use route::Route;
 pub use silence::{Matcher, Silence, SilenceProblem};
+pub use week::Times;
 
 /// Between two notifications of one group that tell of something new.
 const GROUP_INTERVAL_MS: i64 = 10_000;

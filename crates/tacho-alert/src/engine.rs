@@ -3,28 +3,29 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tacho_model::{HostFacts, HostKey, Snapshot, derived, tables};
 
 use crate::alert::{Alert, AlertKey, Change, ChangeKind, Step};
 use crate::condition::hog::ProcessHog;
-use crate::condition::{Condition, Finding, Found, Look, Memory, filesystem};
-use crate::evidence::{Evidence, Order, TOP_PROCESSES, top_processes};
+use crate::condition::{Condition, Look, Memory, filesystem};
 use crate::host::Host;
 use crate::load::RuleSet;
 use crate::rule::Rule;
 use crate::threshold::{HostThreshold, on_host};
 
+mod apply;
+mod memory;
+mod silence;
 mod text;
 
+pub use memory::EngineMemory;
+pub use silence::Presence;
 pub use text::shown_value;
 
 /// A snapshot that is older is told of as history, not as news: it never makes an alert.
 const LATE_MS: i64 = 60_000;
 /// A thing of which nothing was told for so long is not there any more.
 const STALE_MS: i64 = 180_000;
-/// A longer time between two ticks means that this server stood still, which says nothing about hosts.
-const STALL_MS: i64 = 30_000;
 
 /// How many alerts there may be. What would be more is counted and left out.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +33,6 @@ pub struct Limits {
     pub alerts: usize,
     pub alerts_per_rule: usize,
     pub alerts_per_host: usize,
-}
-
-/// When a host was heard of last, by the clock that ticks.
-#[derive(Debug, Clone)]
-pub struct Presence {
-    pub host: Host,
-    pub heard_ms: i64,
-    /// Between its snapshots.
-    pub interval_ms: i64,
 }
 
 /// All alerts and what their rules remember.
@@ -56,23 +48,6 @@ pub struct Engine {
     ticked_ms: Option<i64>,
     /// Since when this server has listened without a break.
     listening_since_ms: i64,
-}
-
-/// All that has to outlive a restart.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EngineMemory {
-    alerts: Vec<Alert>,
-    hosts: BTreeMap<Arc<str>, Memory>,
-    fired_before: Vec<(AlertKey, VecDeque<i64>)>,
-}
-
-impl EngineMemory {
-    /// What was saved is a little old: what fires is what the catalog says that fires.
-    pub fn reconcile(&mut self, firing: Vec<Alert>) {
-        self.alerts.retain(|alert| !alert.is_firing() && !firing.iter().any(|other| other.key == alert.key));
-        self.alerts.extend(firing);
-    }
 }
 
 #[derive(Debug)]
@@ -110,39 +85,6 @@ impl Engine {
             ticked_ms: None,
             listening_since_ms: i64::MIN,
         }
-    }
-
-    /// Goes on with what an earlier engine remembered; alerts of rules that are gone are dropped.
-    pub fn restore(&mut self, memory: EngineMemory, now_ms: i64) -> Vec<Change> {
-        for alert in memory.alerts {
-            let key = HostKey { id: Arc::clone(&alert.key.host_id), name: Arc::clone(&alert.host) };
-            let state = self.hosts.entry(Arc::clone(&key.id)).or_insert_with(|| HostState::unknown(key));
-            *self.counts.entry(Arc::clone(&alert.key.rule)).or_default() += 1;
-            state.alerts.insert(alert.key.clone(), alert);
-        }
-        for (id, remembered) in memory.hosts {
-            let key = HostKey { name: Arc::clone(&id), id: Arc::clone(&id) };
-            self.hosts.entry(id).or_insert_with(|| HostState::unknown(key)).memory = remembered;
-        }
-        for (key, times) in memory.fired_before {
-            if let Some(state) = self.hosts.get_mut(&key.host_id) {
-                state.fired_before.insert(key, times);
-            }
-        }
-        self.replace_rules(Arc::clone(&self.rules), now_ms)
-    }
-
-    /// What has to outlive a restart.
-    pub fn memory(&self) -> EngineMemory {
-        let states = || self.hosts.values();
-        let mut memory = EngineMemory {
-            alerts: states().flat_map(|state| state.alerts.values().cloned()).collect(),
-            hosts: states().map(|state| (Arc::clone(&state.host.key.id), state.memory.clone())).collect(),
-            fired_before: states().flat_map(|state| state.fired_before.clone()).collect(),
-        };
-        memory.alerts.sort_by(|left, right| left.key.cmp(&right.key));
-        memory.fired_before.sort();
-        memory
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -216,28 +158,6 @@ impl Engine {
         let time_ms = snapshot.time_ms;
         state.fired_before.retain(|_, times| Alert::is_remembered(times, time_ms));
         self.hosts.insert(Arc::clone(&host.key.id), state);
-        changes
-    }
-
-    /// Looks who is silent. To be called every few seconds with all hosts of the inventory.
-    pub fn tick(&mut self, hosts: &[Presence], now_ms: i64) -> Vec<Change> {
-        let stood_still = self.ticked_ms.is_none_or(|before_ms| {
-            let passed_ms = now_ms.saturating_sub(before_ms);
-            !(0..=STALL_MS).contains(&passed_ms)
-        });
-        if stood_still {
-            self.listening_since_ms = now_ms;
-        }
-        self.ticked_ms = Some(now_ms);
-        let mut changes = Vec::new();
-        for presence in hosts {
-            changes.extend(self.know(&presence.host, now_ms));
-            let Some(mut state) = self.hosts.remove(&presence.host.key.id) else { continue };
-            for rule in state.rules.clone().unwrap_or_default() {
-                changes.extend(self.listen(&mut state, &rule, presence, now_ms));
-            }
-            self.hosts.insert(Arc::clone(&presence.host.key.id), state);
-        }
         changes
     }
 
@@ -323,120 +243,6 @@ impl Engine {
         let step = if state.alerts.get(key)?.is_firing() { Step::Resolved } else { Step::Cancelled };
         self.settle(state, key, step, time_ms, "nothing is reported about it any more")
     }
-
-    fn listen(
-        &mut self,
-        state: &mut HostState,
-        rule: &Arc<Rule>,
-        presence: &Presence,
-        now_ms: i64,
-    ) -> Option<Change> {
-        let Condition::HostSilent { after_ms } = rule.condition else { return None };
-        let key = AlertKey {
-            host_id: Arc::clone(&presence.host.key.id),
-            rule: Arc::clone(&rule.name),
-            entity: String::new(),
-        };
-        // One snapshot that is late is no silence.
-        let after_ms = after_ms.max(presence.interval_ms.saturating_mul(2).saturating_add(5_000));
-        let silent_ms = now_ms.saturating_sub(presence.heard_ms);
-        let listened_ms = now_ms.saturating_sub(self.listening_since_ms);
-        let active = state.alerts.contains_key(&key);
-        let mut finding = Finding::new("", silent_ms >= after_ms && (active || listened_ms >= after_ms));
-        finding.value = Some((silent_ms / 1000) as f64);
-        (finding.threshold, finding.unit) = (Some((after_ms / 1000) as f64), "seconds");
-        finding.text = "was not heard of".to_owned();
-        let moment = Moment { rule, snapshot: None, time_ms: now_ms };
-        let change = self.apply(state, &moment, finding);
-        if let Some(alert) = state.alerts.get_mut(&key) {
-            alert.since_ms = alert.since_ms.min(presence.heard_ms);
-        }
-        change
-    }
-
-    fn apply(&mut self, state: &mut HostState, moment: &Moment<'_>, mut finding: Finding) -> Option<Change> {
-        finding.value = finding.value.filter(|value| value.is_finite());
-        let key = AlertKey {
-            host_id: Arc::clone(&state.host.key.id),
-            rule: Arc::clone(&moment.rule.name),
-            entity: finding.entity.clone(),
-        };
-        let time_ms = moment.time_ms;
-        if finding.found == Found::HoldsNot {
-            let alert = state.alerts.get_mut(&key)?;
-            if let Some(value) = finding.value {
-                alert.evidence.add(time_ms, value);
-            }
-            let step = alert.holds_not(moment.rule, time_ms);
-            return self.settle(state, &key, step, time_ms, "");
-        }
-        if !state.alerts.contains_key(&key) && !self.admit(state, moment, &key) {
-            return None;
-        }
-        let host = state.host.clone();
-        let alert = state.alerts.get_mut(&key)?;
-        alert.momentary = finding.found == Found::Happened;
-        note(alert, moment, &finding);
-        let step = alert.holds(moment.rule, time_ms, STALE_MS);
-        if step == Step::Fired {
-            fill_processes(&mut alert.evidence, moment, finding.order);
-        }
-        alert.text = text::of(moment.rule, alert, &host);
-        (step == Step::Fired).then(|| Change { kind: ChangeKind::Fired, alert: alert.clone() })
-    }
-
-    /// Makes a new alert, unless there are too many.
-    fn admit(&mut self, state: &mut HostState, moment: &Moment<'_>, key: &AlertKey) -> bool {
-        let of_rule = self.counts.get(&key.rule).copied().unwrap_or(0);
-        let all: usize = self.counts.values().sum();
-        let too_many = of_rule >= self.limits.alerts_per_rule
-            || all >= self.limits.alerts
-            || state.alerts.len() >= self.limits.alerts_per_host;
-        if too_many {
-            self.left_out += 1;
-            return false;
-        }
-        let fired_before = state.fired_before.remove(key).unwrap_or_default();
-        let mut alert = Alert::begin(key.clone(), &state.host, moment.rule, moment.time_ms, fired_before);
-        if let (Condition::Threshold(threshold), Some((_, before))) =
-            (&moment.rule.condition, moment.snapshot)
-        {
-            for snapshot in before {
-                if let Some(value) = threshold.value_in(snapshot, &key.entity) {
-                    alert.evidence.add(snapshot.time_ms, value);
-                }
-            }
-        }
-        state.alerts.insert(key.clone(), alert);
-        *self.counts.entry(Arc::clone(&key.rule)).or_default() += 1;
-        true
-    }
-
-    fn settle(
-        &mut self,
-        state: &mut HostState,
-        key: &AlertKey,
-        step: Step,
-        time_ms: i64,
-        reason: &str,
-    ) -> Option<Change> {
-        if !matches!(step, Step::Cancelled | Step::Resolved) {
-            return None;
-        }
-        let alert = state.alerts.remove(key)?;
-        uncount(&mut self.counts, &key.rule);
-        if step == Step::Cancelled {
-            let times = alert.fired_times();
-            if Alert::is_remembered(&times, time_ms) {
-                state.fired_before.insert(key.clone(), times);
-            }
-            return None;
-        }
-        if state.fired_before.len() < self.limits.alerts_per_host {
-            state.fired_before.insert(key.clone(), alert.fired_times());
-        }
-        Some(Change { kind: ChangeKind::Resolved { time_ms, reason: reason.to_owned() }, alert })
-    }
 }
 
 impl HostState {
@@ -467,34 +273,6 @@ fn is_late(snapshot: &Snapshot, now_ms: i64) -> bool {
         .block(&tables::host::TABLE)
         .is_some_and(|block| derived::value(block, 0, "arrived_late_ms").is_some());
     marked || now_ms.saturating_sub(snapshot.time_ms) > LATE_MS
-}
-
-fn note(alert: &mut Alert, moment: &Moment<'_>, finding: &Finding) {
-    let evidence = &mut alert.evidence;
-    if let Some(value) = finding.value {
-        evidence.add(moment.time_ms, value);
-    }
-    (evidence.value, evidence.threshold) = (finding.value, finding.threshold);
-    evidence.unit = finding.unit.to_owned();
-    evidence.text.clone_from(&finding.text);
-    if finding.process.is_some() {
-        evidence.process.clone_from(&finding.process);
-    }
-}
-
-fn fill_processes(evidence: &mut Evidence, moment: &Moment<'_>, order: Order) {
-    if let Some((snapshot, before)) = moment.snapshot {
-        evidence.processes = top_processes(snapshot, before, order);
-        order.name().clone_into(&mut evidence.order);
-        // A hog by a rule of its own, with a small share, is named beside those that used more.
-        let is_hog = matches!(moment.rule.condition, Condition::ProcessHog(_));
-        let culprit = evidence.process.as_ref().filter(|_| is_hog);
-        if let Some(culprit) = culprit.filter(|culprit| !evidence.processes.iter().any(|it| it.is(culprit))) {
-            let culprit = culprit.clone();
-            evidence.processes.truncate(TOP_PROCESSES - 1);
-            evidence.processes.push(culprit);
-        }
-    }
 }
 
 fn drop_alert(

@@ -13,7 +13,9 @@ mod files;
 mod gaps;
 mod hosts;
 mod marks;
+mod memories;
 mod notifications;
+mod office;
 mod posted;
 mod rules;
 mod schema;
@@ -32,14 +34,18 @@ use sqlx::sqlite::{
 };
 
 pub use agents::{AgentEntry, AgentRecord, NewAgent, NewCertificate};
-pub use alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
+pub use alerts::{
+    Acknowledgement, AlertEnd, AlertFilter, AlertNews, AlertRecord, AlertWrite, Replaced, WrittenAlerts,
+};
 pub use audit::AuditEntry;
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
 pub use hosts::{HostRecord, Renamed, TagChange};
 pub use marks::{Mark, MarkUpdate, StreamKey};
+pub use memories::HostMemory;
 pub use notifications::{QueuedNotification, ToldAlerts};
+pub use office::{Office, Revisions};
 pub use posted::{POSTED_AGENT, PostedRecord};
 pub use rules::{RuleChange, RuleRecord, RuleStore};
 pub use sessions::SessionRecord;

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::office::holds;
 use crate::{Catalog, CatalogError};
 
 /// Notifications that wait for one receiver; beyond them the oldest are given up.
@@ -18,6 +19,8 @@ pub struct QueuedNotification {
     /// Tries that failed.
     pub attempts: i64,
     pub next_ms: i64,
+    /// The term of whoever began to send it; 0: nobody.
+    pub claimed_term: i64,
     /// JSON.
     pub data: String,
 }
@@ -64,14 +67,19 @@ impl Catalog {
     }
 
     /// Queues a notification for its receiver and notes which alerts it was told of, in one transaction: what was
-    /// told is on its way, and what is not on its way was not told. How many of the oldest made room for it.
+    /// told is on its way, and what is not on its way was not told. How many of the oldest made room for it; `None`,
+    /// and nothing is done, when `term` of the office is over.
     pub async fn queue_notification(
         &self,
         notification: &QueuedNotification,
         told: ToldAlerts<'_>,
-    ) -> Result<u64, CatalogError> {
+        term: i64,
+    ) -> Result<Option<u64>, CatalogError> {
         let doing = CatalogError::query("queue a notification");
         let mut transaction = self.begin_write("queue a notification").await?;
+        if !holds(&mut transaction, term).await.map_err(&doing)? {
+            return Ok(None);
+        }
         let receiver = &notification.receiver;
         sqlx::query(
             "INSERT INTO alert_queue (id, receiver, created_ms, attempts, next_ms, data) VALUES (?, ?, ?, 0, ?, ?)",
@@ -120,7 +128,30 @@ impl Catalog {
                 .map_err(&doing)?;
         }
         transaction.commit().await.map_err(doing)?;
-        Ok(dropped)
+        Ok(Some(dropped))
+    }
+
+    /// Notes that the holder of `term` begins to send a notification; `false` when that term of the office is over.
+    pub async fn claim_notification(
+        &self,
+        receiver: &str,
+        id: &str,
+        term: i64,
+    ) -> Result<bool, CatalogError> {
+        let doing = CatalogError::query("claim a notification");
+        let mut transaction = self.begin_write("claim a notification").await?;
+        if !holds(&mut transaction, term).await.map_err(&doing)? {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE alert_queue SET claimed_term = ? WHERE receiver = ? AND id = ?")
+            .bind(term)
+            .bind(receiver)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(&doing)?;
+        transaction.commit().await.map_err(doing)?;
+        Ok(true)
     }
 
     /// The oldest notification that waits for a receiver.
@@ -129,7 +160,7 @@ impl Catalog {
         receiver: &str,
     ) -> Result<Option<QueuedNotification>, CatalogError> {
         let row = sqlx::query(
-            "SELECT id, receiver, created_ms, attempts, next_ms, data FROM alert_queue \
+            "SELECT id, receiver, created_ms, attempts, next_ms, claimed_term, data FROM alert_queue \
              WHERE receiver = ? ORDER BY id LIMIT 1",
         )
         .bind(receiver)
@@ -166,7 +197,8 @@ impl Catalog {
         next_ms: i64,
     ) -> Result<(), CatalogError> {
         sqlx::query(
-            "UPDATE alert_queue SET attempts = attempts + 1, next_ms = ? WHERE receiver = ? AND id = ?",
+            "UPDATE alert_queue SET attempts = attempts + 1, next_ms = ?, claimed_term = 0 \
+             WHERE receiver = ? AND id = ?",
         )
         .bind(next_ms)
         .bind(receiver)
@@ -194,41 +226,32 @@ fn queued(row: &SqliteRow) -> Result<QueuedNotification, sqlx::Error> {
         created_ms: row.try_get("created_ms")?,
         attempts: row.try_get("attempts")?,
         next_ms: row.try_get("next_ms")?,
+        claimed_term: row.try_get("claimed_term")?,
         data: row.try_get("data")?,
     })
 }
 
+/// One that waits.
+#[cfg(test)]
+pub(crate) fn notification_for_tests(receiver: &str, id: &str) -> QueuedNotification {
+    QueuedNotification {
+        id: id.to_owned(),
+        receiver: receiver.to_owned(),
+        created_ms: 7,
+        attempts: 0,
+        next_ms: 7,
+        claimed_term: 0,
+        data: "[]".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::alerts::{Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite};
+    use super::{notification_for_tests as notification, *};
+    use crate::alerts::{
+        Acknowledgement, AlertEnd, AlertFilter, AlertRecord, AlertWrite, alert_for_tests as alert,
+    };
     use crate::open_for_tests as catalog;
-
-    fn alert(id: &str, fired_ms: i64) -> AlertRecord {
-        AlertRecord {
-            id: id.to_owned(),
-            rule: "memory".to_owned(),
-            host_id: "h1".to_owned(),
-            host: "web".to_owned(),
-            severity: "warning".to_owned(),
-            fired_ms,
-            resolved_ms: None,
-            reason: String::new(),
-            acknowledged: None,
-            data: "{}".to_owned(),
-        }
-    }
-
-    fn notification(receiver: &str, id: &str) -> QueuedNotification {
-        QueuedNotification {
-            id: id.to_owned(),
-            receiver: receiver.to_owned(),
-            created_ms: 7,
-            attempts: 0,
-            next_ms: 7,
-            data: "[]".to_owned(),
-        }
-    }
 
     #[tokio::test]
     async fn an_alert_is_open_until_its_end_was_told() {
@@ -241,7 +264,7 @@ mod tests {
         let ids = ["a".to_owned()];
         let firing = ToldAlerts { firing: &ids, resolved: &[] };
         for (receiver, notified) in [("ops", "n1"), ("log", "n1"), ("ops", "n2")] {
-            catalog.queue_notification(&notification(receiver, notified), firing).await.unwrap();
+            catalog.queue_notification(&notification(receiver, notified), firing, 0).await.unwrap();
         }
         let mut told = catalog.told_alerts().await.unwrap();
         told.sort();
@@ -264,10 +287,10 @@ mod tests {
         let over = ToldAlerts { firing: &[], resolved: &ids };
         for receiver in ["ops", "log"] {
             assert_eq!(catalog.open_alerts().await.unwrap(), std::slice::from_ref(&expected));
-            catalog.queue_notification(&notification(receiver, "n3"), over).await.unwrap();
+            catalog.queue_notification(&notification(receiver, "n3"), over, 0).await.unwrap();
         }
         assert!(catalog.open_alerts().await.unwrap().is_empty());
-        catalog.queue_notification(&notification("ops", "n4"), firing).await.unwrap();
+        catalog.queue_notification(&notification("ops", "n4"), firing, 0).await.unwrap();
         end.is_quiet = true;
         catalog.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
         assert!(catalog.told_alerts().await.unwrap().is_empty());
@@ -285,7 +308,7 @@ mod tests {
         let (_dir, catalog) = catalog().await;
         let none = ToldAlerts { firing: &[], resolved: &[] };
         for (receiver, id) in [("ops", "n2"), ("log", "n2"), ("ops", "n1"), ("log", "n1")] {
-            catalog.queue_notification(&notification(receiver, id), none).await.unwrap();
+            catalog.queue_notification(&notification(receiver, id), none, 0).await.unwrap();
         }
         let counts = [("log".to_owned(), 2), ("ops".to_owned(), 2)];
         assert_eq!(catalog.queued_notifications().await.unwrap(), counts);

@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 
+use crate::office::{SETTINGS, next_revision};
 use crate::{Catalog, CatalogError};
 
 /// Changes that are kept; beyond them the oldest are dropped.
@@ -92,6 +93,7 @@ impl Catalog {
             }
             note(&mut transaction, change).await.map_err(&doing)?;
         }
+        next_revision(&mut transaction, SETTINGS).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)
     }
 

@@ -22,6 +22,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, name: "alerts", sql: include_str!("../migrations/0006_alerts.sql") },
     Migration { version: 7, name: "rules", sql: include_str!("../migrations/0007_rules.sql") },
     Migration { version: 8, name: "tags", sql: include_str!("../migrations/0008_tags.sql") },
+    Migration {
+        version: 9,
+        name: "alert servers",
+        sql: include_str!("../migrations/0009_alert_servers.sql"),
+    },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS catalog_schema (version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL)";

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::office::{SETTINGS, next_revision};
 use crate::{Catalog, CatalogError};
 
 /// A silence.
@@ -17,22 +18,32 @@ pub struct SilenceRecord {
 }
 
 impl Catalog {
-    /// Silences that are not over at `now_ms`; older ones are dropped.
+    /// Silences that are not over at `now_ms`.
     pub async fn silences(&self, now_ms: i64) -> Result<Vec<SilenceRecord>, CatalogError> {
-        let doing = CatalogError::query("list silences");
-        sqlx::query("DELETE FROM alert_silences WHERE ends_ms <= ?")
-            .bind(now_ms)
+        sqlx::query(
+            "SELECT id, starts_ms, ends_ms, author, data FROM alert_silences WHERE ends_ms > ? \
+             ORDER BY ends_ms, id",
+        )
+        .bind(now_ms)
+        .fetch_all(&self.pool)
+        .await
+        .and_then(|rows| rows.iter().map(silence_record).collect())
+        .map_err(CatalogError::query("list silences"))
+    }
+
+    /// Drops silences that were over before `before_ms`.
+    pub async fn expire_silences(&self, before_ms: i64) -> Result<(), CatalogError> {
+        sqlx::query("DELETE FROM alert_silences WHERE ends_ms < ?")
+            .bind(before_ms)
             .execute(&self.pool)
             .await
-            .map_err(&doing)?;
-        sqlx::query("SELECT id, starts_ms, ends_ms, author, data FROM alert_silences ORDER BY ends_ms, id")
-            .fetch_all(&self.pool)
-            .await
-            .and_then(|rows| rows.iter().map(silence_record).collect())
-            .map_err(doing)
+            .map(drop)
+            .map_err(CatalogError::query("drop silences that are over"))
     }
 
     pub async fn add_silence(&self, silence: &SilenceRecord) -> Result<(), CatalogError> {
+        let doing = CatalogError::query("store a silence");
+        let mut transaction = self.begin_write("store a silence").await?;
         sqlx::query(
             "INSERT INTO alert_silences (id, starts_ms, ends_ms, author, data) VALUES (?, ?, ?, ?, ?)",
         )
@@ -41,19 +52,24 @@ impl Catalog {
         .bind(silence.ends_ms)
         .bind(&silence.author)
         .bind(&silence.data)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await
-        .map_err(CatalogError::query("store a silence"))?;
-        Ok(())
+        .map_err(&doing)?;
+        next_revision(&mut transaction, SETTINGS).await.map_err(&doing)?;
+        transaction.commit().await.map_err(doing)
     }
 
     /// `false` when there is none with this id.
     pub async fn remove_silence(&self, id: &str) -> Result<bool, CatalogError> {
+        let doing = CatalogError::query("remove a silence");
+        let mut transaction = self.begin_write("remove a silence").await?;
         let done = sqlx::query("DELETE FROM alert_silences WHERE id = ?")
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await
-            .map_err(CatalogError::query("remove a silence"))?;
+            .map_err(&doing)?;
+        next_revision(&mut transaction, SETTINGS).await.map_err(&doing)?;
+        transaction.commit().await.map_err(doing)?;
         Ok(done.rows_affected() > 0)
     }
 }
@@ -68,6 +84,13 @@ fn silence_record(row: &SqliteRow) -> Result<SilenceRecord, sqlx::Error> {
     })
 }
 
+/// One from 1 to 10.
+#[cfg(test)]
+pub(crate) fn silence_for_tests() -> SilenceRecord {
+    let (id, author, data) = ("s".to_owned(), "ann".to_owned(), "{}".to_owned());
+    SilenceRecord { id, starts_ms: 1, ends_ms: 10, author, data }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,16 +99,13 @@ mod tests {
     #[tokio::test]
     async fn silences_end() {
         let (_dir, catalog) = catalog().await;
-        let silence = SilenceRecord {
-            id: "s".to_owned(),
-            starts_ms: 1,
-            ends_ms: 10,
-            author: "ann".to_owned(),
-            data: "{}".to_owned(),
-        };
+        let silence = silence_for_tests();
         catalog.add_silence(&silence).await.unwrap();
         assert_eq!(catalog.silences(9).await.unwrap(), [silence]);
         assert!(catalog.silences(10).await.unwrap().is_empty());
+        catalog.expire_silences(10).await.unwrap();
+        assert_eq!(catalog.silences(9).await.unwrap().len(), 1);
+        catalog.expire_silences(11).await.unwrap();
         assert!(!catalog.remove_silence("s").await.unwrap());
     }
 }

@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use crate::office::{SETTINGS, next_revision};
 use crate::rules::{RuleChange, note};
 use crate::{Catalog, CatalogError};
 
@@ -66,6 +67,7 @@ impl Catalog {
         .await
         .map_err(&doing)?;
         note(&mut transaction, change).await.map_err(&doing)?;
+        next_revision(&mut transaction, SETTINGS).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)
     }
 
@@ -88,6 +90,7 @@ impl Catalog {
             return Ok(false);
         }
         note(&mut transaction, change).await.map_err(&doing)?;
+        next_revision(&mut transaction, SETTINGS).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)?;
         Ok(true)
     }

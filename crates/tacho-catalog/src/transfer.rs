@@ -150,14 +150,15 @@ async fn insert_alert(
 ) -> Result<bool, sqlx::Error> {
     let acknowledged = alert.acknowledged.as_ref();
     let done = sqlx::query(
-        "INSERT INTO alerts (id, rule, host_id, host, severity, fired_ms, resolved_ms, reason, acknowledged_ms, \
-         acknowledged_by, acknowledged_note, data) \
-         SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM alerts WHERE id = ?)",
+        "INSERT INTO alerts (id, rule, host_id, host, entity, severity, fired_ms, resolved_ms, reason, \
+         acknowledged_ms, acknowledged_by, acknowledged_note, data) \
+         SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM alerts WHERE id = ?)",
     )
     .bind(&alert.id)
     .bind(&alert.rule)
     .bind(&alert.host_id)
     .bind(host)
+    .bind(&alert.entity)
     .bind(&alert.severity)
     .bind(alert.fired_ms)
     .bind(alert.resolved_ms)
@@ -185,6 +186,7 @@ mod tests {
             rule: "cpu".to_owned(),
             host_id: "h1".to_owned(),
             host: "web".to_owned(),
+            entity: String::new(),
             severity: "warning".to_owned(),
             fired_ms: 100,
             resolved_ms,

@@ -95,6 +95,11 @@ impl Kind {
         }
     }
 
+    /// Whether a picture is a message of its own.
+    pub fn sends_pictures(self) -> bool {
+        matches!(self, Self::Wecom | Self::Telegram)
+    }
+
     /// Whether messages can be signed with a key.
     pub fn has_key(self) -> bool {
         matches!(self, Self::Webhook | Self::Dingtalk | Self::Feishu)

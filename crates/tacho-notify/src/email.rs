@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
@@ -14,6 +15,9 @@ use crate::message::Message;
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of all of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// By which the HTML names the picture.
+const PICTURE: &str = "chart";
+const PNG: &str = "image/png";
 
 /// Hands `message` to the mail server.
 pub(crate) async fn send(smtp: &Smtp, message: &Message) -> Result<(), SendError> {
@@ -33,7 +37,14 @@ fn email(smtp: &Smtp, message: &Message) -> Result<lettre::Message, SendError> {
         builder = builder.to(mailbox(to)?);
     }
     let text = format!("{}\n\n{}\n", message.text_within(Kind::Email.text_bytes()), message.time_text());
-    Ok(builder.multipart(MultiPart::alternative_plain_html(text, message.html()))?)
+    let Some(png) = &message.picture else {
+        return Ok(builder.multipart(MultiPart::alternative_plain_html(text, message.html()))?);
+    };
+    let html = format!("{}<p><img src=\"cid:{PICTURE}\" alt=\"\"></p>", message.html());
+    let png = Attachment::new_inline(PICTURE.to_owned())
+        .body(png.clone(), ContentType::parse(PNG).expect("it is a content type"));
+    let html = MultiPart::related().singlepart(SinglePart::html(html)).singlepart(png);
+    Ok(builder.multipart(MultiPart::alternative().singlepart(SinglePart::plain(text)).multipart(html))?)
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, SendError> {
@@ -86,6 +97,10 @@ mod tests {
         let head = text.split("\r\n\r\n").next().unwrap();
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
         assert!(head.contains("To: a@example.org, b@example.org") && text.contains("since: now"), "{text}");
+        let pictured = Message { picture: Some(vec![1, 2, 3]), ..message.clone() };
+        let text = String::from_utf8(email(&smtp, &pictured).unwrap().formatted()).unwrap();
+        assert!(text.contains("cid:chart") && text.contains("Content-ID: <chart>"), "{text}");
+        assert!(text.contains("Content-Type: image/png"), "{text}");
         assert!(email(&Smtp { from: "nobody".to_owned(), ..smtp }, &message).is_err());
     }
 }

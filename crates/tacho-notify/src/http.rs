@@ -1,4 +1,4 @@
-//! One POST: HTTP or HTTPS with the system's certificate authorities, bounded in time and in what it reads. A
+//! One request: HTTP or HTTPS with the system's certificate authorities, bounded in time and in what it reads. A
 //! redirect is an answer like any other: the address of a hook goes to nobody else.
 
 use std::sync::Arc;
@@ -28,13 +28,18 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// Sends `request` and reads the answer.
+/// Posts `request` and reads the answer.
 pub(crate) async fn post(request: &Request) -> Result<Answer, SendError> {
-    let timeout = SendError::Timeout { seconds: TIMEOUT.as_secs() };
-    tokio::time::timeout(TIMEOUT, exchange(request)).await.unwrap_or(Err(timeout))
+    exchange_within(Method::POST, request).await
 }
 
-async fn exchange(request: &Request) -> Result<Answer, SendError> {
+/// The same with another method; a GET has no body.
+pub(crate) async fn exchange_within(method: Method, request: &Request) -> Result<Answer, SendError> {
+    let timeout = SendError::Timeout { seconds: TIMEOUT.as_secs() };
+    tokio::time::timeout(TIMEOUT, exchange(method, request)).await.unwrap_or(Err(timeout))
+}
+
+async fn exchange(method: Method, request: &Request) -> Result<Answer, SendError> {
     let uri: Uri = request.url.expose().parse().map_err(|_| SendError::Address)?;
     let host = uri.host().ok_or(SendError::Address)?.trim_matches(['[', ']']).to_owned();
     let tls = match uri.scheme_str() {
@@ -46,19 +51,19 @@ async fn exchange(request: &Request) -> Result<Answer, SendError> {
     let connect = |source| SendError::Connect { host: host.clone(), source };
     let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(connect)?;
     if !tls {
-        return over(tcp, request, &uri, &host).await;
+        return over(tcp, method, request, (&uri, &host)).await;
     }
     let name = ServerName::try_from(host.clone()).map_err(|_| SendError::Address)?;
     let connector = TlsConnector::from(Arc::new(tls_config().await?));
     let stream = connector.connect(name, tcp).await.map_err(connect)?;
-    over(stream, request, &uri, &host).await
+    over(stream, method, request, (&uri, &host)).await
 }
 
 async fn over(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: Method,
     request: &Request,
-    uri: &Uri,
-    host: &str,
+    (uri, host): (&Uri, &str),
 ) -> Result<Answer, SendError> {
     let failed = |source| SendError::Http { host: host.to_owned(), source };
     let (mut sender, connection) =
@@ -67,11 +72,13 @@ async fn over(
     // A name with a password in it is nothing for the header.
     let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
     let mut builder = http::Request::builder()
-        .method(Method::POST)
+        .method(method.clone())
         .uri(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(HOST, authority)
-        .header(USER_AGENT, concat!("tacho/", env!("CARGO_PKG_VERSION")))
-        .header(CONTENT_TYPE, "application/json; charset=utf-8");
+        .header(USER_AGENT, concat!("tacho/", env!("CARGO_PKG_VERSION")));
+    if method == Method::POST {
+        builder = builder.header(CONTENT_TYPE, &request.content_type);
+    }
     if let Some(signature) = &request.signature {
         builder = builder.header("x-tacho-signature", format!("sha256={signature}"));
     }

@@ -18,6 +18,8 @@ pub struct Message {
     pub time_ms: i64,
     /// The same for programs, one for each thing that happened; for a webhook and for Alertmanager.
     pub items: Vec<Item>,
+    /// PNG, for channels that take pictures.
+    pub picture: Option<Vec<u8>>,
 }
 
 /// One of several things that happened.

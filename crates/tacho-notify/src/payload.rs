@@ -3,11 +3,13 @@
 //! WeCom: <https://developer.work.weixin.qq.com/document/path/91770>. DingTalk, with its signature:
 //! <https://open.dingtalk.com/document/robots/customize-robot-security-settings>. Feishu, with its signature:
 //! <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>. Slack:
-//! <https://api.slack.com/messaging/webhooks>. Telegram: <https://core.telegram.org/bots/api#sendmessage>.
+//! <https://api.slack.com/messaging/webhooks>. Telegram: <https://core.telegram.org/bots/api#sendmessage>,
+//! <https://core.telegram.org/bots/api#sendphoto>.
 //! Alertmanager: <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -17,6 +19,10 @@ use crate::message::{Item, Message, time_text};
 
 /// Alertmanager forgets what is not told again; Tacho tells it again after some hours and when it ends.
 const ALERTMANAGER_KEEPS_MS: i64 = 24 * 3_600_000;
+/// WeCom: 2 MB before the encoding.
+const WECOM_PICTURE_BYTES: usize = 2_000_000;
+/// Between the parts of a body; no PNG of a chart has it by chance.
+const BOUNDARY: &str = "tacho-7MA4YWxkTrZu0gW-part";
 /// Of an answer's words in an error.
 const QUOTED_CHARACTERS: usize = 200;
 
@@ -24,8 +30,8 @@ const QUOTED_CHARACTERS: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub url: Secret,
-    /// JSON.
-    pub body: String,
+    pub content_type: String,
+    pub body: Vec<u8>,
     /// HMAC-SHA-256 of the body in hexadecimal, for the header `X-Tacho-Signature`.
     pub signature: Option<String>,
 }
@@ -59,7 +65,48 @@ pub fn request(channel: &Channel, message: &Message, now_ms: i64) -> Result<Requ
     let signature = key
         .filter(|_| channel.kind == Kind::Webhook)
         .map(|key| hex(&sign(key.expose().as_bytes(), body.as_bytes())));
-    Ok(Request { url, body, signature })
+    Ok(Request { signature, ..Request::json(url, body) })
+}
+
+/// The request that shows a picture, a PNG, after the message that it belongs to; absent where the channel takes none,
+/// or has it in the message.
+pub fn picture_request(channel: &Channel, png: &[u8]) -> Option<Request> {
+    match channel.kind {
+        Kind::Wecom if png.len() <= WECOM_PICTURE_BYTES => {
+            let image = json!({ "base64": STANDARD.encode(png), "md5": hex(&Md5::digest(png)) });
+            let body = json!({ "msgtype": "image", "image": image });
+            Some(Request::json(channel.url.clone(), body.to_string()))
+        }
+        Kind::Telegram => {
+            let (address, chat) = telegram_chat(channel.url.expose())?;
+            let address = format!("{}/sendPhoto", address.strip_suffix("/sendMessage")?);
+            let fields = [("chat_id", chat), ("disable_notification", "true")];
+            let mut body = Vec::with_capacity(png.len() + 1024);
+            for (name, value) in fields {
+                let part = format!(
+                    "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+                );
+                body.extend_from_slice(part.as_bytes());
+            }
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"chart.png\"\r\n\
+                 Content-Type: image/png\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(png);
+            body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+            let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+            Some(Request { url: Secret::new(address), content_type, body, signature: None })
+        }
+        _ => None,
+    }
+}
+
+impl Request {
+    pub(crate) fn json(url: Secret, body: String) -> Self {
+        let content_type = "application/json; charset=utf-8".to_owned();
+        Self { url, content_type, body: body.into_bytes(), signature: None }
+    }
 }
 
 /// Whether the other side took the message: robots say so in the body, with status 200 in any case.
@@ -77,13 +124,16 @@ pub fn check_answer(kind: Kind, status: u16, body: &[u8]) -> Result<(), SendErro
     let number = answer.get(code).or_else(|| answer.get("StatusCode")).and_then(Value::as_i64);
     match number {
         Some(0) => Ok(()),
-        Some(number) => {
-            let words = answer.get(words).and_then(Value::as_str).unwrap_or_default();
-            let words: String = words.chars().filter(|c| !c.is_control()).take(QUOTED_CHARACTERS).collect();
-            Err(SendError::Refused(format!("{number} {words}").trim_end().to_owned()))
-        }
+        Some(number) => Err(refusal(number, answer.get(words))),
         None => Err(SendError::Refused(format!("the answer has no {code}"))),
     }
+}
+
+/// The other side said no, with a number and words.
+pub(crate) fn refusal(number: i64, words: Option<&Value>) -> SendError {
+    let words = words.and_then(Value::as_str).unwrap_or_default();
+    let words: String = words.chars().filter(|c| !c.is_control()).take(QUOTED_CHARACTERS).collect();
+    SendError::Refused(format!("{number} {words}").trim_end().to_owned())
 }
 
 /// What a webhook gets.
@@ -184,6 +234,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// For a value in a query.
+pub(crate) fn percent_encoded_text(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// The characters of base64 that mean something in a query.
 fn percent_encoded(base64: &str) -> String {
     base64.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
@@ -200,13 +258,14 @@ mod tests {
             fields: vec![("host".to_owned(), "web".to_owned())],
             time_ms: 1_000,
             items: Vec::new(),
+            picture: None,
         }
     }
 
     fn made(kind: Kind, url: &str, key: Option<&str>) -> (String, Value, Option<String>) {
         let channel = Channel { kind, url: Secret::new(url), key: key.map(Secret::new), smtp: None };
         let request = request(&channel, &message(), 1_599_360_473_000).unwrap();
-        (request.url.expose().to_owned(), serde_json::from_str(&request.body).unwrap(), request.signature)
+        (request.url.expose().to_owned(), serde_json::from_slice(&request.body).unwrap(), request.signature)
     }
 
     #[test]
@@ -272,6 +331,29 @@ mod tests {
         );
         let (_, _, signature) = made(Kind::Webhook, "http://a/", Some("key"));
         assert_eq!(signature.map(|text| text.len()), Some(64));
+    }
+
+    /// The MD5 is Python's `hashlib.md5(b"png").hexdigest()`.
+    #[test]
+    fn pictures_go_where_they_are_taken() {
+        let of = |kind, url: &str| {
+            let channel = Channel { kind, url: Secret::new(url), key: None, smtp: None };
+            picture_request(&channel, b"png")
+        };
+        let request = of(Kind::Wecom, "http://a/?key=k").unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let image = json!({ "base64": "cG5n", "md5": "bff139fa05ac583f685a523ab3d110a0" });
+        assert_eq!(body, json!({ "msgtype": "image", "image": image }));
+        let request = of(Kind::Telegram, "http://a/bot1:k/sendMessage?chat_id=-5").unwrap();
+        assert_eq!(request.url.expose(), "http://a/bot1:k/sendPhoto");
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(
+            body.contains("name=\"chat_id\"\r\n\r\n-5\r\n") && body.contains("\r\n\r\npng\r\n--"),
+            "{body}"
+        );
+        assert_eq!(of(Kind::Slack, "http://a/"), None);
+        let channel = Channel { kind: Kind::Wecom, url: Secret::new("http://a/"), key: None, smtp: None };
+        assert_eq!(picture_request(&channel, &vec![0; 2_000_001]), None);
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn read_smtp(reader: &mut Reader<'_>, kind: Kind, has_password: bool) -> Option<
     Some(Smtp { server, security, user, password: Secret::default(), from, to })
 }
 
-fn read_secret(path: &Path) -> Result<Secret, LoadError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, LoadError> {
     use std::io::Read as _;
     let read = |source| LoadError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();

@@ -3,34 +3,43 @@
 //!
 //! The engine is ahead of the catalog by the write that is under way. What is told is written in one transaction
 //! with the note that it was told, so a server that is killed in between tells it after its next start.
+//!
+//! Of several servers on one catalog each looks at the snapshots that it gets, and takes in what the others stored
+//! (`follow`); the one that holds the office (`office`) looks who is silent and tells.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tacho_alert::{
-    Alert, Change, ChangeKind, Dispatcher, Engine, Host, HostPattern, HostThreshold, Limits, Muted, RuleSet,
-    Silence,
-};
+use tacho_alert::{Alert, Change, ChangeKind, Dispatcher, Engine, Host, Limits, Muted, RuleSet, Silence};
 use tacho_catalog::{
-    Acknowledgement, AlertEnd, AlertRecord, AlertWrite, Catalog, CatalogError, RuleRecord, ThresholdRecord,
+    Acknowledgement, AlertEnd, AlertRecord, AlertWrite, Catalog, CatalogError, Revisions, RuleRecord,
 };
 use tacho_runtime::clock::NowMs;
 use tokio::sync::broadcast;
 
+use office::Lease;
+
 pub mod commands;
 mod file;
 mod files;
+mod follow;
 mod message;
+mod office;
 mod pace;
+mod picture;
+mod presence;
 mod program;
 mod receiver;
 mod rules;
 mod run;
+mod silences;
 mod tell;
 mod thresholds;
 mod words;
 
 pub use files::{RulesError, load_rules};
+pub use office::{LEASE, Membership};
 pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
 pub(crate) use rules::{RuleEdit, RuleEditError, RuleEditor};
 pub use run::Watch;
@@ -53,6 +62,8 @@ struct Inner {
     /// Held while the catalog and what is in memory of it are brought in line; taken before `core`.
     writing: tokio::sync::Mutex<()>,
     ids: Mutex<ulid::Generator>,
+    /// This server's part in telling.
+    office: Mutex<Lease>,
     events: broadcast::Sender<Arc<Shown>>,
     receivers: Vec<Arc<Receiver>>,
     page_url: String,
@@ -68,8 +79,12 @@ pub(crate) struct Core {
     pub(crate) stored_rules: Vec<RuleRecord>,
     /// Knows what mutes alerts, whoever is told.
     pub(crate) mutes: Dispatcher,
-    /// One for each receiver, in their order.
+    /// One for each receiver, in their order. They know nothing while another server tells.
     pub(crate) dispatchers: Vec<Dispatcher>,
+    /// This server tells.
+    in_office: bool,
+    /// What of the catalog's changes is taken in.
+    known: Revisions,
     /// How telling receivers goes, by their names.
     pub(crate) deliveries: BTreeMap<String, Delivery>,
     pub(crate) silences: Vec<Silence>,
@@ -108,6 +123,7 @@ impl Alerts {
         page_url: String,
         catalog: Catalog,
         now: NowMs,
+        membership: Membership,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
         let core = Core {
@@ -116,6 +132,8 @@ impl Alerts {
             stored_rules: Vec::new(),
             mutes: Dispatcher::new(None),
             dispatchers: receivers.iter().map(|it| Dispatcher::new(Some(it.route.clone()))).collect(),
+            in_office: false,
+            known: Revisions::default(),
             deliveries: BTreeMap::new(),
             silences: Vec::new(),
             acknowledged: BTreeMap::new(),
@@ -125,7 +143,8 @@ impl Alerts {
         let receivers = receivers.into_iter().map(Arc::new).collect();
         let (core, writing) = (Mutex::new(core), tokio::sync::Mutex::default());
         let ids = Mutex::new(ulid::Generator::new());
-        let inner = Inner { core, writing, ids, events, receivers, page_url, catalog, now };
+        let office = Mutex::new(Lease::new(membership));
+        let inner = Inner { core, writing, ids, office, events, receivers, page_url, catalog, now };
         Self { inner: Arc::new(inner) }
     }
 
@@ -140,20 +159,6 @@ impl Alerts {
         self.with_changes(|core, now_ms| core.engine.remove_host(host_id, now_ms));
         self.core().unsaved.retain(|change| *change.alert.key.host_id != *host_id);
         self.inner.catalog.remove_alerts_of(host_id).await
-    }
-
-    /// Takes the thresholds of hosts as the catalog has them. To be called with `writing` held, or before anybody else
-    /// knows of these alerts.
-    async fn read_thresholds(&self) -> Result<(), CatalogError> {
-        let records = self.inner.catalog.alert_thresholds().await?;
-        let read = |record: ThresholdRecord| {
-            // The pattern was one when it was set.
-            let hosts = HostPattern::new(&record.hosts).ok()?;
-            Some(HostThreshold { rule: record.rule, hosts, threshold: record.threshold })
-        };
-        let thresholds = records.into_iter().filter_map(read).collect();
-        self.core().engine.replace_thresholds(thresholds);
-        Ok(())
     }
 
     /// Notes who looks after an alert; `false` when it does not fire.
@@ -190,6 +195,10 @@ impl Alerts {
         let changes = change(&mut core, now_ms);
         let events = core.take(changes, now_ms);
         drop(core);
+        self.show(events);
+    }
+
+    fn show(&self, events: Vec<Shown>) {
         for event in events {
             // Fails when nobody listens, which is fine.
             drop(self.inner.events.send(Arc::new(event)));
@@ -205,17 +214,23 @@ impl Alerts {
             return Ok(false);
         }
         let writes: Vec<_> = changes.iter().map(write).collect();
-        self.inner.catalog.write_alerts(&writes).await?;
+        let written = self.inner.catalog.write_alerts(&writes).await?;
         let mut core = self.core();
-        for change in changes {
+        for change in &changes {
             // The oldest may have been dropped meanwhile, to make room.
-            if core.unsaved.front() == Some(&change) {
+            if core.unsaved.front() == Some(change) {
                 core.unsaved.pop_front();
             }
             if let (Some(id), Some(_)) = (&change.alert.id, change.end()) {
                 core.acknowledged.remove(id);
             }
         }
+        let nobody_else_wrote = written.revision - core.known.alerts == writes.len() as i64;
+        if nobody_else_wrote {
+            core.known.alerts = written.revision;
+        }
+        drop(core);
+        self.give_way(written.replaced);
         Ok(true)
     }
 
@@ -229,6 +244,20 @@ impl Alerts {
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
         // Nothing panics while the lock is held; were it to, alerts would be as good as before.
         self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this server is called among those of its catalog.
+    fn server(&self) -> String {
+        self.office().server().to_owned()
+    }
+
+    /// The term in which this server tells, as long as it does.
+    fn term(&self) -> Option<i64> {
+        self.office().term(Instant::now())
+    }
+
+    fn office(&self) -> MutexGuard<'_, Lease> {
+        self.inner.office.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where notifications go.
@@ -253,10 +282,7 @@ impl Core {
     /// Hands changes to what decides about telling and to what stores them; what is to be shown of them.
     fn take(&mut self, changes: Vec<Change>, now_ms: i64) -> Vec<Shown> {
         for change in &changes {
-            let rule = self.engine.rule(&change.alert.key.rule).cloned();
-            for dispatcher in std::iter::once(&mut self.mutes).chain(&mut self.dispatchers) {
-                dispatcher.take(change, rule.as_deref(), false, now_ms);
-            }
+            self.dispatch(change, now_ms);
         }
         let fired = changes.iter().filter(|change| change.end().is_none()).map(|change| &change.alert);
         let mut shown = self.shown(fired, now_ms);
@@ -273,6 +299,17 @@ impl Core {
             tracing::error!("the catalog does not answer; a change of an alert is lost");
         }
         shown
+    }
+
+    /// Hands a change to what decides about telling.
+    fn dispatch(&mut self, change: &Change, now_ms: i64) {
+        let rule = self.engine.rule(&change.alert.key.rule).cloned();
+        self.mutes.take(change, rule.as_deref(), false, now_ms);
+        if self.in_office {
+            for dispatcher in &mut self.dispatchers {
+                dispatcher.take(change, rule.as_deref(), false, now_ms);
+            }
+        }
     }
 
     fn firing(&self, id: &str) -> Option<&Alert> {
@@ -334,6 +371,7 @@ fn record(alert: &Alert) -> AlertRecord {
         rule: alert.key.rule.to_string(),
         host_id: alert.key.host_id.to_string(),
         host: alert.host.to_string(),
+        entity: alert.key.entity.clone(),
         severity: alert.severity.name().to_owned(),
         fired_ms: alert.fired_ms.unwrap_or(alert.since_ms),
         resolved_ms: None,

@@ -20,7 +20,7 @@ use tacho_wire::v1::agent_service_server::AgentServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{Alerts, ReceiverSettings, Watch, load_rules};
+use crate::alerts::{Alerts, Membership, ReceiverSettings, Watch, load_rules};
 use crate::api::{self, ApiState};
 use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
@@ -74,7 +74,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     first_start(&config, &catalog, &passwords, now()).await?;
 
     let rules = Arc::new(load_rules(&config.rules_dir)?);
-    let alerts = Alerts::new(rules, receivers, page_url(&config), catalog.clone(), Arc::clone(&now));
+    let membership = Membership::open(&config.data_dir).context("cannot keep this server's name")?;
+    let alerts =
+        Alerts::new(rules, receivers, page_url(&config), catalog.clone(), Arc::clone(&now), membership);
 
     let stop_serving = CancellationToken::new();
     let stop_history = CancellationToken::new();

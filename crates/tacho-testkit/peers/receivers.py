@@ -6,10 +6,12 @@ Standard input ends it. Standard output has one JSON object a line: first the ad
 refused. Written with Python's own libraries, so that nothing is shared with what it checks.
 
 WeCom: https://developer.work.weixin.qq.com/document/path/91770
+WeCom application: https://developer.work.weixin.qq.com/document/path/91039 (token),
+https://developer.work.weixin.qq.com/document/path/90236 (message), and path/90313 (errors)
 DingTalk: https://open.dingtalk.com/document/robots/customize-robot-security-settings
 Feishu: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 Slack: https://api.slack.com/messaging/webhooks
-Telegram: https://core.telegram.org/bots/api#sendmessage
+Telegram: https://core.telegram.org/bots/api#sendmessage, https://core.telegram.org/bots/api#sendphoto
 Alertmanager: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
@@ -37,7 +39,10 @@ except ImportError:
 
 HOUR = 3600
 lock = threading.Lock()
+PNG = b"\x89PNG\r\n\x1a\n"
 wecom_times = []
+# Tokens of the WeCom application, and how many messages each may still carry before it is said to have expired.
+wecom_tokens = {}
 
 
 def say(**what):
@@ -65,15 +70,54 @@ def webhook(args, request, query, body):
 def wecom(args, request, query, body):
     if query.get("key") != ["wecom-key"]:
         raise Refused(200, {"errcode": 93000, "errmsg": "invalid webhook url"})
-    if len(body["text"]["content"].encode()) > 2048:
-        raise Refused(200, {"errcode": 45002, "errmsg": "content size out of limit"})
     now = time.monotonic()
     with lock:
         wecom_times[:] = [then for then in wecom_times if now - then < 60] + [now]
     if len(wecom_times) > 20:
         raise Refused(200, {"errcode": 45009, "errmsg": "api freq out of limit"})
+    if body["msgtype"] == "image":
+        png = base64.b64decode(body["image"]["base64"], validate=True)
+        assert png.startswith(PNG) and len(png) <= 2 << 20, png[:8]
+        if hashlib.md5(png).hexdigest() != body["image"]["md5"]:
+            raise Refused(200, {"errcode": 301019, "errmsg": "media md5 not match"})
+        return f"picture of {len(png)} bytes", {"errcode": 0, "errmsg": "ok"}
     assert body["msgtype"] == "text"
+    if len(body["text"]["content"].encode()) > 2048:
+        raise Refused(200, {"errcode": 45002, "errmsg": "content size out of limit"})
     return body["text"]["content"], {"errcode": 0, "errmsg": "ok"}
+
+
+def wecom_token(args, query):
+    if query.get("corpid") != ["ww-corp"] or query.get("corpsecret") != [args.key]:
+        raise Refused(200, {"errcode": 40001, "errmsg": "invalid credential"})
+    with lock:
+        token = f"token-{len(wecom_tokens)}"
+        wecom_tokens[token] = 1
+    return token, {"errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": 7200}
+
+
+def wecom_app(args, request, query, body):
+    if request.path.split("?")[0] != "/wecomapp/cgi-bin/message/send":
+        raise Refused(404, "no such address")
+    token = query.get("access_token", [""])[0]
+    with lock:
+        if token not in wecom_tokens:
+            raise Refused(200, {"errcode": 40014, "errmsg": "invalid access_token"})
+        wecom_tokens[token] -= 1
+        if wecom_tokens[token] < 0:
+            raise Refused(200, {"errcode": 42001, "errmsg": "access_token expired"})
+    if body["agentid"] != 1000002:
+        raise Refused(200, {"errcode": 40056, "errmsg": "invalid agentid"})
+    users = [user for user in body.get("touser", "").split("|") if user]
+    parties = [party for party in body.get("toparty", "").split("|") if party]
+    if not users and not parties and not body.get("totag"):
+        raise Refused(200, {"errcode": 81013, "errmsg": "user & party & tag all invalid"})
+    assert len(users) <= 1000 and len(parties) <= 100
+    kind = body["msgtype"]
+    assert kind in ("text", "markdown"), kind
+    if len(body[kind]["content"].encode()) > 2048:
+        raise Refused(200, {"errcode": 45002, "errmsg": "content size out of limit"})
+    return body[kind]["content"], {"errcode": 0, "errmsg": "ok", "msgid": "1"}
 
 
 def dingtalk(args, request, query, body):
@@ -101,6 +145,13 @@ def slack(args, request, query, body):
 
 
 def telegram(args, request, query, body):
+    if request.path.startswith("/telegram/bot1:token/sendPhoto"):
+        parts = {part.get_param("name", header="content-disposition"): part for part in body.iter_parts()}
+        assert parts["chat_id"].get_payload() == "-1001", parts["chat_id"].get_payload()
+        photo = parts["photo"]
+        png = photo.get_payload(decode=True)
+        assert photo.get_filename() and png.startswith(PNG) and len(png) <= 10 << 20
+        return f"picture of {len(png)} bytes", {"ok": True, "result": {"message_id": 2}}
     if not request.path.startswith("/telegram/bot1:token/sendMessage") or body["chat_id"] != "-1001":
         raise Refused(400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"})
     if not 1 <= len(body["text"]) <= 4096:
@@ -122,6 +173,7 @@ class Handler(BaseHTTPRequestHandler):
     kinds = {
         "webhook": webhook,
         "wecom": wecom,
+        "wecomapp": wecom_app,
         "dingtalk": dingtalk,
         "feishu": feishu,
         "slack": slack,
@@ -134,16 +186,37 @@ class Handler(BaseHTTPRequestHandler):
         kind = address.path.split("/")[1]
         self.raw = self.rfile.read(int(self.headers["Content-Length"]))
         try:
-            body = json.loads(self.raw)
+            kind_of_body = self.headers["Content-Type"]
+            if kind_of_body.startswith("multipart/"):
+                head = f"Content-Type: {kind_of_body}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+                body = email.message_from_bytes(head + self.raw, policy=email.policy.HTTP)
+            else:
+                body = json.loads(self.raw)
             text, answer = self.kinds[kind](self.args, self, urllib.parse.parse_qs(address.query), body)
             status = 200
-            say(kind=kind, text=text, body=body, tls=isinstance(self.connection, ssl.SSLSocket))
+            say(kind=kind, text=text, body=body if isinstance(body, (dict, list)) else None, tls=isinstance(self.connection, ssl.SSLSocket))
         except Refused as refused:
             status, answer = refused.status, refused.answer
             say(kind=kind, refused=str(refused))
         except Exception as error:  # what a service can not read is a bad request
             status, answer = 400, f"{type(error).__name__}: {error}"
             say(kind=kind, refused=answer)
+        self.answer(status, answer)
+
+    def do_GET(self):
+        address = urllib.parse.urlsplit(self.path)
+        try:
+            if address.path != "/wecomapp/cgi-bin/gettoken":
+                raise Refused(404, "no such address")
+            text, answer = wecom_token(self.args, urllib.parse.parse_qs(address.query))
+            status = 200
+            say(kind="wecomapp_token", text=text)
+        except Refused as refused:
+            status, answer = refused.status, refused.answer
+            say(kind="wecomapp_token", refused=str(refused))
+        self.answer(status, answer)
+
+    def answer(self, status, answer):
         data = answer if isinstance(answer, bytes) else (
             answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(status)
@@ -162,8 +235,10 @@ class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+        pictures = [part["Content-ID"] for part in message.walk()
+                    if part.get_content_type() == "image/png" and part.get_content().startswith(PNG)]
         say(kind=self.kind, text=parts.get("text/plain", ""), html=parts.get("text/html", ""),
-            subject=message["Subject"], sender=envelope.mail_from, to=envelope.rcpt_tos,
+            pictures=pictures, subject=message["Subject"], sender=envelope.mail_from, to=envelope.rcpt_tos,
             signed_in=bool(session.authenticated), tls=session.ssl is not None)
         return "250 taken"
 

@@ -58,6 +58,22 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a server `name` on the catalog, history and certificate authority of this one, with a data directory of
+    /// its own beside that.
+    pub fn beside(&self, directory: &Path, name: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let [http, tls] = free_addresses()?;
+        let data_dir = directory.join(name);
+        std::fs::create_dir(&data_dir)?;
+        for shared in ["catalog.sqlite", "history", "ca.pem", "ca-key.pem"] {
+            std::os::unix::fs::symlink(self.data_dir.join(shared), data_dir.join(shared))?;
+        }
+        let log = directory.join(format!("{name}.log"));
+        let token = self.token.clone();
+        let mut server = Self { data_dir, http, tls, log, settings: own(settings), token, running: None };
+        server.restart()?;
+        Ok(server)
+    }
+
     /// Starts it again, on the same directory and ports, and waits until it is ready.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.running = None;
@@ -213,6 +229,12 @@ impl Agent {
         self.running = None;
         self.running = Some(self.command(&["run"])?);
         Ok(())
+    }
+
+    /// A setting of its further starts, in place of what it was.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.to_owned()));
     }
 
     /// An environment variable of its further starts that is no setting.

@@ -42,7 +42,7 @@ pub(super) fn message(host: &str, servers: &[String], outcome: &Outcome, now_ms:
     };
     fields.insert(0, field("host", host.to_owned()));
     fields.insert(1, field("servers", list));
-    Message { event: event.to_owned(), title, fields, time_ms: now_ms, items: Vec::new() }
+    Message { event: event.to_owned(), title, fields, time_ms: now_ms, ..Message::default() }
 }
 
 #[cfg(test)]

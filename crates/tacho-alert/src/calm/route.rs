@@ -1,6 +1,7 @@
 //! Which alerts one receiver is told of, and when.
 
 use super::silence::{Matcher, matches_all};
+use super::week::Times;
 use crate::alert::Alert;
 use crate::rule::Severity;
 
@@ -13,12 +14,14 @@ pub struct Route {
     pub matchers: Vec<Matcher>,
     /// Only what has fired for so long, and nobody has acknowledged.
     pub after_ms: i64,
+    /// What fires at other times is told when these begin, if it still fires.
+    pub times: Times,
 }
 
 impl Default for Route {
-    /// Every alert, at once.
+    /// Every alert, at once, at any time.
     fn default() -> Self {
-        Self { severity: Severity::Info, matchers: Vec::new(), after_ms: 0 }
+        Self { severity: Severity::Info, matchers: Vec::new(), after_ms: 0, times: Times::default() }
     }
 }
 
@@ -27,8 +30,11 @@ impl Route {
         alert.severity >= self.severity && matches_all(&self.matchers, alert)
     }
 
-    /// Has it gone on for long enough, with nobody looking after it?
+    /// Is it the time for it, and has it gone on for long enough, with nobody looking after it?
     pub(super) fn is_due(&self, alert: &Alert, is_acknowledged: bool, now_ms: i64) -> bool {
+        if !self.times.include(now_ms) {
+            return false;
+        }
         let fired_ms = alert.fired_ms.unwrap_or(now_ms);
         self.after_ms == 0 || (!is_acknowledged && now_ms.saturating_sub(fired_ms) >= self.after_ms)
     }

@@ -235,6 +235,25 @@ fn what_nobody_looks_after_goes_one_step_up() {
 }
 
 #[test]
+fn a_receiver_hears_at_its_times_and_of_what_still_fires_when_they_begin() {
+    let mut world = World::new(3);
+    // NOW_MS is 2026-09-21T14:13:20Z, a Monday.
+    let times = Times::read(&["mon 15:00-16:00".to_owned()], "UTC").unwrap();
+    world.dispatcher = Dispatcher::new(Some(Route { times, ..Route::default() }));
+    let opens = 2_800_000;
+    for number in [1, 2] {
+        world.fire("process-hog", number, 0);
+    }
+    world.end("process-hog", 2, 60_000);
+    assert!(world.told(60_000).is_empty() && world.told(opens - 2_000).is_empty());
+    let told = world.told(opens);
+    assert_eq!((told.len(), &*told[0].firing[0].host), (1, "web-1"));
+    assert!(world.told(opens + 5 * 3_600_000).is_empty(), "what goes on is not repeated at other times");
+    world.end("process-hog", 1, opens + 6 * 3_600_000);
+    assert_eq!(world.told(opens + 6 * 3_600_000).len(), 1, "its end is told whenever it comes");
+}
+
+#[test]
 fn a_receiver_that_is_not_told_of_silent_hosts_is_spared_their_alerts_all_the_same() {
     let mut world = World::new(3);
     let matcher = Matcher { label: "rule".to_owned(), pattern: crate::Glob::new("process-*").unwrap() };

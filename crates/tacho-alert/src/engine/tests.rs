@@ -85,8 +85,13 @@ impl Model {
 
 #[derive(Debug, Clone)]
 enum Happening {
-    Reading { after_ms: i64, load: Option<f64> },
+    Reading {
+        after_ms: i64,
+        load: Option<f64>,
+    },
     Restart,
+    /// The host's agent goes to the other of two servers.
+    Move,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -100,6 +105,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         14 => (after_ms, load).prop_map(|(after_ms, load)| Happening::Reading { after_ms, load }),
         1 => Just(Happening::Restart),
+        1 => Just(Happening::Move),
     ]
 }
 
@@ -109,6 +115,7 @@ proptest! {
         let rules = rules(LOAD);
         let host = host_called("web");
         let mut engine = Engine::new(Arc::clone(&rules), Limits::default());
+        let mut other = Engine::new(Arc::clone(&rules), Limits::default());
         let mut model = Model::default();
         let mut at = START_MS;
         for happening in happenings {
@@ -121,9 +128,23 @@ proptest! {
                     prop_assert!(changes.is_empty(), "a restart says nothing");
                     prop_assert_eq!(engine.memory(), before);
                 }
+                Happening::Move => {
+                    if let Some(memory) = engine.memory_of("h1") {
+                        let json = serde_json::to_string(&memory).unwrap();
+                        other.adopt("h1", serde_json::from_str(&json).unwrap());
+                        prop_assert_eq!(other.memory(), engine.memory());
+                    }
+                    std::mem::swap(&mut engine, &mut other);
+                }
                 Happening::Reading { after_ms, load } => {
                     at += after_ms;
                     let changes = engine.frame(&host, &load_of(at, load), &[], at);
+                    for change in &changes {
+                        match change.kind {
+                            ChangeKind::Fired => drop(other.take_firing(change.alert.clone())),
+                            _ => prop_assert!(other.take_end(&change.alert)),
+                        }
+                    }
                     let told: Vec<_> = changes.iter().map(|change| match change.kind {
                         ChangeKind::Fired => "fired",
                         ChangeKind::Resolved { .. } => "resolved",

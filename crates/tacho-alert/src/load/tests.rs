@@ -48,6 +48,17 @@ name = "none"
 }
 
 #[test]
+fn kinds_whose_readings_are_still_to_come_say_so() {
+    for kind in ["probe", "log"] {
+        let said =
+            problems(&format!("[[rule]]\nname = \"a\"\nwhen = {{ kind = \"{kind}\", target = \"x\" }}\n"));
+        let start =
+            format!("web.toml:3: rule \"a\": when: kind: is \"{kind}\", whose readings no agent takes yet");
+        assert!(said.len() == 1 && said[0].starts_with(&start), "{said:#?}");
+    }
+}
+
+#[test]
 fn what_is_no_toml_has_its_line() {
     let said = problems("[[rule]]\nname = \"a\"\nwhen = = 3\n");
     assert!(said[0].starts_with("web.toml:3: not TOML"), "{said:?}");

@@ -75,6 +75,12 @@ fn short(text: &str) -> Result<Condition, String> {
     Ok(Condition::Threshold(Threshold { reading, is_above: mark == '>', limit, until: limit, rows }))
 }
 
+/// Kinds whose place is kept: their names, the tables that they will look at, and what to do until then.
+const LATER: [(&str, &str, &str); 2] = [
+    ("probe", "probe", r#"meanwhile run a check on the host as a script and write { kind = "script" }"#),
+    ("log", "log", r#"meanwhile look for the pattern in a script and write { kind = "script" }"#),
+];
+
 fn table(keys: &mut Keys<'_, '_>) -> Option<Condition> {
     let kind = keys.text("kind").unwrap_or_default();
     Some(match kind.as_str() {
@@ -115,7 +121,12 @@ fn table(keys: &mut Keys<'_, '_>) -> Option<Condition> {
         "script" => script(keys),
         _ => {
             keys.ask_all();
-            keys.problem("kind", format_args!("is {kind:?}; write one of {}", KINDS.join(", ")));
+            match LATER.iter().find(|(later, _, _)| *later == kind) {
+                Some((_, table, meanwhile)) => keys.problem("kind", format_args!(
+                    "is {kind:?}, whose readings no agent takes yet: they will come as the table {table:?}; {meanwhile}"
+                )),
+                None => keys.problem("kind", format_args!("is {kind:?}; write one of {}", KINDS.join(", "))),
+            }
             return None;
         }
     })

@@ -16,7 +16,7 @@ async fn answered(answer: Vec<u8>) -> Result<Answer, SendError> {
         // Whoever asked may have gone away before all of it was sent.
         drop(stream.write_all(&answer).await);
     });
-    let request = Request { url: Secret::new(url), body: "{}".to_owned(), signature: None };
+    let request = Request::json(Secret::new(url), "{}".to_owned());
     let answer = post(&request).await;
     service.await.unwrap();
     answer

@@ -7,6 +7,7 @@ use tacho_alert::{Alert, Notification, ProcessLine, shown_value};
 use tacho_notify::{Item, Message};
 
 use super::Shown;
+use super::picture::picture;
 use super::words::Words;
 use crate::api::alert_json;
 
@@ -44,6 +45,7 @@ pub(super) fn message(notification: &Notification, page_url: &str, words: &Words
         fields,
         time_ms: notification.time_ms,
         items: told.iter().map(|told| item(*told, page_url)).collect(),
+        picture: told.first().filter(|_| is_single).and_then(|only| picture(only.alert)),
     }
 }
 
@@ -59,6 +61,7 @@ pub(super) fn test_message(receiver: &str, page_url: &str, words: &Words, now_ms
         fields,
         time_ms: now_ms,
         items: Vec::new(),
+        picture: None,
     }
 }
 

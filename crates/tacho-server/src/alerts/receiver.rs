@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tacho_alert::{Notification, Route};
-use tacho_notify::{Channel, ChannelSettings, LoadError, Message, SendError};
+use tacho_notify::{Channel, ChannelSettings, LoadError, Message, SendError, WecomApp, WecomAppSettings};
+use tacho_runtime::logging;
 
 use super::message::{message, test_message};
 use super::words::Words;
@@ -18,7 +19,7 @@ pub use settings::{ReceiverSettings, read_receivers};
 const PROGRAM_PER_MINUTE: usize = 60;
 
 /// One place that notifications go to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Receiver {
     pub name: String,
     pub kind: ReceiverKind,
@@ -29,7 +30,7 @@ pub struct Receiver {
 }
 
 /// How a receiver is reached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum ReceiverKind {
     /// One line for each alert, at the end of a file.
     File { path: PathBuf },
@@ -37,6 +38,8 @@ pub enum ReceiverKind {
     Program { command: Vec<String> },
     /// A hook, a robot, a mail server.
     Channel(Box<Channel>),
+    /// A WeCom application, which needs a token.
+    WecomApp(Box<WecomApp>),
 }
 
 /// Why a receiver did not take a message. No text has a secret in it.
@@ -73,6 +76,7 @@ impl Receiver {
             ReceiverKind::File { .. } => "file",
             ReceiverKind::Program { .. } => "program",
             ReceiverKind::Channel(channel) => channel.kind.name(),
+            ReceiverKind::WecomApp(_) => "wecom_app",
         }
     }
 
@@ -81,7 +85,10 @@ impl Receiver {
         match &self.kind {
             ReceiverKind::File { .. } => usize::MAX,
             ReceiverKind::Program { .. } => PROGRAM_PER_MINUTE,
+            // A message may be followed by its picture.
+            ReceiverKind::Channel(channel) if channel.kind.sends_pictures() => channel.kind.per_minute() / 2,
             ReceiverKind::Channel(channel) => channel.kind.per_minute(),
+            ReceiverKind::WecomApp(app) => app.per_minute(),
         }
     }
 
@@ -109,7 +116,16 @@ impl Receiver {
                 file::append(path, format!("{} TEST {}\n", message.time_text(), message.title)).await
             }
             ReceiverKind::Program { command } => program::run(command, message).await,
-            ReceiverKind::Channel(channel) => Ok(tacho_notify::send(channel, message, now_ms).await?),
+            ReceiverKind::Channel(channel) => {
+                tacho_notify::send(channel, message, now_ms).await?;
+                // The message was taken: it is not said again for want of a picture.
+                if let Err(error) = tacho_notify::show_picture(channel, message).await {
+                    let (receiver, error) = (&self.name, logging::chain(&error));
+                    tracing::warn!(receiver, error, "the picture of a message was not taken");
+                }
+                Ok(())
+            }
+            ReceiverKind::WecomApp(app) => Ok(app.say(message).await?),
         }
     }
 }
@@ -120,6 +136,7 @@ pub(super) enum KindSettings {
     File { path: PathBuf },
     Program { command: Vec<String> },
     Channel(Box<ChannelSettings>),
+    WecomApp(Box<WecomAppSettings>),
 }
 
 impl KindSettings {
@@ -128,6 +145,7 @@ impl KindSettings {
             Self::File { path } => ReceiverKind::File { path: path.clone() },
             Self::Program { command } => ReceiverKind::Program { command: command.clone() },
             Self::Channel(settings) => ReceiverKind::Channel(Box::new(settings.load()?)),
+            Self::WecomApp(settings) => ReceiverKind::WecomApp(Box::new(settings.load()?)),
         })
     }
 }

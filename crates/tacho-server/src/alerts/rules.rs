@@ -82,6 +82,7 @@ impl Alerts {
         editor: RuleEditor,
     ) -> Result<(), RuleEditError> {
         let _writing = self.inner.writing.lock().await;
+        self.take_news().await?;
         let outcome = self.outcome(name, edit, editor.revision.as_deref())?;
         let change = RuleChange {
             id: self.new_id(),

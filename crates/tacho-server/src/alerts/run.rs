@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tacho_alert::{Alert, Change, ChangeKind, EngineMemory, Host, Muted, Notification, Presence};
-use tacho_catalog::{AlertRecord, CatalogError, QueuedNotification, ToldAlerts};
+use tacho_alert::{Host, Muted, Notification, Presence};
+use tacho_catalog::{CatalogError, HostMemory, QueuedNotification, ToldAlerts};
 use tacho_model::{HostFacts, merge_tags, tables};
 use tacho_runtime::logging;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,19 +16,27 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::presence::{Elsewhere, said};
 use super::tell::Teller;
 use super::{Alerts, files, json};
 use crate::live::{Live, LiveEvent, LiveEventKind, LiveHost};
 
+mod office;
+
 /// How often it is looked what there is to tell.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked what other servers stored, in flushes.
+const FOLLOW_EVERY: u64 = 2;
 /// How often it is looked who is silent, in flushes.
 const PRESENCE_EVERY: u64 = 50;
 /// How often the rules' files are looked at and what rules remember is saved, in flushes.
 const CARE_EVERY: u64 = 300;
 /// How long alerts that are over are kept, and how many.
-const RETENTION_MS: i64 = 90 * 86_400_000;
+const RETENTION_MS: i64 = 90 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
 const MAX_PAST: i64 = 100_000;
+/// Hosts whose memory is saved in one transaction.
+const SAVED_AT_ONCE: usize = 200;
 const DEFAULT_INTERVAL_MS: i64 = 5_000;
 
 /// The task.
@@ -45,13 +53,18 @@ pub struct Watch {
     queued: Vec<Arc<Notify>>,
     /// When this server began to listen.
     started_ms: i64,
+    /// Hosts that were looked at since what rules remember of them was saved.
+    looked_at: HashSet<Arc<str>>,
+    /// Hosts that other servers hear.
+    elsewhere: Elsewhere,
+    office_looked: Option<Instant>,
 }
 
 impl Watch {
     /// Goes on where an earlier server stopped. To be done before anybody asks or changes anything.
     pub async fn open(alerts: Alerts, live: Live, rules_dir: PathBuf) -> Result<Self, CatalogError> {
         let started_ms = alerts.now_ms();
-        restore(&alerts).await?;
+        alerts.restore().await?;
         Ok(Self {
             alerts,
             events: live.subscribe(),
@@ -61,6 +74,9 @@ impl Watch {
             untold: VecDeque::new(),
             queued: Vec::new(),
             started_ms,
+            looked_at: HashSet::new(),
+            elsewhere: Elsewhere::default(),
+            office_looked: None,
         })
     }
 
@@ -77,18 +93,29 @@ impl Watch {
         let mut timer = tokio::time::interval(FLUSH_EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0_u64;
+        self.see_to_office().await;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 event = self.events.recv() => match event {
-                    Ok(event) if event.kind == LiveEventKind::Snapshot => self.look(&event.host),
-                    Ok(_) => {}
+                    Ok(event) => match event.kind {
+                        LiveEventKind::Snapshot => self.look(&event.host),
+                        LiveEventKind::Connected => self.adopt(&event.host).await,
+                        LiveEventKind::Disconnected
+                        | LiveEventKind::Removed
+                        | LiveEventKind::Renamed
+                        | LiveEventKind::Tagged => {}
+                    },
                     Err(RecvError::Lagged(_)) => self.live.hosts().iter().for_each(|host| self.look(host)),
                     Err(RecvError::Closed) => break,
                 },
                 _ = hang_up.recv() => self.reload().await,
                 _ = timer.tick() => {
                     ticks += 1;
+                    self.see_to_office().await;
+                    if ticks.is_multiple_of(FOLLOW_EVERY) {
+                        self.follow().await;
+                    }
                     if ticks.is_multiple_of(PRESENCE_EVERY) {
                         self.listen().await;
                     }
@@ -112,7 +139,21 @@ impl Watch {
         self.keep_and_tell().await;
         self.save_memory().await;
         while tellers.join_next().await.is_some() {}
+        self.say_good_bye().await;
         Ok(())
+    }
+
+    async fn follow(&self) {
+        if let Err(error) = self.alerts.follow().await {
+            tracing::error!(error = %logging::chain(&error), "cannot look what other servers did about alerts");
+        }
+    }
+
+    /// An agent connected: what another server remembered of its host holds here.
+    async fn adopt(&self, live: &LiveHost) {
+        if let Err(error) = self.alerts.adopt(&live.key().id).await {
+            tracing::error!(error = %logging::chain(&error), "cannot read what alert rules remember of a host");
+        }
     }
 
     /// Looks at the snapshots of a host that it has not seen.
@@ -133,17 +174,29 @@ impl Watch {
                 core.engine.frame(&host, snapshot, before, now_ms)
             });
             self.seen.insert(Arc::clone(&live.key().id), snapshot.time_ms);
+            self.looked_at.insert(Arc::clone(&live.key().id));
         }
     }
 
     /// Looks who is silent, and forgets hosts that were removed.
     async fn listen(&mut self) {
-        let hosts = match self.alerts.catalog().hosts().await {
-            Ok(hosts) => hosts,
-            Err(error) => {
-                return tracing::error!(error = %logging::chain(&error), "cannot look who is silent");
+        if let Err(error) = self.try_listen().await {
+            tracing::error!(error = %logging::chain(&error), "cannot look who is silent");
+        }
+    }
+
+    async fn try_listen(&mut self) -> Result<(), CatalogError> {
+        let catalog = self.alerts.catalog().clone();
+        let (hosts, server) = (catalog.hosts().await?, self.alerts.server());
+        let in_office = self.alerts.term().is_some();
+        if in_office {
+            let said = catalog.presences(&server).await?;
+            for gone in self.elsewhere.take(said, self.alerts.now_ms()) {
+                catalog.end_presence(&gone).await?;
             }
-        };
+        } else {
+            catalog.say_presence(&server, &said(self.live.hosts().iter().map(|host| &**host))).await?;
+        }
         let now_ms = self.alerts.now_ms();
         let live: HashMap<_, _> =
             self.live.hosts().into_iter().map(|host| (Arc::clone(&host.key().id), host)).collect();
@@ -157,6 +210,7 @@ impl Watch {
                 .filter(|interval_ms| *interval_ms > 0)
                 .unwrap_or(DEFAULT_INTERVAL_MS);
             let heard_ms = live.and_then(|live| live.heard_ms()).max(record.last_seen_ms);
+            let heard_ms = heard_ms.max(self.elsewhere.heard_ms(&record.key.id));
             let facts = facts.unwrap_or_else(|| Arc::new(HostFacts::default()));
             let tags = merge_tags(&record.own_tags, &facts.tags).into();
             let host = Host { key: record.key, facts, tags };
@@ -164,10 +218,11 @@ impl Watch {
             let heard_ms = heard_ms.unwrap_or(now_ms.max(self.started_ms));
             presences.push(Presence { host, heard_ms, interval_ms });
         }
-        let seen = &mut self.seen;
+        let (seen, elsewhere) = (&mut self.seen, &mut self.elsewhere);
         self.alerts.with_changes(|core, now_ms| {
-            let mut changes = core.engine.tick(&presences, now_ms);
+            let mut changes = if in_office { core.engine.tick(&presences, now_ms) } else { Vec::new() };
             let known: HashSet<_> = presences.iter().map(|presence| &presence.host.key.id).collect();
+            elsewhere.keep(|id| known.iter().any(|known| ***known == *id));
             for id in core.engine.host_ids() {
                 if !known.contains(&id) {
                     changes.extend(core.engine.remove_host(&id, now_ms));
@@ -178,6 +233,7 @@ impl Watch {
             core.hosts = presences.into_iter().map(|presence| presence.host).collect();
             changes
         });
+        Ok(())
     }
 
     /// Reads the rules anew: all of them or none.
@@ -205,6 +261,7 @@ impl Watch {
     async fn try_keep_and_tell(&mut self) -> Result<(), CatalogError> {
         let catalog = self.alerts.catalog().clone();
         while self.alerts.save_changes().await? {}
+        let Some(term) = self.alerts.term() else { return Ok(()) };
         let now_ms = self.alerts.now_ms();
         {
             let mut core = self.alerts.core();
@@ -227,11 +284,15 @@ impl Watch {
                 created_ms: now_ms,
                 attempts: 0,
                 next_ms: now_ms,
+                claimed_term: 0,
                 data: json(notification),
             };
             let told =
                 ToldAlerts { firing: &notification.told_firing, resolved: &notification.told_resolved };
-            let dropped = catalog.queue_notification(&queued, told).await?;
+            let Some(dropped) = catalog.queue_notification(&queued, told, term).await? else {
+                self.lose_office();
+                return Ok(());
+            };
             if dropped > 0 {
                 tracing::error!(
                     receiver = queued.receiver,
@@ -247,69 +308,33 @@ impl Watch {
         Ok(())
     }
 
-    async fn save_memory(&self) {
-        let memory = self.alerts.core().engine.memory();
-        let now_ms = self.alerts.now_ms();
-        let catalog = self.alerts.catalog();
-        let saved = async {
-            catalog.save_alert_memory(&json(&memory), now_ms).await?;
-            catalog.expire_alerts(now_ms.saturating_sub(RETENTION_MS), MAX_PAST).await
-        };
-        if let Err(error) = saved.await {
+    async fn save_memory(&mut self) {
+        if let Err(error) = self.try_save_memory().await {
             tracing::error!(error = %logging::chain(&error), "cannot store what alert rules remember");
         }
     }
-}
 
-/// Takes up what an earlier server stored.
-async fn restore(alerts: &Alerts) -> Result<(), CatalogError> {
-    let catalog = alerts.catalog().clone();
-    let now_ms = alerts.now_ms();
-    alerts.take_stored_rules().await?;
-    alerts.read_thresholds().await?;
-    let memory = catalog.alert_memory().await?;
-    // What an older or newer version wrote and this one can not read is forgotten: rules learn it anew.
-    let mut memory: EngineMemory =
-        memory.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let open = catalog.open_alerts().await?;
-    let silences = catalog.silences(now_ms).await?;
-    let receivers: Vec<String> = alerts.receivers().iter().map(|receiver| receiver.name.clone()).collect();
-    let dropped = catalog.keep_receivers(&receivers).await?;
-    if dropped > 0 {
-        tracing::warn!(notifications = dropped, "dropped what waited for receivers that are no more");
+    async fn try_save_memory(&mut self) -> Result<(), CatalogError> {
+        let (catalog, server) = (self.alerts.catalog().clone(), self.alerts.server());
+        let now_ms = self.alerts.now_ms();
+        let memories: Vec<HostMemory> = {
+            let core = self.alerts.core();
+            let of_host = |id: &Arc<str>| {
+                let data = json(&core.engine.memory_of(id)?);
+                Some(HostMemory { host_id: id.to_string(), server: server.clone(), data })
+            };
+            self.looked_at.iter().filter_map(of_host).collect()
+        };
+        for memories in memories.chunks(SAVED_AT_ONCE) {
+            catalog.save_alert_memories(memories, now_ms).await?;
+        }
+        self.looked_at.clear();
+        if self.alerts.term().is_some() {
+            catalog.forget_alert_memories().await?;
+            // A day later, whatever clock a server goes by.
+            catalog.expire_silences(now_ms.saturating_sub(DAY_MS)).await?;
+            catalog.expire_alerts(now_ms.saturating_sub(RETENTION_MS), MAX_PAST).await?;
+        }
+        Ok(())
     }
-    let told: HashSet<(String, String)> = catalog.told_alerts().await?.into_iter().collect();
-    let read = |record: &AlertRecord| serde_json::from_str::<Alert>(&record.data).ok();
-    let firing = open.iter().filter(|record| record.resolved_ms.is_none()).filter_map(read).collect();
-    memory.reconcile(firing);
-    let mut core = alerts.core();
-    core.silences = silences.iter().filter_map(|record| serde_json::from_str(&record.data).ok()).collect();
-    for record in &open {
-        let Some(alert) = read(record) else { continue };
-        let rule = core.engine.rule(&alert.key.rule).cloned();
-        let fired = Change { kind: ChangeKind::Fired, alert: alert.clone() };
-        let ended = record.resolved_ms.map(|time_ms| {
-            let kind = ChangeKind::Resolved { time_ms, reason: record.reason.clone() };
-            Change { kind, alert: alert.clone() }
-        });
-        for (dispatcher, receiver) in core.dispatchers.iter_mut().zip(&receivers) {
-            let announced = told.contains(&(record.id.clone(), receiver.clone()));
-            dispatcher.take(&fired, rule.as_deref(), announced, now_ms);
-            if let Some(ended) = &ended {
-                dispatcher.take(ended, rule.as_deref(), announced, now_ms);
-            }
-        }
-        if ended.is_none() {
-            core.mutes.take(&fired, rule.as_deref(), true, now_ms);
-        }
-        if ended.is_some() {
-            continue;
-        }
-        if let Some(acknowledged) = &record.acknowledged {
-            core.acknowledged.insert(record.id.clone(), acknowledged.clone());
-        }
-    }
-    drop(core);
-    alerts.with_changes(|core, now_ms| core.engine.restore(memory, now_ms));
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Hands queued notifications to one receiver, in order, until it takes them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tacho_alert::Notification;
 use tacho_catalog::{CatalogError, QueuedNotification};
@@ -59,9 +59,14 @@ impl Teller {
 
     /// Tells the oldest notification, when it is time; how long to wait before the next look.
     async fn next(&mut self) -> Result<Duration, CatalogError> {
+        let Some(term) = self.alerts.term() else { return Ok(PAUSE) };
         let catalog = self.alerts.catalog().clone();
         let name = self.receiver.name.clone();
         let Some(queued) = catalog.next_notification(&name).await? else { return Ok(PAUSE) };
+        let alone = self.alerts.office().leave_alone(queued.claimed_term, Instant::now());
+        if !alone.is_zero() {
+            return Ok(alone.min(PAUSE));
+        }
         let now_ms = self.alerts.now_ms();
         // A clock that was set back does not make anybody wait for longer than the longest back-off.
         let back_off_ms = queued.next_ms.saturating_sub(now_ms).min(LONGEST_BACK_OFF_MS);
@@ -78,6 +83,9 @@ impl Teller {
             catalog.drop_notification(&name, &queued.id).await?;
             return Ok(Duration::ZERO);
         };
+        if !catalog.claim_notification(&name, &queued.id, term).await? {
+            return Ok(PAUSE);
+        }
         self.pace.sent(now_ms);
         let sent = self.receiver.send(&notification, self.alerts.page_url(), now_ms).await;
         self.alerts.core().note_delivery(&name, now_ms, sent.as_ref().map_err(logging_chain).err());
@@ -137,7 +145,7 @@ mod tests {
     use tacho_catalog::{Catalog, ToldAlerts};
 
     use super::*;
-    use crate::alerts::ReceiverKind;
+    use crate::alerts::{Membership, ReceiverKind};
 
     const HOUR_MS: i64 = 3_600_000;
 
@@ -156,6 +164,7 @@ mod tests {
             created_ms: now_ms,
             attempts: 0,
             next_ms: now_ms,
+            claimed_term: 0,
             data: data.to_string(),
         }
     }
@@ -174,14 +183,18 @@ mod tests {
             String::new(),
             catalog.clone(),
             Arc::new(move || now.load(Ordering::Relaxed)),
+            Membership { server: "a".to_owned(), lease: Duration::from_secs(3600) },
         );
+        let nobody = catalog.alert_office().await.unwrap();
+        let term = catalog.take_alert_office("a", &nobody).await.unwrap().unwrap();
+        alerts.office().took(&nobody, term, Instant::now());
         let mut teller = Teller::new(alerts, Arc::new(receiver), Arc::default());
         let (mut made, mut looks) = (0, 0);
         let none = ToldAlerts { firing: &[], resolved: &[] };
         while clock.load(Ordering::Relaxed) < HOUR_MS {
             let now_ms = clock.load(Ordering::Relaxed);
             if now_ms >= made * 60_000 {
-                catalog.queue_notification(&queued(made, now_ms), none).await.unwrap();
+                catalog.queue_notification(&queued(made, now_ms), none, term).await.unwrap().unwrap();
                 made += 1;
             }
             let pause = teller.next().await.unwrap();
@@ -218,6 +231,7 @@ mod tests {
             created_ms: 0,
             attempts: 2,
             next_ms: 0,
+            claimed_term: 0,
             data: String::new(),
         };
         assert_eq!(gives_up(&queued, false, GIVE_UP_MS), None);

@@ -1,5 +1,6 @@
 //! Thresholds of rules that are other on some hosts.
 
+use tacho_alert::{HostPattern, HostThreshold};
 use tacho_catalog::{CatalogError, RuleChange, ThresholdRecord};
 
 use super::Alerts;
@@ -38,6 +39,20 @@ impl Alerts {
             self.read_thresholds().await?;
         }
         Ok(found)
+    }
+
+    /// Takes the thresholds of hosts as the catalog has them. To be called with `writing` held, or before anybody else
+    /// knows of these alerts.
+    pub(super) async fn read_thresholds(&self) -> Result<(), CatalogError> {
+        let records = self.inner.catalog.alert_thresholds().await?;
+        let read = |record: ThresholdRecord| {
+            // The pattern was one when it was set.
+            let hosts = HostPattern::new(&record.hosts).ok()?;
+            Some(HostThreshold { rule: record.rule, hosts, threshold: record.threshold })
+        };
+        let thresholds = records.into_iter().filter_map(read).collect();
+        self.core().engine.replace_thresholds(thresholds);
+        Ok(())
     }
 
     async fn threshold(&self, rule: &str, hosts: &str) -> Result<Option<String>, CatalogError> {

@@ -31,6 +31,10 @@ pub(crate) struct ReceiverEntry {
     matchers: Vec<MatcherEntry>,
     /// It is told only of what has fired for so long, and nobody has acknowledged.
     after_seconds: i64,
+    /// Times of the week at which it is told, such as `mon-fri 08:00-18:00`; none: always.
+    during: Vec<String>,
+    /// The place whose clock those times are by.
+    time_zone: String,
     /// Notifications that wait for it.
     queued: i64,
     /// When it took one last, since the server started.
@@ -62,6 +66,8 @@ pub(crate) async fn list_receivers(State(state): State<ApiState>) -> Result<Json
             severity: receiver.route.severity.name(),
             matchers: matchers.collect(),
             after_seconds: receiver.route.after_ms / 1000,
+            during: receiver.route.times.texts().to_vec(),
+            time_zone: receiver.route.times.zone_name().to_owned(),
             queued: queued.get(&receiver.name).copied().unwrap_or(0),
             delivered: delivery.delivered_ms.map(Time),
             failed: delivery.failed_ms.map(Time),

@@ -5,7 +5,6 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tacho_alert::{Glob, Matcher, Silence};
-use tacho_catalog::SilenceRecord;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -100,15 +99,7 @@ pub(crate) async fn create_silence(
     if state.alerts.core().silences.len() >= MAX_SILENCES {
         return Err(ApiError::invalid(format!("there are {MAX_SILENCES} silences; remove some first")));
     }
-    let record = SilenceRecord {
-        id: silence.id.clone(),
-        starts_ms,
-        ends_ms,
-        author: silence.author.clone(),
-        data: serde_json::to_string(&silence).map_err(ApiError::internal)?,
-    };
-    state.catalog.add_silence(&record).await?;
-    state.alerts.core().silences.push(silence.clone());
+    state.alerts.add_silence(&silence).await?;
     Ok((StatusCode::CREATED, Json(SilenceEntry::from(silence))))
 }
 
@@ -119,10 +110,9 @@ pub(crate) async fn remove_silence(
     State(state): State<ApiState>,
     PathOf(id): PathOf<String>,
 ) -> Result<StatusCode, ApiError> {
-    if !state.catalog.remove_silence(&id).await? {
+    if !state.alerts.remove_silence(&id).await? {
         return Err(ApiError::not_found(format!("there is no silence {id:?}; /api/v1/silences lists them")));
     }
-    state.alerts.core().silences.retain(|silence| silence.id != id);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{ImportReport, time_text};
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, LEASE, Membership};
 use crate::api::{self, ApiState};
 use crate::auth::password::random_password;
 use crate::auth::{PasswordCost, Passwords, SignInLimit};
@@ -110,12 +110,13 @@ fn state(
 ) -> ApiState {
     // Nothing runs that would look at them.
     let rules = Arc::new(tacho_alert::default_rules());
+    let membership = Membership { server: "archive".to_owned(), lease: LEASE };
     ApiState {
         history: history.clone(),
         catalog: catalog.clone(),
         live: Live::new(Arc::clone(now)),
         posted: Posted::new(catalog.clone(), history.clone(), Arc::clone(now)),
-        alerts: Alerts::new(rules, Vec::new(), String::new(), catalog.clone(), Arc::clone(now)),
+        alerts: Alerts::new(rules, Vec::new(), String::new(), catalog.clone(), Arc::clone(now), membership),
         now: Arc::clone(now),
         metrics: Metrics::default(),
         passwords,

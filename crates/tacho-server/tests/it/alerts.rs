@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tacho_catalog::Role;
 use tacho_model::tables::filesystem;
 use tacho_model::{Block, HostKey, Snapshot};
-use tacho_server::alerts::{Alerts, Watch};
+use tacho_server::alerts::{Alerts, LEASE, Membership, Watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,13 +27,8 @@ impl Watched {
     }
 
     pub(crate) fn fill(&self, offset_ms: i64, used: i64) {
-        let mut block = Block::new(&filesystem::TABLE);
-        let mut row = block.push();
-        row.text(filesystem::MOUNT_POINT, "/").integer(filesystem::USED_BYTES, used);
-        row.integer(filesystem::AVAILABLE_BYTES, 100 - used);
-        let snapshot = Snapshot { time_ms: at(offset_ms), blocks: vec![block], processes: Vec::new() };
         self.server.set_now(at(offset_ms));
-        self.server.state.live.snapshot(&self.key, std::sync::Arc::new(snapshot));
+        self.server.state.live.snapshot(&self.key, std::sync::Arc::new(filled(offset_ms, used)));
     }
 
     /// The alerts, when there are as many as wanted.
@@ -79,7 +74,16 @@ impl Watched {
     }
 }
 
-async fn watch(server: &Server) -> (CancellationToken, JoinHandle<()>) {
+/// A snapshot of a host whose file system is so full, in percent.
+pub(crate) fn filled(offset_ms: i64, used: i64) -> Snapshot {
+    let mut block = Block::new(&filesystem::TABLE);
+    let mut row = block.push();
+    row.text(filesystem::MOUNT_POINT, "/").integer(filesystem::USED_BYTES, used);
+    row.integer(filesystem::AVAILABLE_BYTES, 100 - used);
+    Snapshot { time_ms: at(offset_ms), blocks: vec![block], processes: Vec::new() }
+}
+
+pub(crate) async fn watch(server: &Server) -> (CancellationToken, JoinHandle<()>) {
     let (alerts, live) = (server.state.alerts.clone(), server.state.live.clone());
     let watch = Watch::open(alerts, live, server.directory.join("rules.d")).await.unwrap();
     let stop = CancellationToken::new();
@@ -157,7 +161,9 @@ async fn what_fired_before_a_server_was_killed_is_told_once_by_the_next() {
     // Alone with the catalog: it stores what fires, and ends before anybody is told.
     let state = &server.state;
     let rules = std::sync::Arc::new(tacho_alert::default_rules());
-    let alerts = Alerts::new(rules, Vec::new(), String::new(), state.catalog.clone(), state.now.clone());
+    let membership = Membership { server: "one".to_owned(), lease: LEASE };
+    let (catalog, now) = (state.catalog.clone(), state.now.clone());
+    let alerts = Alerts::new(rules, Vec::new(), String::new(), catalog, now, membership);
     let rules_dir = server.directory.join("rules.d");
     let watch = Watch::open(alerts, state.live.clone(), rules_dir).await.unwrap();
     let task = tokio::spawn(async { watch.run(CancellationToken::new()).await.unwrap() });

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -13,7 +14,7 @@ use tacho_catalog::{Catalog, Role, UserRecord};
 use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, ProcessKey, Snapshot};
-use tacho_server::alerts::{Alerts, Receiver, ReceiverKind};
+use tacho_server::alerts::{Alerts, LEASE, Membership, Receiver, ReceiverKind};
 use tacho_server::api::{ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
@@ -55,6 +56,10 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+fn member(name: &str, lease: Duration) -> Membership {
+    Membership { server: name.to_owned(), lease }
+}
+
 /// A request being put together.
 pub(crate) struct Call<'a> {
     server: &'a Server,
@@ -71,17 +76,23 @@ impl Server {
     /// The same with other settings of its history.
     pub(crate) async fn with(configure: impl FnOnce(&mut HistoryConfig)) -> Self {
         let time = Arc::new(AtomicI64::new(START_MS));
-        Self::open(Arc::new(tempfile::tempdir().unwrap()), time, configure).await
+        Self::open(Arc::new(tempfile::tempdir().unwrap()), time, member("one", LEASE), configure).await
     }
 
     /// Another server on the same catalog and history, with the same clock. Also what comes after this one.
     pub(crate) async fn another(&self) -> Self {
-        Self::open(Arc::clone(&self._directory), Arc::clone(&self.now), |_| {}).await
+        Self::open(Arc::clone(&self._directory), Arc::clone(&self.now), member("one", LEASE), |_| {}).await
+    }
+
+    /// One of several servers on the same catalog and history, with the same clock.
+    pub(crate) async fn beside(&self, name: &str, lease: Duration) -> Self {
+        Self::open(Arc::clone(&self._directory), Arc::clone(&self.now), member(name, lease), |_| {}).await
     }
 
     async fn open(
         directory: Arc<tempfile::TempDir>,
         time: Arc<AtomicI64>,
+        membership: Membership,
         configure: impl FnOnce(&mut HistoryConfig),
     ) -> Self {
         let path = directory.path().to_owned();
@@ -101,6 +112,7 @@ impl Server {
                 "https://tacho".to_owned(),
                 catalog.clone(),
                 Arc::clone(&now),
+                membership,
             ),
             catalog,
             live: Live::new(Arc::clone(&now)),

@@ -5,6 +5,7 @@
 
 mod access;
 mod agents;
+mod alert_servers;
 mod alerts;
 mod analysis;
 mod delivery;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tacho_testkit::daemons::{Agent, Server, binary, wait_until};
+use tacho_testkit::daemons::{Agent, Server, binary, post, wait_until};
 
 use super::peers::{KEY, Peers, USER, make_certificates};
 
@@ -34,6 +34,11 @@ fn receivers(directory: &Path, peers: &Peers) -> String {
             text.push_str(&format!("key_file = \"{key}\"\n"));
         }
     }
+    text.push_str(&format!(
+        "[[receiver]]\nname = \"wecomapp\"\nkind = \"wecom_app\"\nurl = \"http://127.0.0.1:{http}/wecomapp\"\n\
+         corp_id = \"ww-corp\"\nagent_id = 1000002\nsecret_file = \"{key}\"\nusers = [\"ann\", \"bob\"]\n\
+         parties = [\"2\"]\nformat = \"markdown\"\n"
+    ));
     if let (Some(plain), Some(starttls)) = (peers.port("smtp"), peers.port("smtp_starttls")) {
         text.push_str(&format!(
             "[[receiver]]\nname = \"email\"\nkind = \"email\"\nsmtp_server = \"127.0.0.1:{plain}\"\n\
@@ -91,6 +96,17 @@ fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
         assert!(text.contains("page: https://tacho.example.org/hosts/troubled?from="), "{text}");
         assert!(text.contains("\n#1: ") && text.contains("CPU "), "{text}");
     }
+    let heard = peers.wait("wecomapp", &["**\\[FIRING\\] warning: troubled works**"]);
+    assert_eq!((&heard["body"]["touser"], &heard["body"]["toparty"]), (&"ann|bob".into(), &"2".into()));
+    // Its token carries one message, so a second one needs another token.
+    let path = "/api/v1/receivers/wecomapp/test";
+    let (status, body) = post(server.http, path, server.token(), "*/*", &serde_json::json!({})).unwrap();
+    let said = String::from_utf8(body).unwrap();
+    assert!(status == 200 && said.contains("\"delivered\":true"), "{status} {said}");
+    assert!(peers.heard("wecomapp_token", &["token-"]).len() >= 2);
+    for kind in ["wecom", "telegram"] {
+        peers.wait(kind, &["picture of "]);
+    }
     let hook = peers.wait("webhook", &["troubled works"]);
     let details = &hook["body"]["items"][0]["details"];
     assert!(
@@ -105,6 +121,7 @@ fn every_kind_of_receiver_is_told_with_evidence_and_can_be_tried() {
     if peers.port("smtp").is_some() {
         let mail = peers.wait("email", &["[告警] 警告: troubled works"]);
         assert_eq!(mail["subject"], "[告警] 警告: troubled works");
+        assert_eq!(mail["pictures"], serde_json::json!(["<chart>"]));
         assert!(
             mail["html"].as_str().unwrap().contains("<a href=\"https://tacho.example.org/hosts/troubled"),
             "{mail}"

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tacho_alert::{Glob, Matcher, Route, Severity};
-use tacho_notify::{KINDS, Kind, LoadError, read_channel};
+use tacho_alert::{Glob, Matcher, Route, Severity, Times};
+use tacho_notify::{KINDS, Kind, LoadError, WecomAppSettings, read_channel};
 use tacho_runtime::config::Reader;
 
 use super::super::words::{LANGUAGES, Words};
@@ -12,6 +12,7 @@ use super::{KindSettings, Receiver};
 /// Each has a task and a queue of its own.
 const MAX_RECEIVERS: usize = 64;
 const MAX_MATCHERS: usize = 16;
+const MAX_WINDOWS: usize = 32;
 const LONGEST_NAME: usize = 64;
 const LONGEST_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -60,11 +61,13 @@ pub fn read_receivers(reader: &mut Reader<'_>) -> Vec<ReceiverSettings> {
 }
 
 fn read_receiver(reader: &mut Reader<'_>) -> ReceiverSettings {
-    let kinds: Vec<&str> = ["file", "program"].into_iter().chain(KINDS.iter().copied()).collect();
+    let kinds: Vec<&str> =
+        ["file", "program", "wecom_app"].into_iter().chain(KINDS.iter().copied()).collect();
     let kind_name = reader.choice("kind", "file", &kinds);
     let kind = match Kind::by_name(&kind_name) {
         Some(kind) => KindSettings::Channel(Box::new(read_channel(reader, kind))),
         None if kind_name == "program" => read_program(reader),
+        None if kind_name == "wecom_app" => KindSettings::WecomApp(Box::new(WecomAppSettings::read(reader))),
         None => read_file(reader),
     };
     let name = reader.text("name", &kind_name);
@@ -82,9 +85,23 @@ fn read_receiver(reader: &mut Reader<'_>) -> ReceiverSettings {
         severity: Severity::by_name(&severity).unwrap_or(Severity::Info),
         matchers,
         after_ms: i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        times: read_times(reader),
     };
     let language = reader.choice("language", "en", LANGUAGES);
     ReceiverSettings { name, kind, route, language }
+}
+
+/// `during` and `time_zone`.
+fn read_times(reader: &mut Reader<'_>) -> Times {
+    let during = reader.list("during", |window| Ok(window.to_owned()));
+    if during.len() > MAX_WINDOWS {
+        reader.problem("during", format_args!("has {}; at most {MAX_WINDOWS} can be", during.len()));
+    }
+    let zone = reader.text("time_zone", "UTC");
+    Times::read(&during, &zone).unwrap_or_else(|problems| {
+        problems.into_iter().for_each(|(key, problem)| reader.problem(key, problem));
+        Times::default()
+    })
 }
 
 fn read_file(reader: &mut Reader<'_>) -> KindSettings {
@@ -133,24 +150,31 @@ mod tests {
     fn a_receiver_says_where_and_what_of() {
         let text = "[[receiver]]\nname = 'db'\nkind = 'wecom'\nurl = 'http://a/'\nlanguage = 'zh'\n\
                     severity = 'critical'\nmatch = ['team=db*', 'host=!test-*']\nafter = '15m'\n\
+                    during = ['mon-fri 18:00-08:00', 'sat,sun']\n\
                     [[receiver]]\nkind = 'program'\ncommand = ['/bin/true', 'x']\n";
         let receivers = read(text).unwrap();
         let wecom = receivers[0].load().unwrap();
-        assert_eq!((wecom.kind_name(), wecom.per_minute()), ("wecom", 20));
+        assert_eq!((wecom.kind_name(), wecom.per_minute()), ("wecom", 10), "each with its picture");
         assert_eq!((wecom.route.severity, wecom.route.after_ms), (Severity::Critical, 900_000));
-        assert_eq!(wecom.route.matchers.len(), 2);
+        assert_eq!((wecom.route.matchers.len(), wecom.route.times.texts().len()), (2, 2));
         assert_eq!(receivers[1].name(), "program");
     }
 
     #[test]
     fn what_is_wrong_with_a_receiver_is_said() {
         for (text, part) in [
-            ("kind = 'fax'", "receiver[0].kind: is \"fax\"; choose one of: file, program, webhook"),
+            (
+                "kind = 'fax'",
+                "receiver[0].kind: is \"fax\"; choose one of: file, program, wecom_app, webhook",
+            ),
             ("kind = 'file'\npath = 'a'", "receiver[0].path: is no absolute path"),
             ("kind = 'program'\ncommand = ['sh']", "absolute path of a program"),
             ("kind = 'slack'", "write url, or url_file"),
             ("path = '/a'\nmatch = ['team']", "write a label and a pattern"),
             ("path = '/a'\nkey_file = '/k'", "key_file: no such key"),
+            ("path = '/a'\nduring = ['mo']", "receiver[0].during: names \"mo\"; write some of mon, tue"),
+            ("path = '/a'\ntime_zone = 'Mars/Base'", "receiver[0].time_zone: is \"Mars/Base\""),
+            ("kind = 'wecom_app'", "receiver[0].corp_id: is missing"),
         ] {
             let problems = read(&format!("[[receiver]]\n{text}")).unwrap_err();
             assert!(problems.iter().any(|problem| problem.contains(part)), "{text}: {problems:?}");
