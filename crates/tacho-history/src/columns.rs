@@ -166,6 +166,8 @@ fn field(name: &str, data_type: DataType, nullable: bool, id: i32) -> Field {
 pub(crate) enum Encoded {
     /// The first bytes of all values, then the second ones: good for whatever varies.
     Split,
+    /// As they are: good for what is nearly always the same, and for the few sizes of things, which compression finds.
+    Plain,
     /// Differences to the value before: good for times, and for what changes slowly.
     Delta,
     /// Each value once, and numbers of those: good for labels, and for what has few values, such as CPU time in ticks of
@@ -214,6 +216,7 @@ fn properties(
             builder = builder.set_column_dictionary_enabled(path.clone(), true);
         } else {
             let encoding = match encoded {
+                Encoded::Plain => Encoding::PLAIN,
                 Encoded::Delta => Encoding::DELTA_BINARY_PACKED,
                 Encoded::Split | Encoded::Dictionary => Encoding::BYTE_STREAM_SPLIT,
             };

@@ -15,7 +15,7 @@ const SAMPLE_ROWS: usize = 8192;
 /// Fewer rows take few bytes in any way.
 const LEAST_ROWS: usize = 256;
 
-/// A dictionary or differences have to take so much less, in percent: pages of split bytes are the quickest to read.
+/// Other ways have to take so much less, in percent: what varies later stays small when its bytes are split.
 const WORTH_PERCENT: u64 = 90;
 
 /// How each stored column of a file is best encoded that begins with these rows; `None` where there are too few to tell.
@@ -27,7 +27,7 @@ pub(crate) fn choose(layout: &Layout, rows: &RecordBatch) -> Result<Option<Vec<E
     let columns = layout.schema.fields().len();
     let mut best: Vec<(Encoded, u64)> =
         sizes(layout, &rows, &vec![Encoded::Split; columns])?.map(|size| (Encoded::Split, size)).collect();
-    for encoded in [Encoded::Delta, Encoded::Dictionary] {
+    for encoded in [Encoded::Plain, Encoded::Delta, Encoded::Dictionary] {
         let tried: Vec<Encoded> = layout
             .schema
             .fields()
@@ -112,6 +112,7 @@ mod tests {
             "time" => Some(1_790_000_000_000 + 5_000 * row as i64 + (row % 3) as i64),
             "user_us" => Some(10_000 * (scattered(row) % 50) as i64),
             "system_us" => Some(scattered(row) as i64),
+            "iowait_us" => Some(if row % 97 == 0 { scattered(row) as i64 } else { 0 }),
             _ => None,
         };
         let chosen = choose(layout, &rows(2000, of)).unwrap().unwrap();
@@ -119,6 +120,7 @@ mod tests {
         assert_eq!(of_column("time"), Encoded::Delta);
         assert_eq!(of_column("user_us"), Encoded::Dictionary);
         assert_eq!(of_column("system_us"), Encoded::Split);
+        assert_eq!(of_column("iowait_us"), Encoded::Plain);
         assert_eq!(choose(layout, &rows(LEAST_ROWS - 1, of)).unwrap(), None);
     }
 }
