@@ -27,7 +27,10 @@ fn role_of(method: &str, path: &str) -> Role {
         {
             Role::Admin
         }
-        ("delete" | "patch", "/api/v1/hosts/{host}") => Role::Operator,
+        ("delete" | "patch", "/api/v1/hosts/{host}")
+        | ("put", "/api/v1/hosts/{host}/tags")
+        | ("post", "/api/v1/events")
+        | ("get", "/api/v1/audit") => Role::Operator,
         ("post" | "put" | "patch" | "delete", path)
             if ["alerts", "silences", "receivers", "rules"]
                 .iter()
