@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tacho_runtime::config::{ConfigError, process_environment, read_file};
-use tacho_runtime::logging;
+use tacho_runtime::{logging, memory};
 
 use crate::alerts::commands::{self as alerts, RulesCommand};
 use crate::archives::{
@@ -151,6 +151,7 @@ enum Command {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
+    memory::share();
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
