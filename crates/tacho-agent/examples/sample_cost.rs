@@ -21,12 +21,15 @@ const WARM_UP: usize = 24;
 
 const SECOND_US: u64 = 1_000_000;
 
+/// Time between snapshots as the sampler is told it.
+const STEP_US: u64 = 5_000_000;
+
 /// One way to take snapshots.
 struct Way {
     name: &'static str,
     sampler: SamplerChoice,
-    /// Time between snapshots as the sampler is told it; at thirty seconds nothing rests.
-    step_us: u64,
+    /// How long a process may not be read.
+    rest: Duration,
     pause: Duration,
 }
 
@@ -40,15 +43,16 @@ fn main() -> anyhow::Result<()> {
         children.push(fork_sleeper()?);
     }
     let pause = Duration::from_millis(100);
-    let way = |name, sampler, step_us, pause| Way { name, sampler, step_us, pause };
+    let way = |name, sampler, rest, pause| Way { name, sampler, rest, pause };
+    let rest = SamplerConfig::default().longest_rest;
     let (auto, proc) = (SamplerChoice::Auto, SamplerChoice::Proc);
     let ways = [
-        way("bpf, back to back", auto, 5 * SECOND_US, Duration::ZERO),
-        way("bpf, with pauses", auto, 5 * SECOND_US, pause),
-        way("proc resting, back to back", proc, 5 * SECOND_US, Duration::ZERO),
-        way("proc resting, with pauses", proc, 5 * SECOND_US, pause),
-        way("proc all read, back to back", proc, 30 * SECOND_US, Duration::ZERO),
-        way("proc all read, with pauses", proc, 30 * SECOND_US, pause),
+        way("bpf, back to back", auto, rest, Duration::ZERO),
+        way("bpf, with pauses", auto, rest, pause),
+        way("proc resting, back to back", proc, rest, Duration::ZERO),
+        way("proc resting, with pauses", proc, rest, pause),
+        way("proc all read, back to back", proc, Duration::ZERO, Duration::ZERO),
+        way("proc all read, with pauses", proc, Duration::ZERO, pause),
     ];
     let wanted = std::env::args().nth(2).unwrap_or_default();
     let measured = ways.iter().filter(|way| way.name.starts_with(&wanted)).try_for_each(measure);
@@ -84,9 +88,7 @@ fn end(pid: libc::pid_t) {
 fn measure(way: &Way) -> anyhow::Result<()> {
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: way.sampler,
-        // Thirty seconds of steps would else give every process a row in every other snapshot.
-        idle_process_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
-        filesystem_interval: Duration::from_secs(12 * way.step_us / SECOND_US),
+        longest_rest: way.rest,
         ..SamplerConfig::default()
     })?;
     let used = sampler.facts().sampler;
@@ -103,7 +105,7 @@ fn measure(way: &Way) -> anyhow::Result<()> {
     let mut of_processes_us = Vec::with_capacity(SAMPLES);
     for number in 0..WARM_UP + SAMPLES {
         std::thread::sleep(way.pause);
-        now_us += way.step_us;
+        now_us += STEP_US;
         let before_us = thread_cpu_time_us().context("the thread's clock")?;
         sampler.sample(now_us, &mut sample);
         let after_us = thread_cpu_time_us().context("the thread's clock")?;

@@ -6,15 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tacho_runtime::config::{ConfigError, process_environment, read_file};
+use tacho_runtime::cli::{Settings, exit_code};
+use tacho_runtime::config::{ConfigError, process_environment};
 use tacho_runtime::logging;
 
 use crate::config::{self, Config};
 use crate::show::{self, ShowArguments};
 use crate::{app, join};
 
-/// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.
-const EXIT_CONFIG: u8 = 78;
+const SETTINGS: Settings<Config> = Settings { default_file: config::DEFAULT_FILE, parse: config::parse };
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,28 +58,14 @@ enum Command {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let code = if error.is::<ConfigError>() { EXIT_CONFIG } else { 1 };
-            // Nothing is left to do when standard error is closed.
-            drop(writeln!(io::stderr(), "tacho-agent: {error:#}"));
-            ExitCode::from(code)
-        }
-    }
+    exit_code("tacho-agent", run(Cli::parse()))
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
-        Command::Check { file } => {
-            let path = file.or(cli.config);
-            load(path.as_deref())?;
-            let shown = path.unwrap_or_else(|| config::DEFAULT_FILE.into());
-            writeln!(io::stdout(), "{}: good", shown.display()).context("cannot write to standard output")
-        }
+        Command::Check { file } => SETTINGS.check(file.or(cli.config)),
         Command::Run => {
-            let config = load(cli.config.as_deref())?;
+            let config = SETTINGS.load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
             app::run(config)
         }
@@ -89,7 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             show::run(&arguments, &config)
         }
         Command::Join { server, token } => {
-            let config = load(cli.config.as_deref())?;
+            let config = SETTINGS.load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
             let host = join::join_from_command_line(&config, &server, &token)?;
             writeln!(io::stdout(), "joined {server} as {host}; start the agent with: tacho-agent run")
@@ -98,16 +84,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let (origin, text) = read_file(path, Path::new(config::DEFAULT_FILE))?;
-    config::parse(&text, &process_environment(), &origin)
-}
-
 /// Anybody may look at the machine, also who may not read the agent's settings; then the defaults hold.
 fn load_for_anybody(path: Option<&Path>) -> Result<Config, ConfigError> {
     let denied = |error: std::io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     if path.is_none() && std::fs::File::open(config::DEFAULT_FILE).is_err_and(denied) {
         return config::parse("", &process_environment(), "environment");
     }
-    load(path)
+    SETTINGS.load(path)
 }

@@ -45,7 +45,7 @@ use std::time::Duration;
 use tacho_model::{Block, CollectorStatus, HostFacts, ProcessIdentity, tables};
 use tacho_proc::Buffer;
 
-use connections::Connections;
+use connections::{Connections, Demand};
 use cpu::Cpu;
 use disks::Disks;
 use filesystems::FileSystems;
@@ -86,6 +86,8 @@ pub struct SamplerConfig {
     pub network: NetworkChoice,
     /// Most rows of processes in a snapshot, the `other` row not counted.
     pub process_rows: usize,
+    /// How long a process may rest without being read, where reading each has a cost of its own; zero: not at all.
+    pub longest_rest: Duration,
     /// How often a process that does nothing gets a row.
     pub idle_process_interval: Duration,
     /// Most rows of connections in a snapshot, those that carried most.
@@ -122,6 +124,7 @@ impl SamplerConfig {
             exits: ExitsChoice::default(),
             network: NetworkChoice::default(),
             process_rows: 500,
+            longest_rest: Duration::from_secs(30),
             idle_process_interval: Duration::from_secs(60),
             connection_rows: 20,
             connection_threshold: 0,
@@ -277,10 +280,16 @@ impl Sampler {
         self.pressures.collect(buffer, host);
         self.disks.collect(tick, buffer, host, blocks.disk);
         self.interfaces.collect(tick, buffer, host, blocks.interface);
-        self.sockets.collect(tick, buffer, host);
+        self.sockets.collect(buffer, host);
         self.file_systems.collect(tick, buffer, blocks.filesystem);
         let comings_and_goings = self.cpu.forks().zip(threads);
-        self.connections.look(tick, self.processes.wants_network(), self.sockets.segments(), buffer);
+        let demand = Demand {
+            processes: self.processes.wants_network(),
+            states: self.sockets.wants_states(tick),
+            segments: self.sockets.segments(),
+        };
+        let states = self.connections.look(tick, demand, buffer);
+        self.sockets.write_states(tick, states, buffer, host);
         let surroundings = Surroundings {
             busy_us,
             swap_used_bytes,

@@ -36,6 +36,9 @@ const PAGE_ROWS: usize = 2048;
 /// Bounds what a writer holds in memory; far above what one host writes, so that its rows are rarely split.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
 
+/// Most bytes of a dictionary of numbers. Whoever reads one page of a column reads its dictionary too.
+const NUMBER_DICTIONARY_BYTES: usize = 64 * 1024;
+
 /// Higher levels cost twice the time for a percent or two on byte-stream-split numbers.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -88,16 +91,22 @@ impl Layout {
                 .map(|column| field(column.name, data_type(column), true, i32::from(column.id))),
         );
         let schema = Arc::new(Schema::new(fields));
-        let build = |sorted| properties(&schema, table, &sort, sorted);
+        let encodings: Vec<_> = schema.fields().iter().map(|field| usual(field)).collect();
+        let build = |sorted| properties(&schema, table, &sort, sorted, &encodings);
         let (properties, properties_over_periods) = (build(true), build(false));
         let hourly = stored_table(table.name).is_some_and(|(_, _, level)| level == Level::Hour);
         let period_ms = if hourly { 24 * HOUR_MS } else { HOUR_MS };
         Self { table, schema, properties, properties_over_periods, sort, period_ms, entity }
     }
 
-    /// How a file is written.
+    /// How a file is written of which there is nothing to learn from.
     pub(crate) fn properties(&self, level: i64) -> &WriterProperties {
         if level < 2 { &self.properties } else { &self.properties_over_periods }
+    }
+
+    /// How a file is written with each column as it takes least.
+    pub(crate) fn properties_with(&self, level: i64, encodings: &[Encoded]) -> WriterProperties {
+        properties(&self.schema, self.table, &self.sort, level < 2, encodings)
     }
 
     /// The stored column called `name`.
@@ -152,7 +161,35 @@ fn field(name: &str, data_type: DataType, nullable: bool, id: i32) -> Field {
         .with_metadata(HashMap::from([(FIELD_ID.to_owned(), id.to_string())]))
 }
 
-fn properties(schema: &Schema, table: &Table, sort: &[usize], sorted: bool) -> WriterProperties {
+/// How the values of a column become bytes, before they are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoded {
+    /// The first bytes of all values, then the second ones: good for whatever varies.
+    Split,
+    /// As they are: good for what is nearly always the same, and for the few sizes of things, which compression finds.
+    Plain,
+    /// Differences to the value before: good for times, and for what changes slowly.
+    Delta,
+    /// Each value once, and numbers of those: good for labels, and for what has few values, such as CPU time in ticks of
+    /// the kernel's clock or load with two digits. Goes on as `Split` where there are more.
+    Dictionary,
+}
+
+/// What is good for a column as far as its type tells.
+fn usual(field: &Field) -> Encoded {
+    match field.data_type() {
+        DataType::Dictionary(..) => Encoded::Dictionary,
+        _ => Encoded::Split,
+    }
+}
+
+fn properties(
+    schema: &Schema,
+    table: &Table,
+    sort: &[usize],
+    sorted: bool,
+    encodings: &[Encoded],
+) -> WriterProperties {
     let compression = Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default());
     let sorting = sort.iter().map(|column| SortingColumn {
         column_idx: i32::try_from(*column).unwrap_or_default(),
@@ -170,15 +207,23 @@ fn properties(schema: &Schema, table: &Table, sort: &[usize], sorted: bool) -> W
         .set_dictionary_enabled(false)
         // Statistics of a hundred columns nobody prunes by would be a third of a small file.
         .set_statistics_enabled(EnabledStatistics::None);
-    for (position, field) in schema.fields().iter().enumerate() {
+    for ((position, field), encoded) in schema.fields().iter().enumerate().zip(encodings) {
         let path = ColumnPath::from(field.name().as_str());
-        let text = matches!(field.data_type(), DataType::Dictionary(..));
+        let text = usual(field) == Encoded::Dictionary;
         // Labels repeat: a dictionary and run lengths take next to nothing.
         let label = position.checked_sub(FIRST).is_some_and(|i| table.columns[i].meaning == Meaning::Label);
         if text || label {
             builder = builder.set_column_dictionary_enabled(path.clone(), true);
         } else {
-            builder = builder.set_column_encoding(path.clone(), Encoding::BYTE_STREAM_SPLIT);
+            let encoding = match encoded {
+                Encoded::Plain => Encoding::PLAIN,
+                Encoded::Delta => Encoding::DELTA_BINARY_PACKED,
+                Encoded::Split | Encoded::Dictionary => Encoding::BYTE_STREAM_SPLIT,
+            };
+            builder = builder
+                .set_column_encoding(path.clone(), encoding)
+                .set_column_dictionary_enabled(path.clone(), *encoded == Encoded::Dictionary)
+                .set_column_dictionary_page_size_limit(path.clone(), NUMBER_DICTIONARY_BYTES);
         }
         if sort.contains(&position) {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);

@@ -237,11 +237,12 @@ fn write_rows<'a>(
     rows: &[RowRef<'_>],
 ) -> Result<(), HistoryError> {
     for rows in rows.chunks(BATCH_ROWS) {
+        let rows = all_columns(target.layout, rows)?;
         let writer = match writer {
             Some(writer) => writer,
-            None => writer.insert(FileWriter::create(target)?),
+            None => writer.insert(FileWriter::create(target, &rows)?),
         };
-        writer.write(&all_columns(target.layout, rows)?)?;
+        writer.write(&rows)?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ mod compact;
 mod config;
 mod counters;
 mod directory;
+mod encode;
 mod error;
 mod files;
 mod flush;

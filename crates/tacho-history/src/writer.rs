@@ -13,6 +13,7 @@ use tacho_catalog::FileRecord;
 use crate::HistoryError;
 use crate::columns::{HOST_ID, Layout, TIME};
 use crate::directory::{Directory, NewFile};
+use crate::encode::choose;
 use crate::notes::Notes;
 use crate::time::day;
 
@@ -76,7 +77,7 @@ impl<'a> Files<'a> {
             return Ok(());
         }
         if self.current.is_none() {
-            self.current = Some(FileWriter::create(&self.target)?);
+            self.current = Some(FileWriter::create(&self.target, batch)?);
         }
         self.current.as_mut().map_or(Ok(()), |current| current.write(batch))
     }
@@ -107,7 +108,9 @@ impl Drop for Files<'_> {
 }
 
 impl<'a> FileWriter<'a> {
-    pub(crate) fn create(target: &Target<'a>) -> Result<Self, HistoryError> {
+    /// A file that will begin with these rows, which are not written yet. Where it stays for long, they decide how its
+    /// columns are encoded.
+    pub(crate) fn create(target: &Target<'a>, first: &RecordBatch) -> Result<Self, HistoryError> {
         let layout = target.layout;
         let file = target.directory.create(layout.table.name, &day(target.time_ms), target.now_ms)?;
         let record = FileRecord {
@@ -127,11 +130,18 @@ impl<'a> FileWriter<'a> {
         };
         let notes = Arc::clone(&target.notes);
         let mut this = Self { directory: target.directory, notes, writer: None, record };
+        let chosen = if target.level == 0 { Ok(None) } else { choose(layout, first) };
+        let properties = match chosen {
+            Ok(Some(encodings)) => layout.properties_with(target.level, &encodings),
+            Ok(None) => layout.properties(target.level).clone(),
+            Err(source) => {
+                discard(target.directory, [&this.record.path]);
+                return Err(this.failed(source));
+            }
+        };
         // Arrow's own schema in the footer would be larger than the data of a small file; the reader
         // knows the types.
-        let options = ArrowWriterOptions::new()
-            .with_properties(layout.properties(target.level).clone())
-            .with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         match ArrowWriter::try_new_with_options(file, layout.schema.clone(), options) {
             Ok(writer) => this.writer = Some(writer),
             Err(source) => {

@@ -44,6 +44,11 @@ impl ProcError {
         matches!(self, Self::Missing { .. } | Self::Ended { .. })
     }
 
+    /// The kernel refused with this number.
+    pub(crate) fn is_of(self, number: i32) -> bool {
+        matches!(self, Self::Failed { errno, .. } if errno == number)
+    }
+
     /// A state of the machine rather than a fault: the reading is absent and will stay so.
     pub fn is_absence(self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Denied { .. })

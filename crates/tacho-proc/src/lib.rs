@@ -63,8 +63,8 @@ pub use open_files::{OpenFiles, parse_socket_link};
 pub use passwd::{GroupEntry, PasswdEntry, parse_group, parse_passwd, parse_uid_min};
 pub use pressure::{Pressure, parse_pressure};
 pub use process::{
-    Comm, ProcessIo, ProcessStat, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
-    split_arguments,
+    Comm, ProcessIo, ProcessStat, RunMark, parse_process_io, parse_process_stat, parse_run_mark,
+    parse_statm_resident, parse_swap, split_arguments,
 };
 pub use rpc::{RpcCalls, parse_rpc};
 pub use sensors::{parse_millidegrees, sensor_number};

@@ -26,6 +26,23 @@ pub fn parse_process_io(text: &[u8]) -> Option<ProcessIo> {
     Some(ProcessIo { read_bytes: read?, write_bytes: written? })
 }
 
+/// How much and how often a thread has run: while this stays the same, it has done nothing at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunMark {
+    runtime_ns: u64,
+    /// How often it was put on a CPU.
+    turns: u64,
+}
+
+/// `/proc/PID/schedstat`, of the first thread: `4205188 1043 17`, nanoseconds on a CPU, nanoseconds spent waiting for one, and
+/// how often it was put on one. `None` where the kernel does not count, and says `0 0 0`.
+pub fn parse_run_mark(text: &[u8]) -> Option<RunMark> {
+    let mut words = words(text);
+    let runtime_ns = number(words.next()?)?;
+    let turns = words.nth(1).and_then(number).filter(|turns| *turns > 0)?;
+    Some(RunMark { runtime_ns, turns })
+}
+
 /// `/proc/PID/statm`: `766 436 408 5 0 89 0`; the second number, resident pages. Newer kernels (6.18 for one) make it exact,
 /// where `stat` is off by what each CPU has not yet added up.
 pub fn parse_statm_resident(text: &[u8]) -> Option<u64> {
@@ -59,6 +76,18 @@ mod tests {
             parse_process_io(b"rchar: 7\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 1\n");
         assert_eq!(io, Some(ProcessIo { read_bytes: 4096, write_bytes: 8192 }));
         assert_eq!(parse_process_io(b"read_bytes: 4096\n"), None);
+    }
+
+    #[test]
+    fn a_thread_that_ran_has_another_mark() {
+        let mark = parse_run_mark(b"4205188 1043 17\n");
+        assert!(mark.is_some());
+        assert_eq!(parse_run_mark(b"4205188 2000 17\n"), mark, "waiting is not running");
+        assert_ne!(parse_run_mark(b"4205189 1043 17\n"), mark);
+        assert_ne!(parse_run_mark(b"4205188 1043 18\n"), mark);
+        for text in ["0 0 0\n", "", "1 2", "1 2 x", "x 2 3"] {
+            assert_eq!(parse_run_mark(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `/proc/vmstat`: paging since boot.
 
-use crate::bytes::{lines, number, words};
+use crate::bytes::{number, words};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Vmstat {
@@ -12,12 +12,27 @@ pub struct Vmstat {
     pub page_faults_major: Option<u64>,
     /// Since Linux 4.13.
     pub oom_kills: Option<u64>,
+    /// Where in the text the last of these lines ends.
+    pub end: usize,
+}
+
+impl Vmstat {
+    /// It has everything that `other` has.
+    pub fn covers(&self, other: &Self) -> bool {
+        let fields = |vmstat: &Self| {
+            let Self { swap_in, swap_out, page_faults, page_faults_major, oom_kills, .. } = *vmstat;
+            [swap_in, swap_out, page_faults, page_faults_major, oom_kills]
+        };
+        fields(self).iter().zip(fields(other)).all(|(own, other)| own.is_some() || other.is_none())
+    }
 }
 
 /// `pgfault 24694531`
 pub fn parse_vmstat(text: &[u8]) -> Vmstat {
     let mut vmstat = Vmstat::default();
-    for line in lines(text) {
+    let mut end = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
         // Two hundred lines: look at the first letters before splitting.
         if !matches!(line.first(), Some(b'p' | b'o')) {
             continue;
@@ -32,6 +47,7 @@ pub fn parse_vmstat(text: &[u8]) -> Vmstat {
             _ => continue,
         };
         *field = words.next().and_then(number);
+        vmstat.end = end;
     }
     vmstat
 }

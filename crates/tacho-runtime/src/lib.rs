@@ -1,6 +1,7 @@
-//! What every Tacho daemon needs and no domain type: clock, configuration, logging, task group, the lock
+//! What every Tacho daemon needs and no domain type: clock, command line, configuration, logging, task group, the lock
 //! of a data directory, TLS identity.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod files;

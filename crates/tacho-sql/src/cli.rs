@@ -1,19 +1,17 @@
 //! The command line of `tacho-sql`.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tacho_runtime::config::{ConfigError, process_environment, read_file};
+use tacho_runtime::cli::{Settings, exit_code};
 use tacho_runtime::logging;
 
 use crate::app;
 use crate::config::{self, Config};
 
-/// `EX_CONFIG` of sysexits.h: what is wrong is the configuration, so a restart will not help.
-const EXIT_CONFIG: u8 = 78;
+const SETTINGS: Settings<Config> = Settings { default_file: config::DEFAULT_FILE, parse: config::parse };
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,35 +47,16 @@ enum Command {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let code = if error.is::<ConfigError>() { EXIT_CONFIG } else { 1 };
-            // Nothing is left to do when standard error is closed.
-            drop(writeln!(io::stderr(), "tacho-sql: {error:#}"));
-            ExitCode::from(code)
-        }
-    }
+    exit_code("tacho-sql", run(Cli::parse()))
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
-        Command::Check { file } => {
-            let path = file.or(cli.config);
-            load(path.as_deref())?;
-            let shown = path.unwrap_or_else(|| config::DEFAULT_FILE.into());
-            writeln!(io::stdout(), "{}: good", shown.display()).context("cannot write to standard output")
-        }
+        Command::Check { file } => SETTINGS.check(file.or(cli.config)),
         Command::Run => {
-            let config = load(cli.config.as_deref())?;
+            let config = SETTINGS.load(cli.config.as_deref())?;
             logging::start(&config.log_level, config.log_format);
             tokio::runtime::Runtime::new().context("cannot start")?.block_on(app::run(config))
         }
     }
-}
-
-fn load(path: Option<&Path>) -> anyhow::Result<Config> {
-    let (origin, text) = read_file(path, Path::new(config::DEFAULT_FILE))?;
-    Ok(config::parse(&text, &process_environment(), &origin)?)
 }

@@ -29,7 +29,7 @@ pub(super) struct Arrays {
 impl Arrays {
     pub(super) fn new(proc_root: &Path, interval: Duration, boot_time_ms: i64) -> Self {
         Self {
-            mdstat: KeptFile::new(proc_root, "mdstat"),
+            mdstat: KeptFile::new(proc_root, "mdstat").patient(),
             every: Every::new(interval),
             text: Vec::new(),
             arrays: None,

@@ -66,8 +66,8 @@ struct Group {
 impl Cgroups {
     pub(super) fn new(proc_root: &Path, sys_root: &Path, limit: usize, interval: Duration) -> Self {
         Self {
-            stat: KeptFile::at(sys_root.join("fs/cgroup/cgroup.stat"), "cgroup.stat"),
-            counts: KeptFile::new(proc_root, "cgroups"),
+            stat: KeptFile::at(sys_root.join("fs/cgroup/cgroup.stat"), "cgroup.stat").patient(),
+            counts: KeptFile::new(proc_root, "cgroups").patient(),
             descendants: None,
             searched_us: None,
             is_cut: false,
@@ -105,7 +105,7 @@ impl Cgroups {
     }
 
     fn read_descendants(&mut self, buffer: &mut Buffer) -> Option<u64> {
-        match self.stat.read_record(buffer) {
+        match self.stat.read_numbers(buffer) {
             Ok(text) => group_value(text, b"nr_descendants"),
             Err(_) => parse_cgroup_count(self.counts.read_record(buffer).ok()?),
         }

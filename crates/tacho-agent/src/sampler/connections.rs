@@ -2,7 +2,7 @@
 //!
 //! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them, or
 //! with next to no traffic, less often than at every snapshot: the kernel walks a table that is sized by the
-//! machine's memory, whatever is in it. Of connections those get a row that carried most bytes since the look before.
+//! machine's memory, whatever is in it. Sockets for datagrams are asked for every fifteen seconds. Of connections those get a row that carried most bytes since the look before.
 //! What connections carried is also summed up for the processes that hold them, for hosts where nothing better
 //! tells what a process sends and receives. A connection that begins and ends between two looks is not seen, and
 //! the kernel counts no bytes of UDP sockets.
@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 
 use tacho_model::tables::connection;
 use tacho_model::{Block, IntegerColumn, Row, TextColumn};
-use tacho_proc::{Buffer, tcp_state_name};
+use tacho_proc::{Buffer, TcpStates, tcp_state_name};
 
 use super::processes::Processes;
 use super::status::Status;
@@ -39,6 +39,9 @@ const SOCKETS_PER_SECOND: u64 = 4000;
 /// With fewer TCP segments than this since the look before, looking again may wait so long.
 const SEGMENTS_AT_REST: u64 = 64;
 const REST_US: u64 = 15_000_000;
+
+/// Sockets for datagrams are in tables of their own, one walk for each IP version.
+const UDP_PAUSE_US: u64 = 15_000_000;
 
 /// Links to open files read per second at most, and in one snapshot.
 const LINKS_PER_SECOND: u64 = 400;
@@ -60,6 +63,7 @@ pub(super) struct Connections {
     owners: Owners,
     wanted: Wanted,
     due_us: u64,
+    udp_due_us: u64,
     looked_us: Option<u64>,
     /// TCP segments that the host had sent and received at the newest look.
     looked_segments: Option<u64>,
@@ -73,6 +77,17 @@ pub(super) struct Connections {
     ended: Vec<u32>,
     text: String,
     pub(super) status: Status,
+}
+
+/// What others want of a look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// What each process carried, from every connection that carried something.
+    pub(super) processes: bool,
+    /// How many TCP sockets there are in each state, if it costs little.
+    pub(super) states: bool,
+    /// TCP segments that the host sent and received since its boot.
+    pub(super) segments: Option<u64>,
 }
 
 /// What the connections of one process carried since the look before.
@@ -92,6 +107,7 @@ impl Connections {
             owners: Owners::new(&config.proc_root),
             wanted: HashMap::new(),
             due_us: 0,
+            udp_due_us: 0,
             looked_us: None,
             looked_segments: None,
             has_looked: false,
@@ -104,31 +120,28 @@ impl Connections {
         }
     }
 
-    /// Looks at all sockets, if it is time, and finds the owners of those that matter. `for_processes`: of every
-    /// connection that carried something. `segments`: that the host sent and received over TCP since its boot.
-    pub(super) fn look(
-        &mut self,
-        tick: &Tick,
-        for_processes: bool,
-        segments: Option<u64>,
-        buffer: &mut Buffer,
-    ) {
+    /// Looks at all sockets, if it is time, and finds the owners of those that matter. Answers how many there are in
+    /// each state, if it came to that.
+    pub(super) fn look(&mut self, tick: &Tick, demand: Demand, buffer: &mut Buffer) -> Option<TcpStates> {
+        let Demand { processes: for_processes, states, segments } = demand;
         self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
         let soon_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 8);
         if self.due_us > soon_us || (!for_processes && self.may_rest(soon_us, segments)) {
-            return;
+            return None;
         }
         (self.has_looked, self.looked_segments) = (true, segments);
         self.interval_us =
             self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
         self.forget_ended();
-        let scope = match for_processes || self.top.limit() > 0 {
-            true => Scope::Connections,
-            false => Scope::Listeners,
-        };
-        self.has_counters = self.take_in(scope, for_processes, buffer);
+        let connections = for_processes || self.top.limit() > 0;
+        let scope = Scope { connections, states, udp: self.udp_due_us <= soon_us };
+        if scope.udp {
+            self.udp_due_us = tick.now_us.saturating_add(UDP_PAUSE_US);
+        }
+        let (has_counters, states) = self.take_in(scope, for_processes, buffer);
+        self.has_counters = has_counters;
         self.top.choose(self.interval_us);
         let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
         self.due_us = tick.now_us.saturating_add(pause_us);
@@ -136,6 +149,7 @@ impl Connections {
         if for_processes && self.has_counters {
             self.sum_up();
         }
+        states
     }
 
     fn may_rest(&self, until_us: u64, segments: Option<u64>) -> bool {
@@ -187,12 +201,17 @@ impl Connections {
         self.listeners.write(tick.now_us, |owner| processes.name_of(owner), listeners);
     }
 
-    /// Asks for the sockets; answers whether their counters are known.
-    fn take_in(&mut self, scope: Scope, for_processes: bool, buffer: &mut Buffer) -> bool {
+    /// Asks for the sockets; answers whether their counters are known, and their states where they were asked for.
+    fn take_in(
+        &mut self,
+        scope: Scope,
+        for_processes: bool,
+        buffer: &mut Buffer,
+    ) -> (bool, Option<TcpStates>) {
         let Self { source, tracker, top, listeners, status, .. } = self;
         tracker.begin();
         top.begin();
-        listeners.begin();
+        listeners.begin(scope.udp);
         let mut lacks_counters = false;
         let answer = source.read(scope, buffer, listeners, |record| {
             lacks_counters |= record.tcp.received_bytes.is_none();
@@ -213,7 +232,7 @@ impl Connections {
         }
         // Linux 4.1 brought them.
         status.set_absent("rx_bytes, tx_bytes", lacks_counters.then_some("not on this kernel"));
-        answer.has_counters && !lacks_counters
+        (answer.has_counters && !lacks_counters, answer.states)
     }
 
     fn find_owners(&mut self, tick: &Tick, for_processes: bool) {

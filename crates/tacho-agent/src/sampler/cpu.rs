@@ -76,7 +76,7 @@ impl Cpu {
     ) -> Option<u64> {
         std::mem::swap(&mut self.now, &mut self.before);
         let comparable = std::mem::take(&mut self.comparable);
-        let read = self.file.read(buffer).and_then(|text| parse_stat(text, &mut self.now));
+        let read = self.file.read_long_record(buffer).and_then(|text| parse_stat(text, &mut self.now));
         self.status.note("cpu", read)?;
         self.comparable = true;
         host.unsigned(host::CPU_CORES, self.now.cores.len() as u64)

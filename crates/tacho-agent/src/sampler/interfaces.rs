@@ -13,6 +13,9 @@ use super::status::Status;
 /// More interfaces than this are left out and said so.
 const MAX_INTERFACES: usize = 1024;
 
+/// Interfaces whose files stay open.
+const KEPT_INTERFACES: usize = 64;
+
 /// Asking for the speed takes a lock in some drivers, and a link seldom changes.
 const LINK_INTERVAL_US: u64 = 15_000_000;
 
@@ -98,9 +101,14 @@ impl Interfaces {
 
     /// Looks at the links that are due. An interface is first looked at in the snapshot after it was seen.
     fn refresh_links(&mut self, tick: &Tick, buffer: &mut Buffer) {
-        for known in self.known.iter_mut().filter(|known| known.link_due_us <= tick.now_us) {
+        let due = self.known.iter_mut().enumerate().filter(|(_, known)| known.link_due_us <= tick.now_us);
+        for (position, known) in due {
             known.link_due_us = tick.now_us.saturating_add(LINK_INTERVAL_US);
             known.refresh_link(buffer);
+            if position >= KEPT_INTERFACES {
+                known.carrier.close();
+                known.speed.close();
+            }
         }
     }
 }
@@ -123,17 +131,15 @@ impl Interface {
 
     /// An interface that is switched off refuses both with an error, which is an answer too.
     fn refresh_link(&mut self, buffer: &mut Buffer) {
-        self.up = match self.carrier.read(buffer) {
+        self.up = match self.carrier.read_numbers(buffer) {
             Ok(text) => number(text.trim_ascii()).map(|carrier| carrier == 1),
             Err(error) if error.is_absence() => None,
             Err(_) => Some(false),
         };
-        self.speed_bits_per_second = self.speed.read(buffer).ok().and_then(|text| {
+        self.speed_bits_per_second = self.speed.read_numbers(buffer).ok().and_then(|text| {
             // -1 when the driver does not know.
             number(text.trim_ascii()).filter(|speed| *speed > 0)?.checked_mul(SPEED_UNIT)
         });
-        self.carrier.close();
-        self.speed.close();
     }
 
     fn write_row(

@@ -27,12 +27,13 @@ pub(super) struct Kernel {
 
 impl Kernel {
     pub(super) fn new(proc_root: &Path, clock: ReadClock) -> Self {
+        let file = |name| KeptFile::new(proc_root, name).patient();
         Self {
-            conntrack_count: KeptFile::new(proc_root, "sys/net/netfilter/nf_conntrack_count"),
-            conntrack_max: KeptFile::new(proc_root, "sys/net/netfilter/nf_conntrack_max"),
-            nfs: KeptFile::new(proc_root, "net/rpc/nfs"),
-            nfsd: KeptFile::new(proc_root, "net/rpc/nfsd"),
-            tainted: KeptFile::new(proc_root, "sys/kernel/tainted"),
+            conntrack_count: file("sys/net/netfilter/nf_conntrack_count"),
+            conntrack_max: file("sys/net/netfilter/nf_conntrack_max"),
+            nfs: file("net/rpc/nfs"),
+            nfsd: file("net/rpc/nfsd"),
+            tainted: file("sys/kernel/tainted"),
             clock,
             client_before: None,
             server_before: None,
@@ -46,7 +47,7 @@ impl Kernel {
             (host::CONNTRACK_MAX, "most tracked connections", &mut self.conntrack_max),
             (host::KERNEL_TAINT, "taint", &mut self.tainted),
         ] {
-            let number = file.read_record(buffer).and_then(|text| {
+            let number = file.read_numbers(buffer).and_then(|text| {
                 parse_number(text).ok_or(ProcError::Malformed { file: "a number of the kernel" })
             });
             host.optional(column, self.status.note(reading, number));

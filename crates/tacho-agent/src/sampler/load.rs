@@ -52,5 +52,5 @@ fn read<T>(
     name: &'static str,
     parse: fn(&[u8]) -> Option<T>,
 ) -> Result<T, ProcError> {
-    parse(file.read(buffer)?).ok_or(ProcError::Malformed { file: name })
+    parse(file.read_numbers(buffer)?).ok_or(ProcError::Malformed { file: name })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tacho_model::tables::host;
 use tacho_model::{IntegerColumn, Row};
-use tacho_proc::{Buffer, KeptFile, Meminfo, Vmstat, page_size, parse_meminfo, parse_vmstat};
+use tacho_proc::{Buffer, KeptFile, Meminfo, ProcError, Vmstat, page_size, parse_meminfo, parse_vmstat};
 
 use super::delta::grown;
 use super::status::Status;
@@ -12,6 +12,9 @@ use super::status::Status;
 /// Parts of the value before and of the current one in the moving average.
 const PREVIOUS_WEIGHT: f64 = 0.3;
 const CURRENT_WEIGHT: f64 = 0.7;
+
+/// By so many bytes the lines before the last one of interest may grow from one snapshot to the next.
+const VMSTAT_SLACK: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -38,8 +41,8 @@ impl Memory {
 
     /// Answers how much swap is in use.
     pub(super) fn collect(&mut self, buffer: &mut Buffer, host: &mut Row<'_>) -> Option<u64> {
-        let vmstat =
-            self.status.note("paging", self.vmstat.read(buffer).map(parse_vmstat)).unwrap_or_default();
+        let read = self.read_vmstat(buffer);
+        let vmstat = self.status.note("paging", read).unwrap_or_default();
         let before = std::mem::replace(&mut self.before, vmstat);
         let page_bytes = self.page_bytes;
         let paged = |now, before| grown(now, before).and_then(|pages| pages.checked_mul(page_bytes));
@@ -48,7 +51,7 @@ impl Memory {
             .optional(host::PAGE_FAULTS, grown(vmstat.page_faults, before.page_faults))
             .optional(host::PAGE_FAULTS_MAJOR, grown(vmstat.page_faults_major, before.page_faults_major))
             .optional(host::OOM_KILLS, grown(vmstat.oom_kills, before.oom_kills));
-        let meminfo = self.status.note("memory", self.meminfo.read(buffer).map(parse_meminfo))?;
+        let meminfo = self.status.note("memory", self.meminfo.read_long_record(buffer).map(parse_meminfo))?;
         for (column, value) in columns(&meminfo) {
             host.optional(column, value);
         }
@@ -58,6 +61,18 @@ impl Memory {
             host.float(host::MEMORY_USED_AVERAGE_RATIO, average);
         }
         meminfo.swap_used()
+    }
+
+    /// Of two hundred lines a few are of interest; what comes after them is not asked for again.
+    fn read_vmstat(&mut self, buffer: &mut Buffer) -> Result<Vmstat, ProcError> {
+        if self.before.end > 0 {
+            let limit = self.before.end.saturating_add(VMSTAT_SLACK);
+            let beginning = parse_vmstat(self.vmstat.read_beginning(buffer, limit)?);
+            if beginning.covers(&self.before) {
+                return Ok(beginning);
+            }
+        }
+        self.vmstat.read(buffer).map(parse_vmstat)
     }
 }
 

@@ -57,7 +57,7 @@ impl Own {
         let before_us = std::mem::replace(&mut self.cpu_before_us, cpu_us);
         let pages = self
             .statm
-            .read(buffer)
+            .read_numbers(buffer)
             .and_then(|text| parse_statm_resident(text).ok_or(ProcError::Malformed { file: "self/statm" }));
         let rss_bytes =
             self.status.note("agent_rss_bytes", pages).and_then(|pages| pages.checked_mul(self.page_bytes));

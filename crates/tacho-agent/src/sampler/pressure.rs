@@ -28,7 +28,7 @@ struct Resource {
 impl Pressures {
     pub(super) fn new(proc_root: &Path) -> Self {
         let resource = |name, path, some, full| {
-            let file = KeptFile::new(proc_root, path);
+            let file = KeptFile::new(proc_root, path).patient();
             Resource { name, file, some, full, before: Pressure::default() }
         };
         let (memory_some, memory_full) = (host::MEMORY_PRESSURE_SOME_US, host::MEMORY_PRESSURE_FULL_US);
@@ -46,7 +46,7 @@ impl Pressures {
 
     pub(super) fn collect(&mut self, buffer: &mut Buffer, host: &mut Row<'_>) {
         for resource in &mut self.resources {
-            let read = resource.file.read(buffer).map(parse_pressure);
+            let read = resource.file.read_record(buffer).map(parse_pressure);
             let now = self.status.note(resource.name, read).unwrap_or_default();
             let before = std::mem::replace(&mut resource.before, now);
             if let Some(column) = resource.some {

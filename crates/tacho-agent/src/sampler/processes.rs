@@ -41,9 +41,11 @@ use usage::CpuTime;
 /// Processes that are told apart; more than these count in the `other` row without their usage.
 const MAX_ENTRIES: usize = 65_536;
 
-/// A process is read at least this often, and at least every so many snapshots.
-const LONGEST_REST_US: u64 = 30_000_000;
+/// A process is read at least at every so many snapshots.
 const LONGEST_REST_SAMPLES: u64 = 8;
+
+/// A row that is due by half an interval from now is due now; intervals are taken to be no longer than this.
+const LONGEST_INTERVAL_US: u64 = 30_000_000;
 
 /// A host busier than its processes account for by this share of a core, and of its own business, has a
 /// process that woke up unread. The kernel counts the host by ticks and processes exactly, so the two never
@@ -88,6 +90,7 @@ pub(super) struct Processes {
     unreadable: u64,
     ways: Ways,
     network: NetworkChoice,
+    longest_rest_us: u64,
     pub(super) status: Status,
 }
 
@@ -134,6 +137,7 @@ impl Processes {
             unreadable: 0,
             ways,
             network: config.network,
+            longest_rest_us: u64::try_from(config.longest_rest.as_micros()).unwrap_or(u64::MAX),
             status,
         })
     }
@@ -230,7 +234,7 @@ impl Processes {
         if self.exits.are_heard() {
             self.exits.place_gone(moment, &self.pids, &mut self.entries, &mut self.ended);
         }
-        self.wake(moment.rest());
+        self.wake(moment.rest(self.longest_rest_us));
     }
 
     /// Moves what has ended out of the entries. `by_list`: it was missing from the list of processes.
@@ -250,10 +254,10 @@ impl Processes {
             return;
         }
         for entry in &mut self.entries {
-            let is_due =
-                !entry.is_still() || rest.is_turn_of(entry.pid) || self.rows.is_due(entry, rest.soon_us);
             // What was heard to have ended may be another process by now.
-            entry.is_due = is_due || entry.keeps_credit || entry.end.is_some();
+            entry.must_be_read =
+                entry.keeps_credit || entry.end.is_some() || self.rows.is_due(entry, rest.soon_us);
+            entry.is_due = entry.must_be_read || !entry.is_still() || rest.is_turn_of(entry.pid);
         }
         if self.ended.is_empty() {
             return;
@@ -268,7 +272,7 @@ impl Processes {
         }
         let is_ended = |pid: u32| self.ended.binary_search_by_key(&pid, |ended| ended.pid).is_ok();
         for entry in self.entries.iter_mut().filter(|entry| is_ended(entry.reading.parent)) {
-            entry.is_due = true;
+            (entry.is_due, entry.must_be_read) = (true, true);
         }
     }
 
@@ -433,10 +437,10 @@ struct Rest {
 }
 
 impl Moment {
-    fn rest(&self) -> Rest {
+    fn rest(&self, longest_us: u64) -> Rest {
         let interval_us = self.tick.interval_us.unwrap_or(u64::MAX).max(1);
-        let every = (LONGEST_REST_US / interval_us).clamp(1, LONGEST_REST_SAMPLES);
-        let soon_us = self.tick.now_us.saturating_add(interval_us.min(LONGEST_REST_US) / 2);
+        let every = (longest_us / interval_us).clamp(1, LONGEST_REST_SAMPLES);
+        let soon_us = self.tick.now_us.saturating_add(interval_us.min(LONGEST_INTERVAL_US) / 2);
         Rest { soon_us, number: self.tick.number, every }
     }
 }

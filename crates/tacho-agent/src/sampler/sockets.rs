@@ -57,7 +57,7 @@ impl Sockets {
         Self {
             snmp: KeptFile::new(proc_root, "net/snmp"),
             sockstat: KeptFile::new(proc_root, "net/sockstat"),
-            sockstat6: KeptFile::new(proc_root, "net/sockstat6"),
+            sockstat6: KeptFile::new(proc_root, "net/sockstat6").patient(),
             before: Protocols::default(),
             states,
             newest: None,
@@ -66,23 +66,40 @@ impl Sockets {
         }
     }
 
-    pub(super) fn collect(&mut self, tick: &Tick, buffer: &mut Buffer, host: &mut Row<'_>) {
+    pub(super) fn collect(&mut self, buffer: &mut Buffer, host: &mut Row<'_>) {
         let counts = self.read_counts(buffer);
         host.optional(host::SOCKETS, counts.used)
             .optional(host::UDP_SOCKETS, counts.udp)
             .optional(host::TCP_TIME_WAIT, counts.tcp_time_wait);
         let now = self
             .status
-            .note("tcp and udp counters", self.snmp.read(buffer).map(parse_snmp))
+            .note("tcp and udp counters", self.snmp.read_long_record(buffer).map(parse_snmp))
             .unwrap_or_default();
         let before = std::mem::replace(&mut self.before, now);
         host.optional(host::TCP_RETRANSMITS, grown(now.tcp_retransmits, before.tcp_retransmits))
             .optional(host::TCP_SEGMENTS_IN, grown(now.tcp_segments_in, before.tcp_segments_in))
             .optional(host::TCP_SEGMENTS_OUT, grown(now.tcp_segments_out, before.tcp_segments_out))
             .optional(host::UDP_ERRORS_IN, grown(now.udp_errors_in, before.udp_errors_in));
-        if self.due_us <= tick.now_us {
+    }
+
+    /// It is time to count sockets by state.
+    pub(super) fn wants_states(&self, tick: &Tick) -> bool {
+        self.due_us <= tick.now_us
+    }
+
+    /// Writes the newest states. `counted`: a look at all connections has counted them; else they are asked for when
+    /// it is time.
+    pub(super) fn write_states(
+        &mut self,
+        tick: &Tick,
+        counted: Option<TcpStates>,
+        buffer: &mut Buffer,
+        host: &mut Row<'_>,
+    ) {
+        if self.wants_states(tick) {
             self.due_us = tick.now_us.saturating_add(STATES_INTERVAL_US);
-            self.newest = self.status.note("tcp states", self.states.read(buffer));
+            let states = counted.map_or_else(|| self.states.read(buffer), Ok);
+            self.newest = self.status.note("tcp states", states);
         }
         let Some(states) = &self.newest else { return };
         for (column, members) in STATE_COLUMNS {
@@ -90,7 +107,8 @@ impl Sockets {
         }
         // The kernel counts connections whose peer hung up as established ones.
         let close_wait = states.count(TcpStates::CLOSE_WAIT);
-        let established = now.tcp_current_established.map(|current| current.saturating_sub(close_wait));
+        let established =
+            self.before.tcp_current_established.map(|current| current.saturating_sub(close_wait));
         host.optional(host::TCP_ESTABLISHED, established);
     }
 
@@ -101,10 +119,10 @@ impl Sockets {
 
     fn read_counts(&mut self, buffer: &mut Buffer) -> SocketCounts {
         let mut counts = SocketCounts::default();
-        let read = self.sockstat.read(buffer).map(|text| parse_sockstat(text, &mut counts));
+        let read = self.sockstat.read_record(buffer).map(|text| parse_sockstat(text, &mut counts));
         self.status.note("sockets", read);
         // Kernels without IPv6 do not have the second.
-        if let Ok(text) = self.sockstat6.read(buffer) {
+        if let Ok(text) = self.sockstat6.read_record(buffer) {
             parse_sockstat(text, &mut counts);
         }
         counts

@@ -333,7 +333,8 @@ impl<'a> PeriodFiles<'a> {
             let (_, writer) = match &mut self.current {
                 Some(current) => current,
                 None => {
-                    let writer = FileWriter::create(&self.target(period * length_ms))?;
+                    let writer =
+                        FileWriter::create(&self.target(period * length_ms), &rows.slice(first, run.len()))?;
                     self.current.insert((period, writer))
                 }
             };

@@ -103,6 +103,23 @@ impl SocketDiag {
         self.netlink.dump(GET_TCP_SOCKETS, &request, buffer, each_socket(visit))
     }
 
+    /// The same, and counts the sockets in all states but TIME-WAIT: what two walks through the table would tell.
+    pub fn tcp_sockets_and_states(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        mut visit: impl FnMut(SocketRecord) -> bool,
+    ) -> io::Result<(bool, TcpStates)> {
+        let mut states = TcpStates::default();
+        let request = tcp_request(0x0fff & !(1 << TIME_WAIT), 1 << (TCP_INFO - 1));
+        let each = each_socket(|record| {
+            states.add(record.state);
+            let is_live = 1u32.checked_shl(record.state.into()).is_some_and(|bit| LIVE_STATES & bit != 0);
+            !is_live || visit(record)
+        });
+        let is_complete = self.netlink.dump(GET_TCP_SOCKETS, &request, buffer, each)?;
+        Ok((is_complete, states))
+    }
+
     /// Visits the listening TCP sockets of both IP versions, without counters.
     pub fn tcp_listeners(
         &mut self,
@@ -218,6 +235,15 @@ mod tests {
             });
             assert!(is_told, "{expected:?} in {found:?}");
         }
+        let mut visited = 0;
+        let told = diag.tcp_sockets_and_states(&mut buffer, |record| {
+            assert!(LIVE_STATES & (1 << record.state) != 0, "{record:?}");
+            visited += 1;
+            true
+        });
+        let (is_complete, states) = told.unwrap();
+        assert!(is_complete && states.count(TcpStates::LISTEN) >= 1 && states.count(ESTABLISHED) >= 2);
+        assert!(visited >= states.count(TcpStates::LISTEN) + states.count(ESTABLISHED));
         let mut states = Vec::new();
         let is_complete = diag.tcp_listeners(&mut buffer, |record| {
             states.push(usize::from(record.state));

@@ -129,5 +129,5 @@ pub(super) fn read<T>(
     buffer: &mut Buffer,
     parse: impl FnOnce(&[u8]) -> Option<T>,
 ) -> Option<T> {
-    file.read(buffer).ok().and_then(parse)
+    file.read_long_record(buffer).ok().and_then(parse)
 }

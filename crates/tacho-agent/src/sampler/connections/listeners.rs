@@ -73,10 +73,10 @@ impl Listeners {
         }
     }
 
-    /// Begins a look.
-    pub(super) fn begin(&mut self) {
+    /// Begins a look, at those of every protocol or at some.
+    pub(super) fn begin(&mut self, is_at_all: bool) {
         self.look += 1;
-        self.left_some_out = false;
+        self.left_some_out &= !is_at_all;
     }
 
     pub(super) fn note(&mut self, protocol: Protocol, local: SocketAddr, inode: u64) {
@@ -140,7 +140,7 @@ impl Listeners {
         }
         for (key, known) in &mut self.known {
             // A datagram socket that a client uses once is no listener.
-            if key.0 == Protocol::Udp && known.first_look == self.look && self.look > 1 {
+            if key.0 == Protocol::Udp && known.first_look == known.look && known.first_look > 1 {
                 continue;
             }
             if let Some(owner) = known.owner {
@@ -209,7 +209,7 @@ mod tests {
         now_s: u64,
         sockets: &[(Protocol, &str, u64)],
     ) -> Vec<(String, i64, Option<i64>)> {
-        listeners.begin();
+        listeners.begin(true);
         for (protocol, address, inode) in sockets {
             listeners.note(*protocol, address.parse().unwrap(), *inode);
         }
@@ -269,6 +269,11 @@ mod tests {
         assert_eq!(look(&mut listeners, 5, &socket), []);
         assert_eq!(look(&mut listeners, 10, &[]), []);
         look(&mut listeners, 15, &socket);
+        listeners.begin(false);
+        listeners.end(Protocol::Tcp);
+        let mut block = Block::new(&listener::TABLE);
+        listeners.write(17_000_000, |_| None, &mut block);
+        assert_eq!(block.len(), 0, "a look that did not ask says nothing new");
         assert_eq!(look(&mut listeners, 20, &socket), [row("udp 0.0.0.0:40000", 1, 5)]);
     }
 }

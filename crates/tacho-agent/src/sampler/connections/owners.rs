@@ -27,7 +27,7 @@ const FIRST_LINKS: u64 = 20_000;
 
 /// One that was not found is looked for again after so long, each time after four times as long as before.
 const FIRST_WAIT_US: u64 = 20_000_000;
-const LONGEST_WAIT_US: u64 = 640_000_000;
+const LONGEST_WAIT_US: u64 = 2_560_000_000;
 
 /// Those not found that are remembered; with more, all are looked for again.
 const MAX_MISSED: usize = 65_536;

@@ -30,10 +30,13 @@ const UDP_SOCKETS: &str = "the list of UDP sockets";
 
 /// What is of interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Connections with their counters, and listeners.
-    Connections,
-    Listeners,
+pub(super) struct Scope {
+    /// Connections with their counters; TCP listeners are of interest in any case.
+    pub(super) connections: bool,
+    /// How many TCP sockets there are in each state; told with connections only.
+    pub(super) states: bool,
+    /// UDP sockets without a peer.
+    pub(super) udp: bool,
 }
 
 #[derive(Debug)]
@@ -53,8 +56,10 @@ pub(super) struct Answer {
     /// All connections were told.
     pub(super) is_complete: bool,
     pub(super) has_counters: bool,
+    pub(super) states: Option<TcpStates>,
     tcp: Result<(), ProcError>,
-    udp: Result<(), ProcError>,
+    /// `None` when it was not asked.
+    udp: Option<Result<(), ProcError>>,
 }
 
 impl Source {
@@ -84,9 +89,9 @@ impl Source {
         listeners: &mut Listeners,
         visit: impl FnMut(&SocketRecord),
     ) -> Answer {
-        let mut counted = None;
+        let (mut counted, mut states) = (None, None);
         if !self.without_tcp {
-            counted = match self.ask_tcp(scope, listeners, visit) {
+            counted = match self.ask_tcp(scope, listeners, &mut states, visit) {
                 Err(error) if is_refusal(&error) => {
                     self.without_tcp = true;
                     None
@@ -104,15 +109,16 @@ impl Source {
         if tcp == Ok(true) {
             listeners.end(Protocol::Tcp);
         }
-        let udp = self.read_udp(buffer, listeners);
-        if udp == Ok(true) {
+        let udp = scope.udp.then(|| self.read_udp(buffer, listeners));
+        if udp == Some(Ok(true)) {
             listeners.end(Protocol::Udp);
         }
         Answer {
             is_complete: tcp == Ok(true),
             has_counters: counted.is_some_and(|answer| answer.is_ok()),
+            states: states.filter(|_| tcp == Ok(true)),
             tcp: tcp.map(drop),
-            udp: udp.map(drop),
+            udp: udp.map(|udp| udp.map(drop)),
         }
     }
 
@@ -120,6 +126,7 @@ impl Source {
         &mut self,
         scope: Scope,
         listeners: &mut Listeners,
+        states: &mut Option<TcpStates>,
         mut visit: impl FnMut(&SocketRecord),
     ) -> io::Result<bool> {
         let mut left = MAX_TCP_SOCKETS;
@@ -132,9 +139,14 @@ impl Source {
             left -= 1;
             left > 0
         };
-        self.ask(|diag, answers| match scope {
-            Scope::Connections => diag.tcp_sockets(answers, each),
-            Scope::Listeners => diag.tcp_listeners(answers, each),
+        self.ask(|diag, answers| match (scope.connections, scope.states) {
+            (true, true) => {
+                let (is_complete, counts) = diag.tcp_sockets_and_states(answers, each)?;
+                *states = Some(counts);
+                Ok(is_complete)
+            }
+            (true, false) => diag.tcp_sockets(answers, each),
+            (false, _) => diag.tcp_listeners(answers, each),
         })
     }
 
@@ -208,8 +220,10 @@ impl Answer {
     /// Says in the collector's status what is absent, and why.
     pub(super) fn tell(&self, scope: Scope, status: &mut Status) {
         status.note("tcp listeners", self.tcp);
-        status.note("udp listeners", self.udp);
-        let are_absent = scope == Scope::Connections && self.tcp.is_ok() && !self.has_counters;
+        if let Some(udp) = self.udp {
+            status.note("udp listeners", udp);
+        }
+        let are_absent = scope.connections && self.tcp.is_ok() && !self.has_counters;
         status.set_absent("connections", are_absent.then_some("this kernel has no socket diagnosis"));
     }
 }

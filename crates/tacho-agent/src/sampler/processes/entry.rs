@@ -1,6 +1,6 @@
 //! What the collector knows of one process.
 
-use tacho_proc::{ProcError, ProcessIo};
+use tacho_proc::{ProcError, ProcessIo, RunMark};
 
 use super::super::Tick;
 use super::super::traffic::Traffic;
@@ -61,6 +61,8 @@ pub(super) struct Entry {
     pub(super) peak_millicores: u64,
     pub(super) memory: ProcessMemory,
     still: u8,
+    /// Taken just before the newest reading, if the process had one thread then.
+    run_mark: Option<RunMark>,
     /// How many files it has open, until it works again.
     open_files: Option<u64>,
     /// Whether the agent sees its sockets, once asked, until it is another user's or another program.
@@ -70,6 +72,8 @@ pub(super) struct Entry {
     /// Flags of the snapshot being taken.
     pub(super) is_gone: bool,
     pub(super) is_due: bool,
+    /// Also if it has not run.
+    pub(super) must_be_read: bool,
     pub(super) is_read: bool,
     pub(super) is_new: bool,
     pub(super) wants_io: bool,
@@ -111,11 +115,13 @@ impl Entry {
             peak_millicores: 0,
             memory: ProcessMemory::default(),
             still: 0,
+            run_mark: None,
             open_files: None,
             shows_sockets: None,
             end: None,
             is_gone: false,
             is_due: true,
+            must_be_read: false,
             is_read: true,
             is_new: true,
             wants_io: false,
@@ -149,6 +155,7 @@ impl Entry {
         let network = self.reading.network.map(|_| Traffic::default());
         self.usage = Some(Usage { disk, network, ..Usage::default() });
         (self.is_due, self.is_read, self.is_new, self.has_row) = (false, false, false, false);
+        self.must_be_read = false;
         (self.waited_for, self.waited_for_disk_bytes, self.living_children_us) = (0, 0, 0);
         self.told_children = 0;
         self.wants_io = self.keeps_credit;
@@ -156,6 +163,12 @@ impl Entry {
 
     /// Reads the process anew. `false`: the pid is another process's now.
     pub(super) fn read(&mut self, moment: &Moment, source: &mut ProcessSource) -> Result<bool, ProcError> {
+        let run_mark = self.take_run_mark(source);
+        let has_run = run_mark.is_none() || run_mark != self.run_mark;
+        if !has_run && !self.must_be_read && !self.wants_io {
+            self.stay(moment, source);
+            return Ok(true);
+        }
         let mut now = source.read(self.pid, &mut self.files)?;
         if now.start_us != self.reading.start_us {
             return Ok(false);
@@ -172,6 +185,10 @@ impl Entry {
             user_us: now.children_user_us.saturating_sub(before.children_user_us),
             system_us: now.children_system_us.saturating_sub(before.children_system_us),
         });
+        self.run_mark = run_mark.filter(|_| now.threads == 1);
+        if now.threads != 1 {
+            source.forget_runs(&mut self.files);
+        }
         let worked = cpu != CpuTime::default();
         let disk = self.disk_since(worked, before.disk_mark, source);
         let network = Traffic::grown(now.network, before.network);
@@ -185,22 +202,41 @@ impl Entry {
         let moved = now.rss_bytes != before.rss_bytes;
         self.memory.update(self.pid, &now, worked || moved, moment, source);
         self.note_stillness(worked || moved || now.state != before.state, source);
-        if worked {
+        // Where CPU time is not exact, one that ran a little did not work.
+        if worked || (has_run && !source.is_whole()) {
             self.open_files = None;
         }
         Ok(true)
+    }
+
+    /// One that works is read in any case.
+    fn take_run_mark(&mut self, source: &mut ProcessSource) -> Option<RunMark> {
+        let may_rest = self.still > 0 && self.reading.threads == 1;
+        may_rest.then(|| source.run_mark(self.pid, &mut self.files)).flatten()
+    }
+
+    /// It has not run since the newest reading, so all that a process changes itself is as it was.
+    fn stay(&mut self, moment: &Moment, source: &mut ProcessSource) {
+        (self.read_us, self.is_read) = (moment.tick.now_us, true);
+        if self.reading.is_alive() {
+            self.alive_us = moment.tick.now_us;
+        }
+        let reading = self.reading;
+        self.memory.update(self.pid, &reading, false, moment, source);
+        self.note_stillness(false, source);
     }
 
     pub(super) fn life(&self) -> Life {
         Life { start_us: self.reading.start_us, alive_us: self.alive_us }
     }
 
-    /// How many files it has open. Where CPU time is exact, one that did not work is not asked again.
+    /// How many files it has open. One that is known not to have run since is not asked again.
     pub(super) fn count_open_files(&mut self, source: &mut ProcessSource) -> Option<u64> {
         if self.reading.is_kernel_thread {
             return None;
         }
-        if self.open_files.is_none() || !source.is_whole() {
+        let is_known_to_rest = source.is_whole() || (self.is_read && self.run_mark.is_some());
+        if self.open_files.is_none() || !is_known_to_rest {
             self.open_files = source.read_open_files(self.pid);
         }
         self.open_files
@@ -271,7 +307,7 @@ impl Entry {
 
     fn note_stillness(&mut self, moved: bool, source: &mut ProcessSource) {
         self.still = if moved { 0 } else { self.still.saturating_add(1) };
-        if self.still == STILL_READINGS {
+        if self.is_still() {
             source.rest(&mut self.files);
         }
     }

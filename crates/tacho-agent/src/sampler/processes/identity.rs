@@ -21,8 +21,10 @@ use super::source::{ProcessSource, Reading};
 /// it has given itself its title.
 const FIRST_CHECK_US: u64 = 10_000_000;
 
-/// Users and control groups are looked at again this often.
+/// Users and control groups are looked at again after this, then after twice and four times as long: what has stayed
+/// where it is for long is hardly ever moved.
 const CHECK_US: u64 = 300_000_000;
+const LONGEST_CHECK_US: u64 = 4 * CHECK_US;
 
 /// Processes known from the start have their first check spread over [`CHECK_US`].
 const CHECK_STEPS: u64 = 60;
@@ -67,6 +69,8 @@ pub(super) struct Known {
     /// The process has become something else since.
     is_stale: bool,
     is_checked: bool,
+    /// When it is looked at again, after it was last.
+    check_us: u64,
     changes: u8,
     changed_us: u64,
 }
@@ -163,6 +167,7 @@ impl Identities {
             identity: Some((id, identity)),
             is_stale: false,
             is_checked: entry.known.is_checked,
+            check_us: 0,
             changes: entry.known.changes.saturating_add(1),
             changed_us: now_us,
         };
@@ -264,7 +269,8 @@ impl Identities {
             entry.check_due_us = u64::MAX;
             return;
         }
-        entry.check_due_us = now_us.saturating_add(CHECK_US);
+        entry.known.check_us = (2 * entry.known.check_us).clamp(CHECK_US, LONGEST_CHECK_US);
+        entry.check_due_us = now_us.saturating_add(entry.known.check_us);
         // A title is compared once, and only of a process that was seen young.
         let compares_command =
             !std::mem::replace(&mut entry.known.is_checked, true) && entry.reading.is_alive();

@@ -7,8 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tacho_proc::{
-    Buffer, Comm, PidDirectory, ProcError, ProcessFiles, ProcessIo, clock_ticks_per_second, is_procfs,
-    page_size, parse_process_io, parse_process_stat, parse_statm_resident, parse_swap,
+    Buffer, Comm, PidDirectory, ProcError, ProcessFiles, ProcessIo, RunMark, clock_ticks_per_second,
+    is_procfs, page_size, parse_process_io, parse_process_stat, parse_run_mark, parse_statm_resident,
+    parse_swap,
 };
 
 use super::super::SamplerConfig;
@@ -20,7 +21,7 @@ use bpf::BpfSource;
 /// Pids listed at most: the most that the kernel can be set to hold.
 const MAX_PIDS: usize = 1 << 22;
 
-/// Processes whose files are kept open at most. Each kept file costs the kernel four kilobytes.
+/// Files of processes that are kept open at most. Each costs the kernel four kilobytes.
 const MAX_KEPT: u64 = 4096;
 
 /// Descriptors left for the rest of the agent.
@@ -59,6 +60,7 @@ pub(super) struct Reading {
 pub(super) struct KeptFiles {
     stat: Option<File>,
     io: Option<File>,
+    schedstat: Option<File>,
 }
 
 /// The sampler behind the collector. A source that gets all processes in one pass (the BPF task iterator)
@@ -81,6 +83,8 @@ pub(super) struct ProcSource {
     kept: u64,
     kept_limit: u64,
     tells_open_files: bool,
+    /// The kernel tells of a thread whether it has run.
+    tells_runs: bool,
     root: PathBuf,
     /// Name of the network namespace; a tree that is not this machine's has none.
     network: Option<PathBuf>,
@@ -156,6 +160,14 @@ impl ProcessSource {
         }
     }
 
+    /// How much the first thread of a process has run, where knowing that saves reading the process.
+    pub(super) fn run_mark(&mut self, pid: u32, kept: &mut KeptFiles) -> Option<RunMark> {
+        match self {
+            Self::Proc(source) => source.run_mark(pid, kept),
+            Self::Bpf(_) => None,
+        }
+    }
+
     pub(super) fn read_io(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<ProcessIo, ProcError> {
         match self {
             Self::Proc(source) => source.read_io(pid, kept),
@@ -218,17 +230,23 @@ impl ProcessSource {
         }
     }
 
-    /// Gives back what is only needed while a process is awake.
+    /// Gives back what is only needed while a process is awake; when not much is left, all but what tells that it is not.
     pub(super) fn rest(&mut self, kept: &mut KeptFiles) {
-        if kept.io.take().is_some() {
-            self.proc().kept -= 1;
+        let source = self.proc();
+        source.give_back(&mut kept.io);
+        if kept.schedstat.is_some() && source.kept > source.kept_limit / 2 {
+            source.give_back(&mut kept.stat);
         }
     }
 
+    /// The process has several threads: what its first one did says nothing of the others.
+    pub(super) fn forget_runs(&mut self, kept: &mut KeptFiles) {
+        self.proc().give_back(&mut kept.schedstat);
+    }
+
     pub(super) fn close(&mut self, kept: &mut KeptFiles) {
-        self.rest(kept);
-        if kept.stat.take().is_some() {
-            self.proc().kept -= 1;
+        for file in [&mut kept.stat, &mut kept.io, &mut kept.schedstat] {
+            self.proc().give_back(file);
         }
     }
 }
@@ -247,6 +265,8 @@ impl ProcSource {
             kept: 0,
             kept_limit: open_files.saturating_sub(RESERVED_DESCRIPTORS).min(MAX_KEPT),
             tells_open_files: is_procfs(proc_root) && own.is_ok_and(|count| count > 0),
+            tells_runs: std::fs::read(proc_root.join("self/schedstat"))
+                .is_ok_and(|text| parse_run_mark(&text).is_some()),
             root: proc_root.to_owned(),
             network: network_of(&proc_root.join("thread-self")),
         })
@@ -277,6 +297,26 @@ impl ProcSource {
     fn read_io(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<ProcessIo, ProcError> {
         let text = self.record(pid, "io", &mut kept.io)?;
         parse_process_io(text).ok_or(ProcError::Malformed { file: "io" })
+    }
+
+    /// Through a kept file only: opening it anew would cost as much as reading the process.
+    fn run_mark(&mut self, pid: u32, kept: &mut KeptFiles) -> Option<RunMark> {
+        let file = match &mut kept.schedstat {
+            Some(file) => file,
+            None if !self.tells_runs || self.kept >= self.kept_limit => return None,
+            file @ None => {
+                let opened = self.files.open(pid, "schedstat").ok()?;
+                self.kept += 1;
+                file.insert(opened)
+            }
+        };
+        self.buffer.read_record("schedstat", file).ok().and_then(parse_run_mark)
+    }
+
+    fn give_back(&mut self, file: &mut Option<File>) {
+        if file.take().is_some() {
+            self.kept -= 1;
+        }
     }
 
     /// Reads through a kept file, and keeps the file if there is room.

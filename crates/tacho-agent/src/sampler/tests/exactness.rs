@@ -123,8 +123,9 @@ proptest! {
     fn sums_are_what_was_used(
         rounds in prop::collection::vec(prop::collection::vec(event(), 0..4), 1..25),
         process_rows in 0usize..8,
+        tells_runs: bool,
     ) {
-        let mut machine = Machine::new(process_rows);
+        let mut machine = Machine::with(process_rows, tells_runs);
         let mut world = World { alive: BTreeMap::from([(1, Fake::new(1))]), next_pid: 10, cpu: 0, written: 0 };
         machine.tick();
         let (mut cpu, mut written) = (0, 0);

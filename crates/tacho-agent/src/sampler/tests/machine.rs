@@ -75,10 +75,18 @@ impl Fake {
 impl Machine {
     /// A machine up for 1000 s, with a first process.
     pub(super) fn new(process_rows: usize) -> Self {
+        Self::with(process_rows, false)
+    }
+
+    /// `tells_runs`: the kernel tells of a process whether it has run.
+    pub(super) fn with(process_rows: usize, tells_runs: bool) -> Self {
         // The files are written again and again; in memory if there is a place.
         let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         for directory in ["proc/self", "proc/net", "sys", "etc"] {
             std::fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        if tells_runs {
+            std::fs::write(root.path().join("proc/self/schedstat"), "9 9 9\n").unwrap();
         }
         let config =
             SamplerConfig { process_rows, boot_time_ms: BOOT_TIME_MS, ..SamplerConfig::below(root.path()) };
@@ -122,6 +130,10 @@ impl Machine {
                  {children_system} 20 0 {threads} 0 {start} 1000 {rss} 18446744073709551615 1 1 {stack} 0 0\n"
             ),
         );
+        // Whoever works or waits for a child has been put on a CPU.
+        let io = fake.io.unwrap_or_default();
+        let turns = 1 + children_user + children_system + io.0 + io.1 + threads;
+        self.write(&format!("proc/{pid}/schedstat"), &format!("{} 7 {turns}\n", user + system));
         self.write(&format!("proc/{pid}/statm"), &format!("1000 {rss} 0 0 0 0 0\n"));
         self.write(&format!("proc/{pid}/cmdline"), &fake.command);
         self.write(&format!("proc/{pid}/cgroup"), &format!("0::{}\n", fake.cgroup));

@@ -261,6 +261,47 @@ fn a_resting_process_that_wakes_a_little_is_late_but_exact() {
 }
 
 #[test]
+fn a_process_of_one_thread_that_has_not_run_is_not_read_until_its_row_is_due() {
+    let mut machine = Machine::with(100, true);
+    // Their rows are due at the same time, and their turns come together.
+    let fakes = [(12, 1), (24, 1), (36, 3)].map(|(pid, threads)| Fake { threads, ..Fake::new(pid) });
+    fakes.iter().for_each(|fake| machine.put(fake));
+    for _ in 0..4 {
+        machine.tick();
+    }
+    let read_mark = |machine: &Machine, pid| {
+        std::fs::read_to_string(machine.path(&format!("proc/{pid}/schedstat"))).unwrap()
+    };
+    let marks = [12, 36].map(|pid| (pid, read_mark(&machine, pid)));
+    for fake in &fakes {
+        machine.put(&Fake { user: 5, rss: 1000, ..fake.clone() });
+    }
+    // The first thread did not run; of one thread no kernel tells this.
+    for (pid, mark) in &marks {
+        machine.write(&format!("proc/{pid}/schedstat"), mark);
+    }
+    let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
+    for number in 0..12 {
+        machine.tick();
+        for pid in [12, 24, 36] {
+            if machine.rows_of(pid).iter().any(|found| cpu(&machine, found.row) == Some((5, 0))) {
+                assert_eq!(machine.value(machine.row_of(pid).row, process::RSS_BYTES), Some(1000 * PAGE));
+                seen.insert(pid, number);
+            }
+        }
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert!(seen[&12] > seen[&24] && seen[&24] == seen[&36], "{seen:?}");
+    machine.put(&Fake { user: 9, rss: 1000, ..fakes[0].clone() });
+    let mut ticks = 0;
+    for _ in 0..6 {
+        machine.tick();
+        ticks += machine.host(host::PROCESSES_CPU_USER_US).unwrap() / TICK_US;
+    }
+    assert_eq!(ticks, 4, "it ran, and is read");
+}
+
+#[test]
 fn resting_processes_are_read_in_turn_however_many_find_no_room() {
     let mut machine = Machine::new(3);
     machine.put_busy(1000);
