@@ -24,6 +24,21 @@ pub async fn run(stop: CancellationToken) -> Result<(), Infallible> {
     }
 }
 
+/// Lets threads share the allocator's arenas, one for each core, where else it would make eight: what one thread
+/// freed then serves another. To be called before there are threads.
+#[expect(unsafe_code, reason = "the standard library has no way to say this")]
+pub fn share() {
+    #[cfg(target_env = "gnu")]
+    {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let arenas = libc::c_int::try_from(cores.max(2)).unwrap_or(libc::c_int::MAX);
+        // SAFETY: takes no pointer; only the allocator's own settings change.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, arenas);
+        }
+    }
+}
+
 /// Gives memory that is free back to the system, now.
 #[expect(unsafe_code, reason = "the standard library has no way to say this")]
 pub fn give_back() {

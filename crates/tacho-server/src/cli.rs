@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tacho_runtime::cli::{Settings, exit_code};
 use tacho_runtime::config::ConfigError;
-use tacho_runtime::logging;
+use tacho_runtime::{logging, memory};
 
 use crate::alerts::commands::{self as alerts, RulesCommand};
 use crate::archives::{
@@ -151,6 +151,7 @@ enum Command {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
+    memory::share();
     exit_code("tacho-server", run(Cli::parse()))
 }
 

@@ -35,7 +35,7 @@ struct Arguments {
     /// Ask for the same charts in PromQL, of the values that `tacho-values` gave to another system.
     #[arg(long)]
     promql: bool,
-    /// Only questions with this in their names.
+    /// Only questions whose names begin with this.
     #[arg(long, default_value = "")]
     only: String,
     /// How often each is asked after the first, by each user.
@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
             asked: AtomicUsize::new(0),
         };
         let questions = if arguments.promql { promql(length_ms) } else { tacho(length_ms) };
-        let wanted = questions.iter().filter(|question| question.name.contains(&arguments.only));
+        let wanted = questions.iter().filter(|question| question.name.starts_with(&arguments.only));
         if !arguments.once {
             writeln!(
                 out,
