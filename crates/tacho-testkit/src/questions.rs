@@ -89,33 +89,39 @@ pub fn tacho(length_ms: i64) -> Vec<Question> {
     questions
 }
 
-/// The charts as another system is asked for them: counters as rates, gauges as means, at 600 points. Times are in
-/// seconds there.
+/// The charts as another system is asked for them: counters as rates, gauges as means, at 600 points. A function of
+/// several metrics at once would leave them without their names, so each is asked for. Times are in seconds there.
 pub fn promql(length_ms: i64) -> Vec<Question> {
     // Shorter windows than four samples would have holes.
     let step_s = (length_ms / 600_000).max(1);
     let window_s = step_s.max(120);
-    let query = |function: &str, names: &str| {
-        format!(
-            "/api/v1/query_range?query={function}%28%7B__name__%3D~%22{names}%22%2Chost%3D%22{{host}}%22%7D%5B{window_s}s%5D%29\
-             &start={{from}}e-3&end={{to}}e-3&step={step_s}"
-        )
+    let of = |function: &str, table: &str, names: &str| -> Vec<String> {
+        let path = |name: &str| {
+            format!(
+                "/api/v1/query_range?query={function}%28{table}_{name}%7Bhost%3D%22{{host}}%22%7D%5B{window_s}s%5D%29\
+                 &start={{from}}e-3&end={{to}}e-3&step={step_s}"
+            )
+        };
+        names.split_whitespace().map(path).collect()
     };
-    let counters = "host_cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Ciowait%7Cidle%7Cpressure_some%29_us%7C\
-                    host_%28memory%7Cio%29_pressure_some_us%7Chost_disk_%28read_bytes%7Cwrite_bytes%7Cbusy_us_max%29%7C\
-                    host_net_%28rx%7Ctx%29_bytes";
-    let gauges = "host_memory_%28total%7Cavailable%7Cfree%29_bytes%7Chost_swap_%28total%7Cfree%29_bytes%7C\
-                  host_load1%7Chost_load5%7Chost_load15%7Chost_cpu_cores";
+    let counters = "cpu_user_us cpu_nice_us cpu_system_us cpu_irq_us cpu_softirq_us cpu_steal_us cpu_iowait_us cpu_idle_us \
+                    cpu_pressure_some_us memory_pressure_some_us io_pressure_some_us disk_read_bytes disk_write_bytes \
+                    disk_busy_us_max net_rx_bytes net_tx_bytes";
+    let gauges = "memory_total_bytes memory_available_bytes memory_free_bytes swap_total_bytes swap_free_bytes load1 \
+                  load5 load15 cpu_cores";
     let charts = [
-        ("host charts: 16 counters", query("rate", counters)),
-        ("host charts: 9 gauges", query("avg_over_time", gauges)),
-        ("cores", query("rate", "cpu_%28user%7Cnice%7Csystem%7Cirq%7Csoftirq%7Csteal%7Cidle%7Ciowait%29_us")),
-        ("disks", query("rate", "disk_%28busy_us%7Cread_bytes%7Cwrite_bytes%29")),
-        ("interfaces", query("rate", "interface_%28rx%7Ctx%29_bytes")),
-        ("file systems", query("avg_over_time", "filesystem_%28used%7Csize%29_bytes")),
+        ("host charts: 16 counters", of("rate", "host", counters)),
+        ("host charts: 9 gauges", of("avg_over_time", "host", gauges)),
+        (
+            "cores",
+            of("rate", "cpu", "user_us nice_us system_us irq_us softirq_us steal_us idle_us iowait_us"),
+        ),
+        ("disks", of("rate", "disk", "busy_us read_bytes write_bytes")),
+        ("interfaces", of("rate", "interface", "rx_bytes tx_bytes")),
+        ("file systems", of("avg_over_time", "filesystem", "used_bytes size_bytes")),
     ];
-    let page = charts.iter().map(|(_, path)| path.clone()).collect();
+    let page = charts.iter().flat_map(|(_, paths)| paths.clone()).collect();
     let mut questions = vec![Question::new("host page: all charts", page)];
-    questions.extend(charts.iter().map(|(name, path)| Question::new(name, vec![path.clone()])));
+    questions.extend(charts.iter().map(|(name, paths)| Question::new(name, paths.clone())));
     questions
 }
