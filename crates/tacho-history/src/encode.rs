@@ -112,7 +112,7 @@ mod tests {
             "time" => Some(1_790_000_000_000 + 5_000 * row as i64 + (row % 3) as i64),
             "user_us" => Some(10_000 * (scattered(row) % 50) as i64),
             "system_us" => Some(scattered(row) as i64),
-            "iowait_us" => Some(if row % 97 == 0 { scattered(row) as i64 } else { 0 }),
+            "iowait_us" => Some(if row.is_multiple_of(97) { scattered(row) as i64 } else { 0 }),
             _ => None,
         };
         let chosen = choose(layout, &rows(2000, of)).unwrap().unwrap();
