@@ -1,3 +1,4 @@
+import { SIGNED_IN, writePreference } from '../lib/preference';
 import { ApiError, request } from './client';
 
 export type Role = 'viewer' | 'operator' | 'admin';
@@ -12,11 +13,14 @@ export const sessionKey = ['session'] as const;
 /** Who is signed in; null when nobody is. */
 export async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
   try {
-    return await request<Session | null>('session', signal ? { signal } : {});
+    const session = await request<Session | null>('session', signal ? { signal } : {});
+    writePreference(SIGNED_IN, session !== null);
+    return session;
   } catch (error) {
+    if (!(error instanceof ApiError) || error.kind !== 'unauthorized') throw error;
     // A cookie that is no longer valid.
-    if (error instanceof ApiError && error.kind === 'unauthorized') return null;
-    throw error;
+    writePreference(SIGNED_IN, false);
+    return null;
   }
 }
 
@@ -25,6 +29,7 @@ export function signIn(user: string, password: string): Promise<Session> {
 }
 
 export async function signOut(): Promise<void> {
+  writePreference(SIGNED_IN, false);
   await request<undefined>('session', { method: 'DELETE' });
 }
 

@@ -43,6 +43,9 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <Link to="/events" className={styles.crumb} current={route.page === 'events'}>
           {text.events.title}
         </Link>
+        <Link to="/receivers" className={styles.crumb} current={route.page === 'receivers'}>
+          {text.receivers.title}
+        </Link>
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>

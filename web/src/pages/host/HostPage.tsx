@@ -21,6 +21,7 @@ import { text } from '../../text';
 import styles from './HostPage.module.css';
 import { ChangesPanel } from './ChangesPanel';
 import { ConflictLine } from './ConflictLine';
+import { FOLDED_AT_FIRST } from './hostColumns';
 import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
 import { JumpDialog } from './JumpDialog';
@@ -43,7 +44,6 @@ export interface HostPageProps {
 
 const WITH_READING: readonly TrackId[] = ['reading', ...TRACK_IDS];
 const HOST_REFETCH_MS = 15_000;
-const FOLDED_AT_FIRST: readonly string[] = ['load', 'cores'];
 const BAR_HEIGHT = 46;
 const LEAST_CHARTS = 140;
 const LEAST_TABLE = 170;

@@ -12,7 +12,7 @@ import {
   fetchProcessSeries,
   seriesKey,
 } from '../../api/series';
-import { bucketsFor } from '../../lib/buckets';
+import { USUALLY_LONGER_MS, bucketsFor, pointsFor } from '../../lib/buckets';
 import { type Comparison, comparisonMs } from '../../lib/compare';
 import { type Gap, breakAtGaps, explainGaps } from '../../lib/gaps';
 import { type Values, findGaps } from '../../lib/plot';
@@ -24,10 +24,11 @@ import { GHOST_COLUMNS, buildGhosts } from './ghosts';
 import { findBoots } from './marks';
 import { useReadingTrack } from './useReadingTrack';
 import { useTopTrack } from './useTopTrack';
-import { USUALLY_LONGER_MS, useInterval } from './useInterval';
+import { useInterval } from './useInterval';
 import { PROCESS_COLUMNS, buildOverlay } from './overlay';
 import type { Track, TrackId, TrackLine } from './trackParts';
-import { HOST_COLUMNS, buildTracks } from './tracks';
+import { HOST_COLUMNS } from './hostColumns';
+import { buildTracks } from './tracks';
 
 export interface HostSeries {
   readonly grid: Grid;
@@ -63,17 +64,14 @@ export interface HostSeriesQuery {
   readonly reading: Reading | null;
 }
 
-/** A point per this many pixels: finer is not seen, and each one costs. */
-const PIXELS_PER_POINT = 1.6;
 const NONE: Values = [];
 const NO_LINES: HostSeries['ghosts'] = {};
 const GC_MS = 60_000;
 
 export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const { host, span, width, following, process, withCores, compare } = wanted;
-  const most = Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
   const intervalMs = useInterval(host, span.toMs);
-  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, most, intervalMs ?? 0);
+  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, pointsFor(width), intervalMs ?? 0);
   const common = useMemo(() => ({ host, fromMs, toMs, points }), [host, fromMs, toMs, points]);
   // The newest bucket grows while it is followed.
   const refetchInterval = following ? Math.min(60_000, Math.max(5000, bucketMs / 4)) : (false as const);
