@@ -2,7 +2,7 @@ import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
-import { type Session, fetchSession, sessionKey } from './api/session';
+import { type Session, fetchSession, rememberedSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
 import { useAppCommands } from './components/useAppCommands';
@@ -33,10 +33,16 @@ const sessionQuery = {
   retryDelay: 2000,
 };
 
-/** Who is signed in, and the code of the first page: with both there, the first thing that is drawn is the page. */
+/**
+ * Who is signed in, and the code of the first page: with both there, the first thing that is drawn is the page. Who was signed in
+ * last is shown until the server has said who is.
+ */
 export async function prepare(client: QueryClient): Promise<void> {
   const { page } = parseRoute(window.location.pathname);
-  await Promise.allSettled([client.prefetchQuery({ ...sessionQuery, retry: false }), pages.fetchPage(page)]);
+  const known = rememberedSession();
+  if (known) client.setQueryData(sessionKey, known);
+  const session = client.prefetchQuery({ ...sessionQuery, staleTime: 0, retry: false });
+  await Promise.allSettled([known ? known : session, pages.fetchPage(page)]);
 }
 
 export function App(): JSX.Element {

@@ -9,11 +9,11 @@ import { fetchHost, fetchHosts } from './api/hosts';
 import { fetchInterval } from './api/interval';
 import { fetchProcessesAt } from './api/processes';
 import { fetchHostSeries } from './api/series';
-import { fetchSession } from './api/session';
+import { fetchSession, rememberedSession } from './api/session';
 import { fetchTopSeries } from './api/top';
 import { type Buckets, USUALLY_LONGER_MS, bucketsFor, pointsFor } from './lib/buckets';
 import { openedMs } from './lib/opened';
-import { SIGNED_IN, isBoolean, isStringList, readPreference } from './lib/preference';
+import { isStringList, readPreference } from './lib/preference';
 import { resolveRange } from './lib/range';
 import { parseRoute } from './lib/route';
 import { FOLDED_AT_FIRST, HOST_COLUMNS, TOP_PROCESSES } from './pages/host/hostColumns';
@@ -59,7 +59,7 @@ async function askForHost(host: string): Promise<void> {
 function askAhead(): void {
   ask(() => fetchSession(signal));
   // A stranger would be refused all of it.
-  if (!readPreference(SIGNED_IN, false, isBoolean)) return;
+  if (rememberedSession() === null) return;
   const route = parseRoute(window.location.pathname);
   if (route.page === 'host') askForHost(route.host).catch(() => undefined);
   if (route.page === 'fleet') ask(() => fetchHosts(signal));

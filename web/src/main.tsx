@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client';
 
 import { App, prepare } from './App';
 import { ApiError } from './api/client';
+import { installHints } from './components/hints';
 import { CrashBoundary } from './components/CrashBoundary';
 import { language } from './text';
 import { theme } from './theme';
@@ -31,6 +32,7 @@ const queryClient = new QueryClient({
 });
 
 document.documentElement.lang = language;
+installHints(document);
 
 async function start(): Promise<void> {
   await prepare(queryClient);

@@ -1,8 +1,5 @@
 /** What one person likes, kept in this browser: never part of an address. */
 
-/** Somebody was signed in here when the session was looked at last: a guess, which decides what is asked ahead. */
-export const SIGNED_IN = 'signedIn';
-
 const keyOf = (name: string): string => `tacho.${name}`;
 
 export function readPreference<T>(name: string, fallback: T, isValid: (value: unknown) => value is T): T {

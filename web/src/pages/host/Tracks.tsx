@@ -35,6 +35,8 @@ import type { HostSeries } from './useHostSeries';
 import type { Track, TrackId, TrackLine } from './trackParts';
 
 export interface TracksProps {
+  /** Of the pane, where it is known before it is laid out. */
+  readonly height?: number;
   /** Which tracks there are, from the top. */
   readonly ids: readonly TrackId[];
   readonly span: Span;
@@ -65,10 +67,13 @@ export interface TracksProps {
 
 const PIXELS_PER_TICK = 110;
 
-export function Tracks(props: TracksProps): JSX.Element {
+export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
   const { ids, span, series, cursor, folded, scheme, onFold, only, onOnly, stats, ghostName } = props;
   const pane = useRef<HTMLDivElement>(null);
-  const { width: paneWidth, height: paneHeight } = useSize(pane);
+  const { width: paneWidth, height: paneHeight } = useSize(pane, {
+    width: window.innerWidth,
+    height: props.height ?? 0,
+  });
   const isNarrow = isNarrowPane(paneWidth);
   const gutter = gutterWidth(paneWidth);
   const width = chartWidth(paneWidth);
@@ -139,7 +144,7 @@ export function Tracks(props: TracksProps): JSX.Element {
       </div>
     </div>
   );
-}
+});
 
 const hasLines = (lines: HostSeries['overlay']): boolean =>
   Object.values(lines).some((ofTrack) => ofTrack.length > 0);

@@ -65,6 +65,8 @@ export interface HostSeriesQuery {
 }
 
 const NONE: Values = [];
+const NO_CORES: HostSeries['cores'] = [];
+const NO_GAPS: readonly Gap[] = [];
 const NO_LINES: HostSeries['ghosts'] = {};
 const GC_MS = 60_000;
 
@@ -158,7 +160,7 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const overlay = useMemo(() => {
     const known = ofProcess.data;
     const isWanted = known && known.key.pid === process?.pid && known.key.startMs === process.startMs;
-    return isWanted && series.data ? buildOverlay(series.data, known.series) : {};
+    return isWanted && series.data ? buildOverlay(series.data, known.series) : NO_LINES;
   }, [series.data, ofProcess.data, process]);
 
   const ghosts = useMemo(() => {
@@ -169,36 +171,41 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const { grid } = shaped;
   const leastMs = (span.toMs - span.fromMs) / Math.max(1, width);
   const gaps = useMemo(() => {
-    if (grid.timeMs.length === 0) return [];
+    if (grid.timeMs.length === 0) return NO_GAPS;
     const found = findGaps(grid.timeMs, grid.filled, grid.bucketMs, span);
-    return explainGaps(found, ofGaps.data ?? [], leastMs);
+    const explained = explainGaps(found, ofGaps.data ?? [], leastMs);
+    return explained.length === 0 ? NO_GAPS : explained;
   }, [grid, span, ofGaps.data, leastMs]);
+  // One that arrives later leaves the others as they are: what stays the same is not drawn again.
+  const ofHost = useMemo(
+    () => shaped.tracks.map((track) => broken(track, grid, gaps)),
+    [shaped.tracks, grid, gaps],
+  );
+  const { track: topTrack, top } = ofTop;
+  const ofProcesses = useMemo(() => topTrack && broken(topTrack, grid, gaps), [topTrack, grid, gaps]);
+  const ofReading = useMemo(() => reading && broken(reading, grid, gaps), [reading, grid, gaps]);
   const tracks = useMemo(
-    () =>
-      [reading, ...shaped.tracks, ofTop.track]
-        .filter((track) => track !== null)
-        .map((track) => ({
-          ...track,
-          lines: track.lines.map((line) => ({
-            ...line,
-            drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
-          })),
-        })),
-    [shaped.tracks, ofTop.track, reading, grid, gaps],
+    () => [ofReading, ...ofHost, ofProcesses].filter((track) => track !== null),
+    [ofReading, ofHost, ofProcesses],
   );
 
-  return {
-    ...shaped,
-    tracks,
-    top: ofTop.top,
-    overlay,
-    ghosts,
-    gaps,
-    cores: ofCores.data ?? [],
-    empty:
-      series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null),
-    loading: series.isPending || series.isPlaceholderData,
-    error: series.data ? null : series.error,
-    retry: () => void series.refetch(),
-  };
+  const { refetch } = series;
+  const cores = ofCores.data ?? NO_CORES;
+  const empty =
+    series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null);
+  const loading = series.isPending || series.isPlaceholderData;
+  const error = series.data ? null : series.error;
+  return useMemo(() => {
+    const retry = (): void => void refetch();
+    return { ...shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, retry };
+  }, [shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, refetch]);
 }
+
+/** A track whose lines lead over no gap. */
+const broken = (track: Track, grid: Grid, gaps: readonly Gap[]): Track => ({
+  ...track,
+  lines: track.lines.map((line) => ({
+    ...line,
+    drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
+  })),
+});

@@ -60,6 +60,18 @@ export const admin = {
       server: 'Server',
       agent: (version: string) => `Agents ${version}`,
     },
+    audit: {
+      title: 'Who changed what',
+      intro: 'Changes of hosts, the newest first. Those of rules stand on the page of alerts.',
+      none: 'Nothing was changed yet.',
+      time: 'Time',
+      author: 'Who',
+      action: 'Did what',
+      subject: 'Of what',
+      before: 'Before',
+      after: 'Since then',
+      actions: { 'host.tags': 'changed the tags' } as Readonly<Record<string, string>>,
+    },
     agents: {
       title: 'From the agents',
       rows: {

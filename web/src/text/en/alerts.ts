@@ -5,6 +5,7 @@ export const alerts = {
     now: 'Now',
     past: 'Over',
     none: 'No alert fires',
+    nonePast: 'None ended in this time.',
     severity: 'Severity',
     host: 'Host',
     what: 'What happened',

@@ -60,6 +60,18 @@ export const admin: typeof english = {
       server: '服务器',
       agent: (version: string) => `采集代理 ${version}`,
     },
+    audit: {
+      title: '修改记录',
+      intro: '对主机的修改，最新的在前。规则的修改记录在告警页面。',
+      none: '还没有修改。',
+      time: '时间',
+      author: '修改人',
+      action: '操作',
+      subject: '对象',
+      before: '修改前',
+      after: '修改后',
+      actions: { 'host.tags': '修改标签' },
+    },
     agents: {
       title: '来自采集代理',
       rows: {

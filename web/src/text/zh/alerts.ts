@@ -7,6 +7,7 @@ export const alerts: typeof english = {
     now: '当前',
     past: '已结束',
     none: '没有告警',
+    nonePast: '这段时间内没有已结束的告警。',
     severity: '级别',
     host: '主机',
     what: '发生了什么',
