@@ -370,9 +370,8 @@ fn identity(pid: i64, name: &str, user: &str) -> Arc<ProcessIdentity> {
 
 /// Files in the server's directory: one is told of everything, the other of what does not happen here.
 fn receivers(directory: &Path) -> Vec<Receiver> {
-    let file = |name: &str, path: &str| {
-        Receiver::new(name, ReceiverKind::File { path: directory.join(path) })
-    };
+    let file =
+        |name: &str, path: &str| Receiver::new(name, ReceiverKind::File { path: directory.join(path) });
     let matcher = Matcher { label: "tag.team".to_owned(), pattern: Glob::new("db*").expect("a pattern") };
     let route = Route { matchers: vec![matcher], after_ms: 900_000, ..Route::default() };
     vec![file("log", "alerts.log"), Receiver { route, ..file("db", "db.log") }]

@@ -15,11 +15,15 @@ async fn a_receiver_is_shown_tried_and_told() {
     watched.file("FIRING critical web file-system-full").await;
     let receivers = async || watched.server.json("/api/v1/receivers").await;
     let is_told = |log: &Value| log["delivered"].is_string() && log["queued"] == 0;
-    let shown = watched.until(async || Some(receivers().await).filter(|it| is_told(&it["receivers"][0]))).await;
+    let shown =
+        watched.until(async || Some(receivers().await).filter(|it| is_told(&it["receivers"][0]))).await;
     assert_eq!(shown["tells"], true);
     let (log, db) = (&shown["receivers"][0], &shown["receivers"][1]);
     assert_eq!((&log["name"], &log["kind"], &log["language"]), (&json!("log"), &json!("file"), &json!("en")));
-    assert_eq!((&log["error"], &log["waiting_since"], &log["open"]), (&Value::Null, &Value::Null, &json!(true)));
+    assert_eq!(
+        (&log["error"], &log["waiting_since"], &log["open"]),
+        (&Value::Null, &Value::Null, &json!(true))
+    );
     assert_eq!((&db["delivered"], &db["after_seconds"]), (&Value::Null, &json!(900)));
     assert_eq!(db["matchers"], json!([{ "label": "tag.team", "pattern": "db*" }]));
 
@@ -38,7 +42,10 @@ async fn what_waits_for_a_receiver_is_shown_with_the_reason() {
     let log = watched.until(async || Some(log().await).filter(|log| log["attempts"] != 0)).await;
     assert_eq!((&log["queued"], &log["delivered"]), (&json!(1), &Value::Null));
     assert!(log["error"].as_str().unwrap().starts_with("cannot write "), "{log}");
-    assert!(log["waiting_since"].is_string() && log["next_try"].is_string() && log["failed"].is_string(), "{log}");
+    assert!(
+        log["waiting_since"].is_string() && log["next_try"].is_string() && log["failed"].is_string(),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +67,8 @@ async fn a_route_says_who_would_be_told() {
     let tags = json!({ "tags": ["team=dba"] });
     let (status, _) = watched.call(Method::PUT, "/api/v1/hosts/web/tags", Role::Operator, &tags).await;
     assert!(status.is_success(), "{status}");
-    let silence = json!({ "matchers": [{ "label": "rule", "pattern": "process-*" }], "ends": "2027-01-01T00:00:00Z" });
+    let silence =
+        json!({ "matchers": [{ "label": "rule", "pattern": "process-*" }], "ends": "2027-01-01T00:00:00Z" });
     assert_eq!(watched.post("/api/v1/silences", Role::Operator, &silence).await.0, StatusCode::CREATED);
     let (_, of_db) = route("rule=process-hog&host=web&severity=critical").await;
     assert_eq!((&of_db["receivers"][1]["told"], &of_db["muted"]), (&json!(true), &json!("silenced")));

@@ -34,7 +34,7 @@ function columns(): readonly PlainColumn<AuditEntry>[] {
   return [
     { label: words.time, cell: ({ timeMs }) => formatDateTime(timeMs) },
     { label: words.author, cell: ({ author }) => author },
-    { label: words.action, cell: ({ action }) => words.actions[action] ?? action },
+    { label: words.action, cell: ({ action }) => words.actions[action.replace('.', '_')] ?? action },
     { label: words.subject, cell: ({ subject }) => subject },
     { label: words.before, wraps: true, cell: ({ before }) => before ?? ABSENT },
     { label: words.after, wraps: true, cell: ({ after }) => after ?? ABSENT },

@@ -70,7 +70,7 @@ export const admin = {
       subject: 'Of what',
       before: 'Before',
       after: 'Since then',
-      actions: { 'host.tags': 'changed the tags' } as Readonly<Record<string, string>>,
+      actions: { host_tags: 'changed the tags' } as Readonly<Record<string, string>>,
     },
     agents: {
       title: 'From the agents',

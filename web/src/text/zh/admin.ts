@@ -70,7 +70,7 @@ export const admin: typeof english = {
       subject: '对象',
       before: '修改前',
       after: '修改后',
-      actions: { 'host.tags': '修改标签' },
+      actions: { host_tags: '修改标签' },
     },
     agents: {
       title: '来自采集代理',
