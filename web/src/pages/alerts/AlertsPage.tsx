@@ -127,7 +127,7 @@ function AlertRows({ alert, isOpen, onToggle }: AlertRowsProps): JSX.Element {
       <Table.Tr>
         <Table.Td className={styles[alert.severity]}>{words.severities[alert.severity]}</Table.Td>
         <Table.Td>
-          <Link to={alertLink(alert)} title={text.alerts.open}>
+          <Link to={alertLink(alert)} className={styles.host} title={text.alerts.open}>
             {alert.host}
           </Link>
         </Table.Td>

@@ -38,7 +38,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
     numeric: true,
     cell: ({ cpu }) => <Meter value={cpu} label={formatRatio(cpu)} />,
   },
-  { id: 'cpuTrend', width: 130, numeric: false, cell: ({ host }) => <CpuTrend host={host.name} /> },
+  { id: 'cpuTrend', width: 112, numeric: false, cell: ({ host }) => <CpuTrend host={host.name} /> },
   {
     id: 'memory',
     width: 84,
@@ -53,7 +53,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'disk',
-    width: 122,
+    width: 112,
     numeric: true,
     cell: ({ latest }) => (
       <Pair
@@ -64,7 +64,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'network',
-    width: 122,
+    width: 112,
     numeric: true,
     cell: ({ latest }) => (
       <Pair first={['↓', latest?.net_rx_bytes_per_second]} second={['↑', latest?.net_tx_bytes_per_second]} />
@@ -92,7 +92,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'tags',
-    width: 160,
+    width: 130,
     numeric: false,
     cell: ({ host }) => (
       <span className={styles.tags}>

@@ -5,6 +5,7 @@ import { ofWhat, queueText, verdictText, whenText } from './receiverText';
 describe('receivers in words', () => {
   it('says what of', () => {
     expect(ofWhat({ severity: 'info', matchers: [] })).toBe('every alert');
+    expect(ofWhat({ severity: 'critical', matchers: [] })).toBe('critical');
     const matchers = [{ label: 'team', pattern: 'db*' }];
     expect(ofWhat({ severity: 'warning', matchers })).toBe('warning and worse · team=db*');
   });

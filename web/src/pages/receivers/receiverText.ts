@@ -9,7 +9,8 @@ export const matcherText = ({ label, pattern }: Matcher): string => `${label}=${
 /** `warning and worse · team=db*` */
 export function ofWhat({ severity, matchers }: Pick<Receiver, 'severity' | 'matchers'>): string {
   const words = text.receivers;
-  const how = severity === 'info' ? words.all : words.atLeast(text.alerts.severities[severity]);
+  const name = text.alerts.severities[severity];
+  const how = severity === 'info' ? words.all : severity === 'critical' ? name : words.atLeast(name);
   return [how, ...matchers.map(matcherText)].join(' · ');
 }
 
