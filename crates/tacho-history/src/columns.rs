@@ -167,6 +167,15 @@ fn field(name: &str, data_type: DataType, nullable: bool, id: i32) -> Field {
         .with_metadata(HashMap::from([(FIELD_ID.to_owned(), id.to_string())]))
 }
 
+/// The Parquet field id of a stored column.
+pub(crate) fn field_id(field: &Field) -> i64 {
+    field
+        .metadata()
+        .get(FIELD_ID)
+        .and_then(|id| id.parse().ok())
+        .expect("every stored column is made with one")
+}
+
 /// How the values of a column become bytes, before they are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoded {
