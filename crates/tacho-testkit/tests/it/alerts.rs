@@ -63,12 +63,14 @@ fn start(directory: &Path, name: &str, arguments: &[&str]) -> Started {
     Started(Command::new(path).args(arguments).spawn().unwrap())
 }
 
-fn configure(directory: &Path, disk: &Path) -> String {
+/// Rules about this disk and processes of these names: agents of other tests run on this machine at the same time, and see the
+/// hogs of all.
+fn configure(directory: &Path, disk: &Path, hog: &str) -> String {
     let rules = directory.join("rules.d");
     fs::create_dir(&rules).unwrap();
     let disk = disk.display();
     let text = format!(
-        "[[rule]]\nname = \"hog\"\nwhen = {{ kind = \"process_hog\", cpu = 0.002, name = \"tacho-hog\" }}\nfor = \"1s\"\n\
+        "[[rule]]\nname = \"hog\"\nwhen = {{ kind = \"process_hog\", cpu = 0.002, name = \"{hog}\" }}\nfor = \"1s\"\n\
          text = \"{{{{host}}}}: {{{{process.name}}}} {{{{process.pid}}}} takes {{{{value}}}}\"\n\
          [[rule]]\nname = \"full\"\nwhen = {{ kind = \"threshold\", reading = \"filesystem.used_ratio\", above = 0.9, \
          where = {{ mount_point = \"{disk}\" }} }}\ntext = \"{{{{entity}}}} is {{{{value}}}} full\"\n\
@@ -131,13 +133,13 @@ fn hogs(server: &Server) -> anyhow::Result<Vec<String>> {
 fn an_alert_is_told_once_by_two_servers_whichever_the_agent_is_with_and_whichever_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let directory = fs::canonicalize(directory.path()).unwrap();
-    let config = configure(&directory, Path::new("/nowhere"));
+    let config = configure(&directory, Path::new("/nowhere"), "tacho-hog-moved");
     fs::copy(config, directory.join("second.toml")).unwrap();
     let mut first = Server::start(&directory, &[]).unwrap();
     let mut agent = Agent::start(&directory, &first, "moving", &[("interval", "1s")]).unwrap();
     let second = first.beside(&directory, "second", &[]).unwrap();
 
-    let hog = start(&directory, "tacho-hog", &["-c", "while :; do :; done"]);
+    let hog = start(&directory, "tacho-hog-moved", &["-c", "while :; do :; done"]);
     told(&directory, &["FIRING", "hog:", "moving", &format!(" {} takes", hog.0.id())]);
     wait_until("both servers show the same", || {
         let (here, there) = (hogs(&first)?, hogs(&second)?);
@@ -156,7 +158,7 @@ fn an_alert_is_told_once_by_two_servers_whichever_the_agent_is_with_and_whicheve
 
     // The server that tells is killed, and what is to be told comes after.
     first.kill();
-    let hog = start(&directory, "tacho-hog", &["-c", "while :; do :; done"]);
+    let hog = start(&directory, "tacho-hog-moved", &["-c", "while :; do :; done"]);
     told(&directory, &["FIRING", "hog:", &format!(" {} takes", hog.0.id())]);
     first.restart().unwrap();
     kill_and_wait(&directory, hog);
@@ -192,7 +194,7 @@ fn real_trouble_is_told_with_its_culprit_and_so_is_its_end() {
         return;
     };
     let filler = disk.fill();
-    let config = configure(&directory, &disk.0);
+    let config = configure(&directory, &disk.0, "tacho-hog");
     let daemon = run(&server, &config, &directory);
     let victim = start(&directory, "tacho-victim", &["1000"]);
     let mut agent = Agent::start(&directory, &server, "troubled", &[("interval", "1s")]).unwrap();
