@@ -1,5 +1,5 @@
 //! Merges the small files that flushes write into one per table and hour, completes an hour with its rollups, merges
-//! hours into days, and days of rollups of an hour into some more.
+//! hours into days (rollups into parts of the day before), and days of rollups of an hour into some more.
 //!
 //! A file is never merged while files that it replaced are still on disk: so each file's list of what it
 //! replaces is all that is needed to tell, without a catalog, which files are superseded.
@@ -21,7 +21,7 @@ use crate::notes::Notes;
 use crate::rollup::{Roller, spec, stored_table};
 use crate::writer::{Target, discard};
 use crate::{HistoryError, scan};
-use due::{DAY_LEVEL, Due, Job, PERIOD_LEVEL, due};
+use due::{DAY_LEVEL, Due, Job, PART_LEVEL, PERIOD_LEVEL, due};
 
 /// Does whatever is due, one job after the other. A failure is logged and costs only its own job.
 pub(crate) async fn compact(inner: &Arc<Inner>) {
@@ -185,6 +185,7 @@ impl Job {
     fn level(&self) -> i64 {
         match self.due {
             Due::Flushes | Due::Hour => 1,
+            Due::Part => PART_LEVEL,
             Due::Day => DAY_LEVEL,
             Due::Period => PERIOD_LEVEL,
         }

@@ -8,6 +8,7 @@ mod hosts;
 mod matching;
 mod memory;
 mod metadata;
+mod pages;
 mod prune;
 mod reading;
 mod source;
@@ -16,12 +17,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::ParquetMetaData;
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use parquet::arrow::FieldLevels;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
 use tacho_model::Table;
 use tokio::runtime::Handle;
 
@@ -42,8 +40,9 @@ use crate::rows::{RowRef, batch, rows_of};
 use crate::state::View;
 use crate::time::hour;
 use filter::Filter;
-use metadata::{FileMeta, verify_all};
-use prune::{Predicate, row_groups, select};
+use metadata::{FileMeta, GroupMeta, verify_all};
+use pages::{OpenGroup, Unpacker, unpacker};
+use prune::{Predicate, Selected, row_groups, select};
 use source::Source;
 
 /// Rows decoded at a time.
@@ -85,18 +84,27 @@ pub(crate) enum ReadFailure {
 
 /// Rows of one file, batch by batch.
 pub(crate) struct FileRows {
-    /// Of the file, or of what is wanted of its row groups, one after the other.
-    readers: std::vec::IntoIter<ReaderBuilder>,
+    /// Row groups, or what is wanted of them, one after the other.
+    chunks: std::vec::IntoIter<Chunk>,
     reader: Option<ParquetRecordBatchReader>,
-    reader_metadata: Arc<ParquetMetaData>,
-    source: Source,
+    meta: Arc<FileMeta>,
+    source: Arc<Source>,
+    unpacker: Unpacker,
+    levels: FieldLevels,
+    /// Set when rows are sorted out before the other columns are decoded.
+    narrow: Option<(FieldLevels, Filter)>,
     /// For each column asked for: which of the decoded ones it is; `None` in a file older than the column.
     output: Vec<Option<usize>>,
     filter: Filter,
     scan: Arc<Scan>,
 }
 
-type ReaderBuilder = ParquetRecordBatchReaderBuilder<Source>;
+/// A row group, and what is wanted of it; `None` for all.
+struct Chunk {
+    group: GroupMeta,
+    selection: Option<RowSelection>,
+    rows: usize,
+}
 
 impl Scan {
     pub(crate) fn new(
@@ -117,6 +125,17 @@ impl Scan {
             texts: Vec::new(),
             reading,
         }
+    }
+
+    /// Are most rows of a page not wanted? Then it is worth to find those first that are, by the columns that decide.
+    fn is_narrow(&self) -> bool {
+        matches!(self.hosts, Hosts::One(_)) || !self.texts.is_empty()
+    }
+
+    /// Stored columns that decide whether a row is wanted.
+    fn conditions(&self) -> impl Iterator<Item = usize> {
+        let entity = self.entity.iter().map(|(column, _)| *column);
+        [TIME, HOST_ID].into_iter().chain(entity).chain(self.texts.iter().map(|(column, _)| *column))
     }
 
     /// What this scan would look at now.
@@ -191,11 +210,12 @@ pub(crate) fn read_each(
     scan.head_by_hour(frames)?.into_iter().try_for_each(each)
 }
 
-/// Files decoded at the same time when there are several.
+/// Files decoded at the same time when there are more than a few.
 const DECODERS: usize = 2;
+const FEW_FILES: usize = 8;
 
 /// Hands over each file's rows in the order of the files. A damaged file is set aside and costs only itself.
-/// When there are several, threads decode ahead, each by one file at most.
+/// When there are more than a few, threads decode ahead, each by one file at most.
 pub(crate) fn read_files(
     inner: &Arc<Inner>,
     scan: &Arc<Scan>,
@@ -206,7 +226,7 @@ pub(crate) fn read_files(
         Ok(batches) => each(file, batches),
         Err(failure) => inner.handle(file, failure),
     };
-    if files.len() <= DECODERS {
+    if files.len() <= FEW_FILES {
         return files.iter().try_for_each(|file| hand_over(file, read_file(inner, scan, file)));
     }
     std::thread::scope(|scope| {
@@ -262,7 +282,7 @@ impl ReadFailure {
 impl FileRows {
     /// What the file says about itself; nothing when it was written before files did.
     pub(crate) fn stated(&self) -> Stated {
-        let pairs = self.reader_metadata.file_metadata().key_value_metadata();
+        let pairs = self.meta.reader.metadata().file_metadata().key_value_metadata();
         pairs.and_then(|pairs| Notes::parse(pairs)).unwrap_or_default()
     }
 
@@ -282,11 +302,10 @@ impl FileRows {
             if meta.from_newer {
                 return Ok(None);
             }
-            let (leaves, output, _) = project(&meta, &scan);
-            let readers = vec![reader_of(&meta.reader, &source, &leaves)].into_iter();
-            let reader_metadata = Arc::clone(meta.reader.metadata());
-            let (source, filter) = (source.clone(), Filter::none());
-            Ok(Some(Self { readers, reader: None, reader_metadata, source, output, filter, scan }))
+            let groups = 0..meta.reader.metadata().num_row_groups();
+            let chunk = |group: GroupMeta| Chunk { rows: group.rows(), group, selection: None };
+            let chunks = groups.map(|index| meta.whole_group(index).map(chunk)).collect::<Result<_, _>>()?;
+            Self::new(meta, chunks, source.clone(), scan).map(Some)
         };
         guarded(open).map_err(|why| source.failure(why))
     }
@@ -315,31 +334,57 @@ impl FileRows {
         let reading = &scan.reading;
         reading.row_groups.add(meta.reader.metadata().num_row_groups() as u64);
         reading.rows.add(u64::try_from(file.record.rows).unwrap_or_default());
-        let (leaves, output, filter) = project(&meta, scan);
-        let (mut readers, mut rows) = (Vec::new(), 0);
+        let mut chunks = Vec::new();
         for index in row_groups(&meta, &predicates) {
             let group = inner.metadata.group(file, &meta, index, source)?;
-            let Some(selected) = select(&meta, &group, &predicates) else { continue };
-            rows += selected.rows as u64;
-            let reader = reader_of(&group, source, &leaves);
-            readers.push(match selected.selection {
-                Some(selection) => reader.with_row_selection(selection),
-                None => reader,
-            });
+            if let Some(Selected { selection, rows }) = select(&meta, &group, &predicates) {
+                chunks.push(Chunk { group, selection, rows });
+            }
         }
-        if readers.is_empty() {
+        if chunks.is_empty() {
             return Ok(None);
         }
+        let (groups, rows) = (chunks.len() as u64, chunks.iter().map(|chunk| chunk.rows as u64).sum());
         inner.counters.files_read.add(1);
-        inner.counters.row_groups_read.add(readers.len() as u64);
+        inner.counters.row_groups_read.add(groups);
         inner.counters.rows_read.add(rows);
         reading.files_read.add(1);
-        reading.row_groups_read.add(readers.len() as u64);
+        reading.row_groups_read.add(groups);
         reading.rows_read.add(rows);
-        let readers = readers.into_iter();
-        let reader_metadata = Arc::clone(meta.reader.metadata());
-        let (source, scan) = (source.clone(), Arc::clone(scan));
-        Ok(Some(Self { readers, reader: None, reader_metadata, source, output, filter, scan }))
+        let mut rows = Self::new(meta, chunks, source.clone(), Arc::clone(scan))?;
+        if scan.is_narrow() {
+            rows.narrow = Some(narrow(&rows.meta, scan)?);
+        }
+        Ok(Some(rows))
+    }
+
+    fn new(meta: Arc<FileMeta>, chunks: Vec<Chunk>, source: Source, scan: Arc<Scan>) -> Result<Self, String> {
+        let (leaves, output, filter) = project(&meta, &scan);
+        let (levels, unpacker) = (meta.levels(&leaves)?, unpacker()?);
+        let (chunks, source) = (chunks.into_iter(), Arc::new(source));
+        Ok(Self { chunks, reader: None, meta, source, unpacker, levels, narrow: None, output, filter, scan })
+    }
+
+    /// Reads some columns of a chunk.
+    fn read(&self, chunk: &Chunk, levels: &FieldLevels) -> Result<ParquetRecordBatchReader, String> {
+        let group = OpenGroup { group: &chunk.group, source: &self.source, unpacker: &self.unpacker };
+        let (size, selection) = (chunk.rows.clamp(1, BATCH_ROWS), chunk.selection.clone());
+        ParquetRecordBatchReader::try_new_with_row_groups(levels, &group, size, selection)
+            .map_err(|error| error.to_string())
+    }
+
+    /// What is left of a chunk by what its columns that decide say; `None` when that is nothing.
+    fn narrowed(&self, mut chunk: Chunk) -> Result<Option<Chunk>, String> {
+        let Some((levels, filter)) = &self.narrow else { return Ok(Some(chunk)) };
+        let masks = self.read(&chunk, levels)?.map(|rows| rows.map(|rows| filter.mask(&rows)));
+        let masks: Vec<_> = masks.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        chunk.rows = masks.iter().map(BooleanArray::true_count).sum();
+        let wanted = RowSelection::from_filters(&masks);
+        chunk.selection = Some(match chunk.selection {
+            Some(of_pages) => of_pages.and_then(&wanted),
+            None => wanted,
+        });
+        Ok((chunk.rows > 0).then_some(chunk))
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, String> {
@@ -351,8 +396,11 @@ impl FileRows {
                     return arrange(&self.scan, &self.output, &rows).map(Some);
                 }
             }
-            let Some(next) = self.readers.next() else { return Ok(None) };
-            self.reader = Some(next.build().map_err(|error| error.to_string())?);
+            let Some(next) = self.chunks.next() else { return Ok(None) };
+            self.reader = match self.narrowed(next)? {
+                Some(chunk) => Some(self.read(&chunk, &self.levels)?),
+                None => None,
+            };
         }
     }
 }
@@ -376,24 +424,31 @@ pub(crate) fn scrub(inner: &Inner, file: &Arc<FileEntry>) -> Result<(), HistoryE
     checked.or_else(|failure| inner.handle(file, failure))
 }
 
-fn reader_of(metadata: &ArrowReaderMetadata, source: &Source, leaves: &[usize]) -> ReaderBuilder {
-    ReaderBuilder::new_with_metadata(source.clone(), metadata.clone())
-        .with_batch_size(BATCH_ROWS)
-        .with_projection(ProjectionMask::leaves(metadata.parquet_schema(), leaves.iter().copied()))
-}
-
 /// Which leaves of the file to decode, which decoded column each one asked for is, and the filter.
 fn project(meta: &FileMeta, scan: &Scan) -> (Vec<usize>, Vec<Option<usize>>, Filter) {
-    let conditions = scan.entity.iter().map(|(column, _)| column);
-    let conditions = conditions.chain(scan.texts.iter().map(|(column, _)| column));
-    let wanted = scan.columns.iter().chain([&TIME, &HOST_ID]).chain(conditions);
-    let mut leaves: Vec<_> = wanted.filter_map(|column| meta.leaf(*column)).collect();
-    leaves.sort_unstable();
-    leaves.dedup();
+    // A narrow scan has sorted out by then what it does not want.
+    let conditions: Vec<_> = if scan.is_narrow() { Vec::new() } else { scan.conditions().collect() };
+    let leaves = leaves_of(meta, scan.columns.iter().chain(&conditions));
     let decoded = |column: usize| leaves.binary_search(&meta.leaf(column)?).ok();
     let output = scan.columns.iter().map(|column| decoded(*column)).collect();
-    let filter = Filter::new(scan, decoded);
+    let filter = if scan.is_narrow() { Filter::none() } else { Filter::new(scan, decoded) };
     (leaves, output, filter)
+}
+
+/// The columns that decide, and what they decide.
+fn narrow(meta: &FileMeta, scan: &Scan) -> Result<(FieldLevels, Filter), String> {
+    let conditions: Vec<_> = scan.conditions().collect();
+    let leaves = leaves_of(meta, &conditions);
+    let filter = Filter::new(scan, |column| leaves.binary_search(&meta.leaf(column)?).ok());
+    Ok((meta.levels(&leaves)?, filter))
+}
+
+/// Where the file has some stored columns, each once.
+fn leaves_of<'a>(meta: &FileMeta, columns: impl IntoIterator<Item = &'a usize>) -> Vec<usize> {
+    let mut leaves: Vec<_> = columns.into_iter().filter_map(|column| meta.leaf(*column)).collect();
+    leaves.sort_unstable();
+    leaves.dedup();
+    leaves
 }
 
 /// The columns asked for, in that order. `output` says which decoded column each one is.

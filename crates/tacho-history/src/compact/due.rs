@@ -16,6 +16,9 @@ const QUIET_MS: i64 = 2 * 60 * 1000;
 /// The same of a day.
 const DAY_QUIET_MS: i64 = 10 * 60 * 1000;
 
+/// Rollups of a day that goes on become one file in so many hours: a question about a day opens a third of the files.
+const PART_MS: i64 = 4 * HOUR_MS;
+
 /// So many days of hours (rollups) become one: a question about months opens a tenth of the files.
 const PERIOD_DAYS: i64 = 8;
 
@@ -32,15 +35,19 @@ pub(super) enum Due {
     Flushes,
     /// An hour that is complete: its rollups are written.
     Hour,
+    /// Rollups of some hours of a day that goes on.
+    Part,
     /// Hours of a day, rollups of them among others.
     Day,
     /// Days of rollups of an hour.
     Period,
 }
 
-/// Levels of files that hold a day, and several.
+/// Levels of files that hold a day, several, and some hours of one. Files and the catalog have these numbers, so they
+/// stay as they are; [`rank`] is their order.
 pub(super) const DAY_LEVEL: i64 = 2;
 pub(super) const PERIOD_LEVEL: i64 = 3;
+pub(super) const PART_LEVEL: i64 = 4;
 
 /// Files of one table to be made into one, or as few as their size wants.
 #[derive(Debug)]
@@ -77,7 +84,7 @@ pub(super) fn due(
         if stored_table(&table).is_some_and(|(_, _, level)| level == Level::Hour) {
             let period = periods.entry((day.div_euclid(PERIOD_DAYS), table)).or_default();
             period.extend(files.iter().cloned());
-            files.retain(|file| file.record.level < PERIOD_LEVEL);
+            files.retain(|file| is_below(file, PERIOD_LEVEL));
         }
         jobs.extend(of_day(day, files, day_bytes, now_ms));
     }
@@ -105,18 +112,51 @@ fn of_hour(hour: i64, files: Vec<Arc<FileEntry>>, now_ms: i64) -> Option<Job> {
     Some(Job { due, files })
 }
 
-fn of_day(day: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Option<Job> {
+fn of_day(day: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Vec<Job> {
     let end_ms = day.saturating_add(1).saturating_mul(DAY_MS);
-    is_due(&files, DAY_LEVEL, end_ms, most_bytes, now_ms).then_some(Job { due: Due::Day, files })
+    if now_ms < end_ms.saturating_add(DAY_QUIET_MS) {
+        return of_parts(files, most_bytes, now_ms);
+    }
+    let due = is_due(&files, DAY_LEVEL, end_ms, most_bytes, now_ms);
+    due.then_some(Job { due: Due::Day, files }).into_iter().collect()
+}
+
+/// Rollups of the hours of a day that goes on. Rows are written once more for it, which is little: a minute has one.
+fn of_parts(files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Vec<Job> {
+    let mut parts: BTreeMap<i64, Vec<Arc<FileEntry>>> = BTreeMap::new();
+    for file in files.into_iter().filter(|file| is_rollup(file) && is_below(file, DAY_LEVEL)) {
+        parts.entry(file.record.time_min_ms.div_euclid(PART_MS)).or_default().push(file);
+    }
+    let is_due = |(part, files): &(i64, Vec<_>)| {
+        let end_ms = part.saturating_add(1).saturating_mul(PART_MS);
+        is_due(files, PART_LEVEL, end_ms, most_bytes, now_ms)
+    };
+    parts.into_iter().filter(is_due).map(|(_, files)| Job { due: Due::Part, files }).collect()
+}
+
+fn is_rollup(file: &FileEntry) -> bool {
+    stored_table(&file.record.table).is_some_and(|(_, _, level)| level != Level::Raw)
+}
+
+/// Levels in order of how much time a file holds.
+fn rank(level: i64) -> i64 {
+    match level {
+        PART_LEVEL => 15,
+        level => level.saturating_mul(10),
+    }
+}
+
+fn is_below(file: &FileEntry, level: i64) -> bool {
+    rank(file.record.level) < rank(level)
 }
 
 /// Days that are merged, and what came late for one that is merged into others already.
 fn of_period(period: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i64) -> Option<Job> {
     let end_ms = period.saturating_add(1).saturating_mul(PERIOD_DAYS).saturating_mul(DAY_MS);
     let of_day = |file: &FileEntry| {
-        files.iter().filter(|other| other.record.level < PERIOD_LEVEL && other.day() == file.day()).count()
+        files.iter().filter(|other| is_below(other, PERIOD_LEVEL) && other.day() == file.day()).count()
     };
-    let days_are_merged = files.iter().all(|file| file.record.level >= DAY_LEVEL || of_day(file) == 1);
+    let days_are_merged = files.iter().all(|file| !is_below(file, DAY_LEVEL) || of_day(file) == 1);
     let due = days_are_merged && is_due(&files, PERIOD_LEVEL, end_ms, most_bytes, now_ms);
     due.then_some(Job { due: Due::Period, files })
 }
@@ -124,7 +164,7 @@ fn of_period(period: i64, files: Vec<Arc<FileEntry>>, most_bytes: i64, now_ms: i
 /// Files of one time that is over, to be merged to a level.
 fn is_due(files: &[Arc<FileEntry>], level: i64, end_ms: i64, most_bytes: i64, now_ms: i64) -> bool {
     let over = now_ms >= end_ms.saturating_add(DAY_QUIET_MS);
-    let late = files.iter().filter(|file| file.record.level < level).count();
+    let late = files.iter().filter(|file| is_below(file, level)).count();
     let bytes: i64 = files.iter().map(|file| file.record.bytes).sum();
     if !over || files.len() < 2 || late == 0 || bytes > most_bytes || !quiet(files, DAY_QUIET_MS, now_ms) {
         return false;
@@ -242,6 +282,43 @@ mod tests {
     fn of_hours(day: i64, level: i64) -> Arc<FileEntry> {
         let record = rolled(60 * 24 * day, level).record.clone();
         FileEntry::new(FileRecord { table: "host_1h".into(), ..record })
+    }
+
+    /// Minutes of an hour of the day.
+    fn minutes(hour: i64, level: i64) -> Arc<FileEntry> {
+        let record = rolled(60 * hour, level).record.clone();
+        FileEntry::new(FileRecord { table: "host_1m".into(), ..record })
+    }
+
+    #[test]
+    fn rollups_of_a_day_that_goes_on_are_merged_some_hours_at_a_time() {
+        assert_eq!(START.rem_euclid(PART_MS), 0);
+        let files: Vec<_> = (0..10).map(|hour| minutes(hour, 1)).collect();
+        let over = START + PART_MS + DAY_QUIET_MS;
+        check(&files[..4], over - 1, &[]);
+        check(&files[..4], over, &[(Due::Part, 4)]);
+        check(&files, START + 10 * HOUR_MS + DAY_QUIET_MS, &[(Due::Part, 4), (Due::Part, 4)]);
+        // Rows stay as hours, and so does what is alone.
+        let rows: Vec<_> = (0..4).map(|hour| rolled(60 * hour, 1)).collect();
+        check(&rows, over, &[]);
+        check(&files[..1], over, &[]);
+        // What is merged stays, unless much comes late or nothing for a while.
+        let late_ms = START + 5 * HOUR_MS;
+        let late = Arc::new(FileEntry::clone_with(&minutes(1, 1), late_ms));
+        let files = [minutes(0, PART_LEVEL), late];
+        check(&files, late_ms + LATE_QUIET_MS - 1, &[]);
+        check(&files, late_ms + LATE_QUIET_MS, &[(Due::Part, 2)]);
+        // The end of the day makes one of all of them.
+        let day: Vec<_> = [0, 4, 8, 12, 16].map(|hour| minutes(hour, PART_LEVEL)).into();
+        let hours = (20..24).map(|hour| minutes(hour, 1));
+        let files: Vec<_> = day.into_iter().chain(hours).collect();
+        let over = START + DAY_MS + DAY_QUIET_MS;
+        check(&files, over - 1, &[]);
+        check(&files, over, &[(Due::Day, 9)]);
+        let late = Arc::new(FileEntry::clone_with(&minutes(0, PART_LEVEL), over));
+        let files = [minutes(0, DAY_LEVEL), late];
+        check(&files, over + LATE_QUIET_MS - 1, &[]);
+        check(&files, over + LATE_QUIET_MS, &[(Due::Day, 2)]);
     }
 
     #[test]

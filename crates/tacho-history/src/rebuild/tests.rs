@@ -22,9 +22,10 @@ async fn lose_catalog(bench: &mut Bench) -> RebuildReport {
     report
 }
 
+/// In two hours of one part of a day, 4 to 8 o'clock.
 fn some_frames() -> Vec<Sent> {
-    let frame =
-        |i: u64| frame_at(["a", "b"][i as usize % 2], 0, i, START + (i % 2) as i64 * HOUR + i as i64 * 5_000);
+    let hour = |i: u64| START + (1 + i % 2) as i64 * HOUR;
+    let frame = |i: u64| frame_at(["a", "b"][i as usize % 2], 0, i, hour(i) + i as i64 * 5_000);
     (1..=18).map(frame).collect()
 }
 
@@ -46,7 +47,8 @@ async fn a_lost_catalog_is_rebuilt_wherever_the_server_was_killed() {
     for steps in (3..).step_by(61) {
         let mut bench = Bench::new().await;
         send(&bench, &frames[..12]).await;
-        bench.set_now(START + 3 * HOUR);
+        // The part of the day is over, the day is not.
+        bench.set_now(START + 6 * HOUR);
         bench.faults.kill_after(steps);
         bench.history.maintain().await;
         send(&bench, &frames[12..]).await;

@@ -160,7 +160,9 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => (0usize..2, 0i64..40 * 60, 1i64..40).prop_map(|(host, minute, snapshots)| Event::Append { host, minute, snapshots }),
+        // Often in the first hours, so that those of one part of a day are merged while the day goes on.
+        6 => (0usize..2, prop_oneof![0i64..8 * 60, 0i64..40 * 60], 1i64..40)
+            .prop_map(|(host, minute, snapshots)| Event::Append { host, minute, snapshots }),
         3 => Just(Event::Flush),
         3 => (0i64..600).prop_map(Event::Maintain),
         1 => Just(Event::Restart),

@@ -48,6 +48,19 @@ impl Filter {
     }
 
     pub(crate) fn apply(&self, rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        match self.wanted(&rows) {
+            Some(keep) => filter_record_batch(&rows, &keep),
+            None => Ok(rows),
+        }
+    }
+
+    /// For each row, whether it is wanted.
+    pub(crate) fn mask(&self, rows: &RecordBatch) -> BooleanArray {
+        self.wanted(rows).unwrap_or_else(|| BooleanArray::from(vec![true; rows.num_rows()]))
+    }
+
+    /// `None` when all are.
+    fn wanted(&self, rows: &RecordBatch) -> Option<BooleanArray> {
         let mut keep: Option<BooleanArray> = None;
         for (column, condition) in &self.0 {
             let Some(mask) = condition.mask(rows.column(*column)) else { continue };
@@ -56,10 +69,7 @@ impl Filter {
                 None => mask,
             });
         }
-        match keep {
-            Some(keep) => filter_record_batch(&rows, &keep),
-            None => Ok(rows),
-        }
+        keep
     }
 }
 

@@ -7,13 +7,18 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::pages::as_if_unpacked;
 use super::source::Source;
 use crate::columns::{layout, text_type};
 use crate::files::FileEntry;
 use crate::rollup::stored_table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::reader::ChunkReader;
 
 /// Most memory for footers and pages. When it is full, the half used longest ago goes.
@@ -56,8 +61,35 @@ struct Entry {
     used: u64,
 }
 
-/// A row group and its pages: a footer as if it were the file's only one. Cheap to clone.
-pub(crate) type GroupMeta = ArrowReaderMetadata;
+/// A row group and its pages: a footer as if it were the file's only one, and as if its columns were not packed. Cheap
+/// to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupMeta {
+    parquet: Arc<ParquetMetaData>,
+    /// By column.
+    packed: Arc<[bool]>,
+}
+
+impl GroupMeta {
+    fn new(file: &FileMetaData, group: RowGroupMetaData) -> Result<Self, ParquetError> {
+        let (group, packed) = as_if_unpacked(group)?;
+        let parquet = Arc::new(ParquetMetaData::new(file.clone(), vec![group]));
+        Ok(Self { parquet, packed: packed.into() })
+    }
+
+    pub(super) fn parquet(&self) -> &ParquetMetaData {
+        &self.parquet
+    }
+
+    pub(super) fn is_packed(&self, column: usize) -> bool {
+        self.packed.get(column).copied().unwrap_or_default()
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        let rows = self.parquet.row_groups().first().map(RowGroupMetaData::num_rows);
+        usize::try_from(rows.unwrap_or_default()).unwrap_or_default()
+    }
+}
 
 impl MetadataCache {
     /// The footer of a file. An error means that the file could not be read.
@@ -98,7 +130,7 @@ impl MetadataCache {
             return Ok(known);
         }
         let loaded = meta.group(group, source)?;
-        let bytes = bytes_of(&loaded);
+        let bytes = loaded.parquet.memory_size();
         let mut entries = self.lock();
         // A file whose footer had to go meanwhile keeps nothing.
         if let Some(entry) = entries.by_id.get_mut(&file.record.id)
@@ -193,10 +225,16 @@ impl FileMeta {
         Ok(Self { reader, leaves, from_newer })
     }
 
-    fn group<R: ChunkReader>(&self, group: usize, source: &R) -> Result<GroupMeta, String> {
+    /// A row group without its pages: good to read all of it.
+    pub(super) fn whole_group(&self, group: usize) -> Result<GroupMeta, String> {
         let file = self.reader.metadata();
         let row_group = file.row_groups().get(group).ok_or("it has fewer row groups")?.clone();
-        let mut only = ParquetMetaData::new(file.file_metadata().clone(), vec![row_group]);
+        GroupMeta::new(file.file_metadata(), row_group).map_err(|error| error.to_string())
+    }
+
+    fn group<R: ChunkReader>(&self, group: usize, source: &R) -> Result<GroupMeta, String> {
+        let GroupMeta { parquet, packed } = self.whole_group(group)?;
+        let mut only = Arc::unwrap_or_clone(parquet);
         // One after the other: between the two of one row group lie those of many others.
         for (columns, offsets) in [
             (PageIndexPolicy::Optional, PageIndexPolicy::Skip),
@@ -208,7 +246,15 @@ impl FileMeta {
             let read = reader.read_page_indexes(source).and_then(|()| reader.finish());
             only = read.map_err(|error| error.to_string())?;
         }
-        with_dictionaries(Arc::new(only), self.reader.schema())
+        Ok(GroupMeta { parquet: Arc::new(only), packed })
+    }
+
+    /// How the decoder is told of some of the file's columns.
+    pub(super) fn levels(&self, leaves: &[usize]) -> Result<FieldLevels, String> {
+        let schema = self.reader.parquet_schema();
+        let mask = ProjectionMask::leaves(schema, leaves.iter().copied());
+        let fields = Some(self.reader.schema().fields());
+        parquet_to_arrow_field_levels(schema, mask, fields).map_err(|error| error.to_string())
     }
 
     /// Where the file has a stored column.

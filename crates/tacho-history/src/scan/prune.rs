@@ -38,8 +38,7 @@ pub(crate) fn row_groups(meta: &FileMeta, predicates: &[Predicate]) -> Vec<usize
 
 /// What of one of them has to be decoded; `None` when that is nothing.
 pub(crate) fn select(meta: &FileMeta, group: &GroupMeta, predicates: &[Predicate]) -> Option<Selected> {
-    let parquet = group.metadata();
-    let rows = usize::try_from(parquet.row_groups().first()?.num_rows()).unwrap_or_default();
+    let (parquet, rows) = (group.parquet(), group.rows());
     let all = std::iter::once(0..rows).collect();
     let kept = predicates
         .iter()

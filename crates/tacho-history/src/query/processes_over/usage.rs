@@ -147,11 +147,15 @@ impl Usages {
     }
 
     pub(crate) fn into_answer(mut self, query: &ProcessesQuery) -> ProcessesOver {
-        self.lines.sort_by(|a, b| greatest_first(query.by, a, b));
         let mut totals = ProcessUsage::default();
         self.lines.iter().chain([&self.other]).for_each(|line| add_line(&mut totals, line));
-        let rest = self.lines.split_off(query.limit.min(self.lines.len()));
-        rest.iter().for_each(|line| add_line(&mut self.other, line));
+        // A host that starts many processes has a hundred times more lines than anyone asks for: only those are sorted.
+        if query.limit < self.lines.len() {
+            self.lines.select_nth_unstable_by(query.limit, |a, b| greatest_first(query.by, a, b));
+            let rest = self.lines.split_off(query.limit);
+            rest.iter().for_each(|line| add_line(&mut self.other, line));
+        }
+        self.lines.sort_by(|a, b| greatest_first(query.by, a, b));
         ProcessesOver { rows: self.lines, other: self.other, totals }
     }
 
