@@ -36,7 +36,7 @@ export function RouteSection(): JSX.Element {
   });
   return (
     <Section title={words.title} intro={words.intro}>
-      <div className={styles.question}>
+      <div className={styles.question} data-loading={found.isPending || undefined}>
         <NativeSelect
           size="xs"
           label={words.rule}
