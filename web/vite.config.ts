@@ -21,6 +21,8 @@ export default defineConfig({
         // One file each, not one per module that two pages share: every file is a question of its own to the server.
         codeSplitting: {
           groups: [
+            // What asks the server runs before the rest of the first page's code.
+            { name: 'ahead', test: /[\\/]src[\\/]ahead\.ts$/, priority: 3 },
             { name: 'first', tags: ['$initial'], priority: 2 },
             { name: 'charts', test: /[\\/](?:uplot|pages[\\/](?:host|process))[\\/]/, priority: 1 },
           ],

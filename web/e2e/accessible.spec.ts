@@ -38,6 +38,7 @@ for (const scheme of ['dark', 'light'] as const) {
       '/?group=tag',
       '/events',
       '/alerts',
+      '/receivers',
       '/storage',
       '/access',
       '/about',

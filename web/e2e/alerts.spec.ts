@@ -25,7 +25,7 @@ test('a busy loop raises an alert, which opens the host with the loop selected, 
 
     hog.stop();
     await page.goto('/alerts');
-    const past = page.getByRole('table', { name: 'Of the last day' });
+    const past = page.getByRole('table', { name: 'Over' });
     await expect(past.getByRole('row').filter({ hasText: `tacho-busy ${pid}` })).toBeVisible({
       timeout: 20_000,
     });

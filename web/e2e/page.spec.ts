@@ -1,4 +1,5 @@
 import { expect, test, tolerate } from './fixtures';
+import { HostScreen } from './hostPage';
 
 test('help, theme and an address with nothing behind it', async ({ watched: page }) => {
   await page.goto('/');
@@ -33,4 +34,25 @@ test('says so when the server is gone, and goes on when it is back', async ({ wa
   await expect(page.getByRole('table', { name: 'Processes' })).toBeVisible();
   await page.context().setOffline(false);
   await expect(page.getByRole('status').filter({ hasText: 'Live' })).toBeVisible({ timeout: 30_000 });
+});
+
+test('what the page asks before it is drawn is what it needs: nothing is asked twice', async ({
+  watched: page,
+  recorded: { host, early, late },
+}) => {
+  const screen = new HostScreen(page);
+  // From then on the browser knows that somebody is signed in.
+  await screen.open(host, early - 20_000, late + 20_000);
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    const what = pathname.replace(/^.*\/hosts\/[^/]+\//, '');
+    if (/^(series|gaps|processes|processes\/series)$/.test(what)) {
+      asked.push([what, searchParams.get('table') ?? ''].join(' ').trim());
+    }
+  });
+  await screen.open(host, early - 20_000, late + 20_000);
+  await expect(page.locator('[data-track="top"] canvas')).toBeVisible();
+  await screen.settled();
+  expect(asked.toSorted()).toEqual(['gaps', 'processes', 'processes/series', 'series host']);
 });

@@ -109,6 +109,7 @@ test('every page in both themes, and in Chinese', async ({ watched: page, record
     await keep(`process-${scheme}`);
     for (const [name, path] of [
       ['alerts', '/alerts'],
+      ['receivers', '/receivers'],
       ['events', '/events'],
       ['storage', '/storage'],
       ['sql', '/sql?q=SELECT%20host%2C%20max(load1)%0AFROM%20host%0AGROUP%20BY%20host'],

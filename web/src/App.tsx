@@ -2,7 +2,7 @@ import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
-import { type Session, fetchSession, sessionKey } from './api/session';
+import { type Session, fetchSession, rememberedSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
 import { useAppCommands } from './components/useAppCommands';
@@ -10,55 +10,19 @@ import { usePaletteKey } from './components/usePaletteKey';
 import { Notice, PageLoading } from './components/Notice';
 import { LiveProvider } from './state/live';
 import { useKeys } from './components/useKeys';
-import type { AboutPage as AboutPageType } from './pages/about/AboutPage';
-import type { AccessPage as AccessPageType } from './pages/access/AccessPage';
-import type { AlertsPage as AlertsPageType } from './pages/alerts/AlertsPage';
-import type { EventsPage as EventsPageType } from './pages/events/EventsPage';
 import { FleetPage } from './pages/fleet/FleetPage';
-import type { SignInPage as SignInPageType } from './pages/signin/SignInPage';
+import * as pages from './pages';
 import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
-import type { SqlPage as SqlPageType } from './pages/sql/SqlPage';
-import type { StoragePage as StoragePageType } from './pages/storage/StoragePage';
-import type { HostPage as HostPageType } from './pages/host/HostPage';
-import type { ProcessPage as ProcessPageType } from './pages/process/ProcessPage';
 import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
 import { useContrast, useZone } from './state/settings';
 import { text } from './text';
 
-/** Charts are the larger half of the page's code, and neither sign-in nor fleet needs them. */
-const loadHostPage = (): Promise<{ default: typeof HostPageType }> =>
-  import('./pages/host/HostPage').then(({ HostPage }) => ({ default: HostPage }));
-const HostPage = lazy(loadHostPage);
-const loadProcessPage = (): Promise<{ default: typeof ProcessPageType }> =>
-  import('./pages/process/ProcessPage').then((module) => ({ default: module.ProcessPage }));
-const ProcessPage = lazy(loadProcessPage);
-const AlertsPage = lazy((): Promise<{ default: typeof AlertsPageType }> =>
-  import('./pages/alerts/AlertsPage').then((module) => ({ default: module.AlertsPage })),
+const Palette = lazy((): Promise<{ default: typeof PaletteType }> =>
+  import('./components/Palette').then((module) => ({ default: module.Palette })),
 );
-const EventsPage = lazy((): Promise<{ default: typeof EventsPageType }> =>
-  import('./pages/events/EventsPage').then((module) => ({ default: module.EventsPage })),
-);
-const SignInPage = lazy((): Promise<{ default: typeof SignInPageType }> =>
-  import('./pages/signin/SignInPage').then((module) => ({ default: module.SignInPage })),
-);
-const StoragePage = lazy((): Promise<{ default: typeof StoragePageType }> =>
-  import('./pages/storage/StoragePage').then((module) => ({ default: module.StoragePage })),
-);
-const SqlPage = lazy((): Promise<{ default: typeof SqlPageType }> =>
-  import('./pages/sql/SqlPage').then((module) => ({ default: module.SqlPage })),
-);
-const loadPalette = (): Promise<{ default: typeof PaletteType }> =>
-  import('./components/Palette').then((module) => ({ default: module.Palette }));
-const Palette = lazy(loadPalette);
 const HelpDialog = lazy((): Promise<{ default: typeof HelpDialogType }> =>
   import('./components/HelpDialog').then((module) => ({ default: module.HelpDialog })),
-);
-const AccessPage = lazy((): Promise<{ default: typeof AccessPageType }> =>
-  import('./pages/access/AccessPage').then((module) => ({ default: module.AccessPage })),
-);
-const AboutPage = lazy((): Promise<{ default: typeof AboutPageType }> =>
-  import('./pages/about/AboutPage').then((module) => ({ default: module.AboutPage })),
 );
 
 const sessionQuery = {
@@ -69,12 +33,16 @@ const sessionQuery = {
   retryDelay: 2000,
 };
 
-/** Asks for what the first page takes, side by side, before anything is drawn. */
-export function askAhead(client: QueryClient): void {
-  void client.prefetchQuery(sessionQuery);
+/**
+ * Who is signed in, and the code of the first page: with both there, the first thing that is drawn is the page. Who was signed in
+ * last is shown until the server has said who is.
+ */
+export async function prepare(client: QueryClient): Promise<void> {
   const { page } = parseRoute(window.location.pathname);
-  if (page === 'host') void loadHostPage();
-  if (page === 'process') void loadProcessPage();
+  const known = rememberedSession();
+  if (known) client.setQueryData(sessionKey, known);
+  const session = client.prefetchQuery({ ...sessionQuery, staleTime: 0, retry: false });
+  await Promise.allSettled([known ? known : session, pages.fetchPage(page)]);
 }
 
 export function App(): JSX.Element {
@@ -82,13 +50,7 @@ export function App(): JSX.Element {
   useSignOutOn401();
   if (session.isPending && session.failureCount === 0) return <PageLoading />;
   if (session.data === undefined) return <Notice {...text.errors.offline} busy={session.isFetching} />;
-  return session.data ? (
-    <SignedIn session={session.data} />
-  ) : (
-    <Suspense fallback={<PageLoading />}>
-      <SignInPage />
-    </Suspense>
-  );
+  return session.data ? <SignedIn session={session.data} /> : <pages.signIn.Page />;
 }
 
 /** A session that ended shows the sign-in page, at the same address, whichever call noticed it. */
@@ -130,8 +92,8 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   useKeys({ '?': openHelp, d: toggleScheme });
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
-    void loadHostPage();
-    void loadPalette();
+    void pages.host.fetch();
+    void import('./components/Palette');
   }, []);
 
   return (
@@ -145,22 +107,21 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
       {/* Another zone writes every instant anew. */}
       <main key={zone}>
         {route.page === 'fleet' && <FleetPage />}
-        <Suspense fallback={<PageLoading />}>
-          {route.page === 'host' && <HostPage key={route.host} name={route.host} />}
-          {route.page === 'process' && (
-            <ProcessPage
-              key={processPath(route.host, route.process)}
-              host={route.host}
-              process={route.process}
-            />
-          )}
-          {route.page === 'alerts' && <AlertsPage />}
-          {route.page === 'events' && <EventsPage />}
-          {route.page === 'storage' && <StoragePage />}
-          {route.page === 'sql' && <SqlPage />}
-          {route.page === 'access' && <AccessPage session={session} />}
-          {route.page === 'about' && <AboutPage />}
-        </Suspense>
+        {route.page === 'host' && <pages.host.Page key={route.host} name={route.host} />}
+        {route.page === 'process' && (
+          <pages.process.Page
+            key={processPath(route.host, route.process)}
+            host={route.host}
+            process={route.process}
+          />
+        )}
+        {route.page === 'alerts' && <pages.alerts.Page />}
+        {route.page === 'receivers' && <pages.receivers.Page />}
+        {route.page === 'events' && <pages.events.Page />}
+        {route.page === 'storage' && <pages.storage.Page />}
+        {route.page === 'sql' && <pages.sql.Page />}
+        {route.page === 'access' && <pages.access.Page session={session} />}
+        {route.page === 'about' && <pages.about.Page />}
         {route.page === 'unknown' && (
           <Notice
             title={text.errors.unknownPage.title}
@@ -188,6 +149,7 @@ function titleOf(route: Route): string {
     host: 'host' in route ? route.host : '',
     process: route.page === 'process' ? `${String(route.process.pid)} · ${route.host}` : '',
     alerts: text.alerts.title,
+    receivers: text.receivers.title,
     events: text.events.title,
     storage: text.storage.title,
     sql: text.sql.title,

@@ -1,10 +1,13 @@
+import './ahead';
+
 import { MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
-import { App, askAhead } from './App';
+import { App, prepare } from './App';
 import { ApiError } from './api/client';
+import { installHints } from './components/hints';
 import { CrashBoundary } from './components/CrashBoundary';
 import { language } from './text';
 import { theme } from './theme';
@@ -29,10 +32,12 @@ const queryClient = new QueryClient({
 });
 
 document.documentElement.lang = language;
-askAhead(queryClient);
+installHints(document);
 
-const root = document.querySelector('#root');
-if (root) {
+async function start(): Promise<void> {
+  await prepare(queryClient);
+  const root = document.querySelector('#root');
+  if (!root) return;
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto">
@@ -45,3 +50,5 @@ if (root) {
     </StrictMode>,
   );
 }
+
+void start();

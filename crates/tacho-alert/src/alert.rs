@@ -143,6 +143,14 @@ impl Alert {
         }
     }
 
+    /// As it were if the rule's condition began to hold for a host, to find out who would be told of it.
+    pub fn imagined(rule: &Rule, host: &Host, now_ms: i64) -> Self {
+        let (host_id, rule_name) = (Arc::clone(&host.key.id), Arc::clone(&rule.name));
+        let key = AlertKey { host_id, rule: rule_name, entity: String::new() };
+        let id = Some(alert_id(&key, now_ms));
+        Self { id, fired_ms: Some(now_ms), ..Self::begin(key, host, rule, now_ms, VecDeque::new()) }
+    }
+
     pub fn is_firing(&self) -> bool {
         self.fired_ms.is_some()
     }

@@ -18,7 +18,7 @@ mod week;
 pub use maintenance::Maintenance;
 pub(crate) use maintenance::maintenance;
 pub use notification::{Ended, Notification};
-pub use route::Route;
+pub use route::{Refusal, Route};
 pub use silence::{Matcher, Silence, SilenceProblem};
 pub use week::Times;
 

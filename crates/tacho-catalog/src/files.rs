@@ -232,9 +232,10 @@ pub(crate) async fn insert(
     files: &[FileRecord],
     commit: i64,
 ) -> Result<(), CatalogError> {
+    let mut number = take_numbers(transaction, files.len()).await?;
     for file in files {
         let sql = format!(
-            "INSERT INTO history_files ({COLUMNS}, added_commit) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            "INSERT INTO history_files ({COLUMNS}, added_commit, number) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         );
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(&file.id)
@@ -251,11 +252,29 @@ pub(crate) async fn insert(
             .bind(file.written_ms)
             .bind(i64::from(file.rolled))
             .bind(commit)
+            .bind(number)
             .execute(&mut **transaction)
             .await
             .map_err(CatalogError::query("add a file to the history"))?;
+        number += 1;
     }
     Ok(())
+}
+
+/// The first of so many numbers that no file has had.
+async fn take_numbers(transaction: &mut WriteTransaction, count: usize) -> Result<i64, CatalogError> {
+    let failed = CatalogError::query("number files of the history");
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    sqlx::query("UPDATE history_commit SET next_file = next_file + ? WHERE id = 1")
+        .bind(count)
+        .execute(&mut **transaction)
+        .await
+        .map_err(&failed)?;
+    let next: i64 = sqlx::query_scalar("SELECT next_file FROM history_commit WHERE id = 1")
+        .fetch_one(&mut **transaction)
+        .await
+        .map_err(failed)?;
+    Ok(next - count)
 }
 
 fn record_of(row: &SqliteRow) -> Result<(FileRecord, FileState), CatalogError> {

@@ -41,6 +41,15 @@ impl Catalog {
             .map_err(CatalogError::query("list who was told of alerts"))
     }
 
+    /// Those of one alert, in order.
+    pub async fn told_of(&self, alert_id: &str) -> Result<Vec<String>, CatalogError> {
+        sqlx::query_scalar("SELECT receiver FROM alert_told WHERE alert_id = ? ORDER BY receiver")
+            .bind(alert_id)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(CatalogError::query("list who was told of an alert"))
+    }
+
     /// Drops what waits for receivers that are no more, and what they were told; how many notifications.
     pub async fn keep_receivers(&self, receivers: &[String]) -> Result<u64, CatalogError> {
         let doing = CatalogError::query("drop notifications of receivers that are no more");
@@ -269,6 +278,8 @@ mod tests {
         let mut told = catalog.told_alerts().await.unwrap();
         told.sort();
         assert_eq!(told, [("a", "log"), ("a", "ops")].map(|(id, name)| (id.to_owned(), name.to_owned())));
+        assert_eq!(catalog.told_of("a").await.unwrap(), ["log", "ops"]);
+        assert!(catalog.told_of("b").await.unwrap().is_empty());
         let mut end = AlertEnd {
             id: "a".to_owned(),
             time_ms: 9,

@@ -83,6 +83,11 @@ impl Directory {
         self.root.join(path)
     }
 
+    /// Where it is for programs that run elsewhere.
+    pub(crate) fn lasting_path(&self) -> Result<PathBuf, HistoryError> {
+        self.root.canonicalize().map_err(HistoryError::io("find", &self.root))
+    }
+
     pub(crate) fn step(&self, step: Step) -> io::Result<()> {
         self.fault.as_ref().map_or(Ok(()), |fault| fault(step))
     }

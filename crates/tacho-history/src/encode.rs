@@ -7,7 +7,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
 
-use crate::columns::{Encoded, Layout};
+use crate::columns::{Encoded, Layout, usual};
 
 /// Rows that are looked at: some hours of one host.
 const SAMPLE_ROWS: usize = 8192;
@@ -15,7 +15,7 @@ const SAMPLE_ROWS: usize = 8192;
 /// Fewer rows take few bytes in any way.
 const LEAST_ROWS: usize = 256;
 
-/// Other ways have to take so much less, in percent: what varies later stays small when its bytes are split.
+/// Other ways than the usual one have to take so much less, in percent: it is good for what varies later too.
 const WORTH_PERCENT: u64 = 90;
 
 /// How each stored column of a file is best encoded that begins with these rows; `None` where there are too few to tell.
@@ -24,21 +24,21 @@ pub(crate) fn choose(layout: &Layout, rows: &RecordBatch) -> Result<Option<Vec<E
         return Ok(None);
     }
     let rows = rows.slice(0, rows.num_rows().min(SAMPLE_ROWS));
-    let columns = layout.schema.fields().len();
-    let mut best: Vec<(Encoded, u64)> =
-        sizes(layout, &rows, &vec![Encoded::Split; columns])?.map(|size| (Encoded::Split, size)).collect();
-    for encoded in [Encoded::Plain, Encoded::Delta, Encoded::Dictionary] {
-        let tried: Vec<Encoded> = layout
-            .schema
-            .fields()
+    let fields = layout.schema.fields();
+    let first: Vec<Encoded> = fields.iter().map(|field| usual(field)).collect();
+    let mut best: Vec<(Encoded, u64)> = first.iter().copied().zip(sizes(layout, &rows, &first)?).collect();
+    for encoded in [Encoded::Split, Encoded::Plain, Encoded::Delta, Encoded::Dictionary] {
+        let tried: Vec<Encoded> = fields
             .iter()
-            .map(|field| if can_be(encoded, field.data_type()) { encoded } else { Encoded::Split })
+            .zip(&first)
+            .map(|(field, usual)| if can_be(encoded, field.data_type()) { encoded } else { *usual })
             .collect();
-        for ((kept, size), (tried, bytes)) in
-            best.iter_mut().zip(tried.iter().zip(sizes(layout, &rows, &tried)?))
+        let sizes = sizes(layout, &rows, &tried)?;
+        for (((kept, size), usual), (tried, bytes)) in
+            best.iter_mut().zip(&first).zip(tried.iter().zip(sizes))
         {
-            let worth = if *kept == Encoded::Split { *size * WORTH_PERCENT / 100 } else { *size };
-            if *tried != Encoded::Split && bytes < worth {
+            let worth = if kept == usual { *size * WORTH_PERCENT / 100 } else { *size };
+            if tried != usual && bytes < worth {
                 (*kept, *size) = (*tried, bytes);
             }
         }
@@ -47,7 +47,11 @@ pub(crate) fn choose(layout: &Layout, rows: &RecordBatch) -> Result<Option<Vec<E
 }
 
 fn can_be(encoded: Encoded, data_type: &DataType) -> bool {
-    encoded != Encoded::Delta || matches!(data_type, DataType::Int64 | DataType::Timestamp(..))
+    match encoded {
+        Encoded::Split => *data_type == DataType::Float64,
+        Encoded::Delta => matches!(data_type, DataType::Int64 | DataType::Timestamp(..)),
+        Encoded::Plain | Encoded::Dictionary => true,
+    }
 }
 
 /// Bytes of each column, compressed.
@@ -113,14 +117,16 @@ mod tests {
             "user_us" => Some(10_000 * (scattered(row) % 50) as i64),
             "system_us" => Some(scattered(row) as i64),
             "iowait_us" => Some(if row.is_multiple_of(97) { scattered(row) as i64 } else { 0 }),
+            "idle_us" => Some(4_000_000 + row as i64),
             _ => None,
         };
         let chosen = choose(layout, &rows(2000, of)).unwrap().unwrap();
         let of_column = |name: &str| chosen[layout.position(name).unwrap()];
         assert_eq!(of_column("time"), Encoded::Delta);
         assert_eq!(of_column("user_us"), Encoded::Dictionary);
-        assert_eq!(of_column("system_us"), Encoded::Split);
+        assert_eq!(of_column("system_us"), Encoded::Plain);
         assert_eq!(of_column("iowait_us"), Encoded::Plain);
+        assert_eq!(of_column("idle_us"), Encoded::Delta);
         assert_eq!(choose(layout, &rows(LEAST_ROWS - 1, of)).unwrap(), None);
     }
 }

@@ -15,7 +15,7 @@ use crate::files::{FileEntry, FileSet};
 use crate::head::{Frame, PendingGap};
 use crate::inner::Inner;
 use crate::state::{Known, State};
-use crate::{HistoryConfig, HistoryError, HistoryStats, NowMs, maintenance};
+use crate::{HistoryConfig, HistoryError, HistoryStats, NowMs, lake, maintenance};
 
 /// What became of a frame that was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl History {
             inner.set_aside(&file, "it is missing or not as long as it was written").await;
         }
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Says in the catalog what files hold and where they are, so that DuckDB can attach it. Writes only what is new.
+    pub async fn describe(&self) -> Result<(), HistoryError> {
+        lake::describe(&self.inner.catalog, &self.inner.directory).await
     }
 
     /// Flushes on time and when the head is big, compacts, and removes what is too old, until told to

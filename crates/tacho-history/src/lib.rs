@@ -27,6 +27,7 @@ mod head;
 mod history;
 mod id;
 mod inner;
+mod lake;
 mod levels;
 mod maintenance;
 mod merge;

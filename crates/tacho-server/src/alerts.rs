@@ -260,6 +260,11 @@ impl Alerts {
         self.inner.office.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// This server holds the office, and so tells.
+    pub(crate) fn tells(&self) -> bool {
+        self.term().is_some()
+    }
+
     /// Where notifications go.
     pub(crate) fn receivers(&self) -> &[Arc<Receiver>] {
         &self.inner.receivers
@@ -322,7 +327,7 @@ impl Core {
     }
 
     /// Alerts that are not over, as they are shown.
-    fn shown<'a>(&self, alerts: impl Iterator<Item = &'a Alert>, now_ms: i64) -> Vec<Shown> {
+    pub(crate) fn shown<'a>(&self, alerts: impl Iterator<Item = &'a Alert>, now_ms: i64) -> Vec<Shown> {
         let alerts: Vec<_> = alerts.collect();
         let muted = Muted {
             silences: &self.silences,

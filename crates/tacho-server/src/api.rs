@@ -47,6 +47,7 @@ mod parameters;
 mod post_event;
 mod processes;
 mod receivers;
+mod route;
 mod rows;
 mod rule_history;
 mod rules;
@@ -151,6 +152,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(alert_events::follow_alerts))
         .routes(routes!(silences::list_silences))
         .routes(routes!(receivers::list_receivers))
+        .routes(routes!(route::show_route))
         .routes(routes!(tables::list_tables))
         .routes(routes!(storage::show_storage))
         .routes(routes!(all_hosts::fleet_processes))

@@ -60,6 +60,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // What a flush wrote for a host while it was removed. No agent is connected yet.
     catalog.forget_orphans().await?;
     let history = History::open(history_config(&config), catalog.clone(), Arc::clone(&now)).await?;
+    history.describe().await?;
     let sql = SqlSockets::new(&config.data_dir);
     let history_socket = sql.listen()?;
     let history_service = HistoryService {

@@ -38,6 +38,8 @@ export interface Alert {
 export interface AlertDetail extends Alert {
   readonly values: readonly number[];
   readonly processes: readonly AlertProcess[];
+  /** Receivers that were told that it fires. */
+  readonly told: readonly string[];
 }
 
 type WireProcess = Omit<AlertProcess, 'startMs'> & { readonly start_time: string };
@@ -52,6 +54,7 @@ type WireAlert = Omit<Alert, 'sinceMs' | 'firedMs' | 'resolvedMs' | 'process'> &
 type WireDetail = WireAlert & {
   readonly values: readonly { readonly value: number }[];
   readonly processes: readonly WireProcess[];
+  readonly told?: readonly string[];
 };
 
 function readProcess({ start_time, ...rest }: WireProcess): AlertProcess {
@@ -70,8 +73,10 @@ export function readAlert({ since, fired, resolved, process, ...rest }: WireAler
 
 export const alertsKey = ['alerts'] as const;
 
-export async function fetchAlerts(signal: AbortSignal): Promise<readonly Alert[]> {
-  const { alerts } = await request<{ alerts: WireAlert[] }>('alerts', { signal });
+/** Those that there are, and those that ended since `fromMs`. */
+export async function fetchAlerts(fromMs: number, signal: AbortSignal): Promise<readonly Alert[]> {
+  const query = { from: writeTime(fromMs) };
+  const { alerts } = await request<{ alerts: WireAlert[] }>('alerts', { query, signal });
   return alerts.map(readAlert);
 }
 
@@ -102,23 +107,15 @@ export const alertKey = (id: string): readonly [string, string] => ['alert', id]
 
 export async function fetchAlert(id: string, signal: AbortSignal): Promise<AlertDetail> {
   const wire = await request<WireDetail>(`alerts/${encodeURIComponent(id)}`, { signal });
-  const { values, processes, ...alert } = wire;
+  const { values, processes, told = [], ...alert } = wire;
   return {
     ...readAlert(alert),
     values: values.map(({ value }) => value),
     processes: processes.map(readProcess),
+    told,
   };
 }
 
 export async function acknowledgeAlert(id: string, note: string): Promise<void> {
   await request(`alerts/${encodeURIComponent(id)}/acknowledge`, { method: 'POST', body: { note } });
-}
-
-/** Keeps one alert's host and rule quiet until `endsMs`. */
-export async function silenceAlert(alert: Alert, endsMs: number): Promise<void> {
-  const matchers = [
-    { label: 'host', pattern: alert.host },
-    { label: 'rule', pattern: alert.rule },
-  ];
-  await request('silences', { method: 'POST', body: { matchers, ends: new Date(endsMs).toISOString() } });
 }

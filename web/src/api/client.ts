@@ -2,6 +2,7 @@
  * The one way the page talks to the server: JSON over `fetch`, one error type, one error policy.
  */
 
+import { openedMs } from '../lib/opened';
 import { noteReachable } from './reachable';
 
 export type ErrorKind =
@@ -48,7 +49,46 @@ export function apiPath(path: string, query: Query = {}): string {
   return `/api/v1/${path}${search === '' ? '' : `?${search}`}`;
 }
 
-export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+/** What was asked before anything was drawn, by address. */
+const early = new Map<string, { readonly answer: Promise<unknown>; readonly askedMs: number }>();
+/** An answer that nobody took by then is old. */
+const EARLY_MS = 5000;
+let isEarly = false;
+
+/**
+ * Asks, with `ask`, for what the page is going to ask for: whoever asks the same soon gets this answer, once. Only what is
+ * asked before `ask` first waits is kept.
+ */
+export function askEarly<T>(ask: () => Promise<T>): Promise<T> {
+  isEarly = true;
+  try {
+    return ask();
+  } finally {
+    isEarly = false;
+  }
+}
+
+function takeEarly(url: string): Promise<unknown> | null {
+  const known = early.get(url);
+  early.delete(url);
+  return known && performance.now() - known.askedMs < EARLY_MS ? known.answer : null;
+}
+
+export function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  if ((options.method ?? 'GET') !== 'GET') return send<T>(path, options);
+  const url = apiPath(path, options.query);
+  const known = takeEarly(url);
+  if (known) return known as Promise<T>;
+  const answer = send<T>(path, options);
+  if (isEarly) {
+    early.set(url, { answer, askedMs: performance.now() });
+    // Told to whoever takes it.
+    answer.catch(() => undefined);
+  }
+  return answer;
+}
+
+async function send<T>(path: string, options: RequestOptions): Promise<T> {
   const { method = 'GET', query, body, signal } = options;
   const headers: Record<string, string> = { Accept: 'application/json' };
   // The server takes changes only from a page that can set this header: no other site can.
@@ -146,4 +186,13 @@ function noteServerTime(date: string | null, sentMs: number, receivedMs: number)
 /** Now by the server's clock: a browser's may be wrong, and history is in the server's time. */
 export function serverNow(): number {
   return Date.now() + serverAheadMs;
+}
+
+/** What was asked ahead is of when the page was opened: until the page is that old, its "now" is that. */
+const JUST_OPENED_MS = 3000;
+
+/** The "now" that a page begins with. */
+export function firstNow(): number {
+  const now = serverNow();
+  return Math.abs(now - openedMs) < JUST_OPENED_MS ? openedMs : now;
 }

@@ -1,6 +1,9 @@
+import { readPreference, writePreference } from '../lib/preference';
 import { ApiError, request } from './client';
 
 export type Role = 'viewer' | 'operator' | 'admin';
+
+export const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
 
 export interface Session {
   readonly user: string;
@@ -9,14 +12,26 @@ export interface Session {
 
 export const sessionKey = ['session'] as const;
 
+const REMEMBERED = 'session';
+
+const isSession = (value: unknown): value is Session | null =>
+  value === null ||
+  (typeof value === 'object' && 'user' in value && 'role' in value && ROLES.includes(value.role as Role));
+
+/** Who was signed in here last: what to begin with while the server is asked. It decides nothing but what is shown. */
+export const rememberedSession = (): Session | null => readPreference(REMEMBERED, null, isSession);
+
 /** Who is signed in; null when nobody is. */
 export async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
   try {
-    return await request<Session | null>('session', signal ? { signal } : {});
+    const session = await request<Session | null>('session', signal ? { signal } : {});
+    writePreference(REMEMBERED, session);
+    return session;
   } catch (error) {
+    if (!(error instanceof ApiError) || error.kind !== 'unauthorized') throw error;
     // A cookie that is no longer valid.
-    if (error instanceof ApiError && error.kind === 'unauthorized') return null;
-    throw error;
+    writePreference(REMEMBERED, null);
+    return null;
   }
 }
 
@@ -25,6 +40,7 @@ export function signIn(user: string, password: string): Promise<Session> {
 }
 
 export async function signOut(): Promise<void> {
+  writePreference(REMEMBERED, null);
   await request<undefined>('session', { method: 'DELETE' });
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
+import { ActionIcon, Menu } from '@mantine/core';
 import type { JSX } from 'react';
 
 import { text } from '../text';
@@ -21,11 +21,14 @@ export function ColumnMenu({ items, onToggle, onReset }: ColumnMenuProps): JSX.E
   return (
     <Menu position="bottom-end" closeOnItemClick={false} width={210}>
       <Menu.Target>
-        <Tooltip label={text.common.columns}>
-          <ActionIcon size={30} variant="default" aria-label={text.common.columns}>
-            <ColumnsIcon />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          data-hint={text.common.columns}
+          size={30}
+          variant="default"
+          aria-label={text.common.columns}
+        >
+          <ColumnsIcon />
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
         {items.map(({ id, label, shown }) => (

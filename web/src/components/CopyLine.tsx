@@ -1,4 +1,4 @@
-import { ActionIcon, CopyButton, Tooltip } from '@mantine/core';
+import { ActionIcon, CopyButton } from '@mantine/core';
 import type { JSX } from 'react';
 
 import { text } from '../text';
@@ -12,16 +12,15 @@ export function CopyLine({ children }: { readonly children: string }): JSX.Eleme
       <code>{children}</code>
       <CopyButton value={children}>
         {({ copied, copy }) => (
-          <Tooltip label={copied ? text.common.copied : text.common.copy}>
-            <ActionIcon
-              variant="subtle"
-              color={copied ? 'green' : 'gray'}
-              aria-label={`${text.common.copy}: ${children}`}
-              onClick={copy}
-            >
-              <CopyIcon />
-            </ActionIcon>
-          </Tooltip>
+          <ActionIcon
+            data-hint={copied ? text.common.copied : text.common.copy}
+            variant="subtle"
+            color={copied ? 'green' : 'gray'}
+            aria-label={`${text.common.copy}: ${children}`}
+            onClick={copy}
+          >
+            <CopyIcon />
+          </ActionIcon>
         )}
       </CopyButton>
     </div>

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge } from '@mantine/core';
 import { type JSX, useEffect } from 'react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 
@@ -43,6 +43,9 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <Link to="/events" className={styles.crumb} current={route.page === 'events'}>
           {text.events.title}
         </Link>
+        <Link to="/receivers" className={styles.crumb} current={route.page === 'receivers'}>
+          {text.receivers.title}
+        </Link>
         <Link to="/storage" className={styles.crumb} current={route.page === 'storage'}>
           {text.header.storage}
         </Link>
@@ -67,16 +70,24 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <span className={styles.paletteHint}>{text.header.find}</span> <kbd>{PALETTE_KEY}</kbd>
       </button>
       <LiveBadge />
-      <Tooltip label={`${text.header.help} (?)`}>
-        <ActionIcon variant="subtle" color="gray" aria-label={text.header.help} onClick={onHelp}>
-          <HelpIcon />
-        </ActionIcon>
-      </Tooltip>
-      <Tooltip label={`${themeLabel} (D)`}>
-        <ActionIcon variant="subtle" color="gray" aria-label={themeLabel} onClick={onScheme}>
-          {scheme === 'dark' ? <SunIcon /> : <MoonIcon />}
-        </ActionIcon>
-      </Tooltip>
+      <ActionIcon
+        data-hint={`${text.header.help} (?)`}
+        variant="subtle"
+        color="gray"
+        aria-label={text.header.help}
+        onClick={onHelp}
+      >
+        <HelpIcon />
+      </ActionIcon>
+      <ActionIcon
+        data-hint={`${themeLabel} (D)`}
+        variant="subtle"
+        color="gray"
+        aria-label={themeLabel}
+        onClick={onScheme}
+      >
+        {scheme === 'dark' ? <SunIcon /> : <MoonIcon />}
+      </ActionIcon>
       <AccountMenu session={session} />
     </header>
   );
@@ -114,10 +125,8 @@ function LiveBadge(): JSX.Element {
   const label = { open: text.header.live, connecting: text.header.connecting, lost: text.header.lost }[state];
   const hint = state === 'lost' ? text.header.lostHint : text.header.liveHint;
   return (
-    <Tooltip label={hint} multiline maw={280}>
-      <span className={styles.live} data-state={state} role="status">
-        {label}
-      </span>
-    </Tooltip>
+    <span data-hint={hint} className={styles.live} data-state={state} role="status">
+      {label}
+    </span>
   );
 }

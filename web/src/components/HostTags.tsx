@@ -25,22 +25,33 @@ export function HostTags({ host }: HostTagsProps): JSX.Element {
       </span>
     );
   }
+  // A popover for each row of a long table, most of them never opened, would cost more than the rows.
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-start" width={320} shadow="md" trapFocus>
-      <Popover.Target>
-        <button
-          type="button"
-          className={styles.edit}
-          data-empty={host.tags.length === 0 || undefined}
-          title={text.tags.edit(host.name)}
-          onClick={() => setOpen(!open)}
-        >
-          <span className="visually-hidden">{text.tags.edit(host.name)}:</span>
-          {host.tags.length === 0 ? text.tags.add : <Tags tags={host.tags} />}
-        </button>
-      </Popover.Target>
-      <Popover.Dropdown>{open && <TagForm host={host} onDone={() => setOpen(false)} />}</Popover.Dropdown>
-    </Popover>
+    <>
+      <button
+        type="button"
+        className={styles.edit}
+        data-empty={host.tags.length === 0 || undefined}
+        title={text.tags.edit(host.name)}
+        aria-expanded={open}
+        onMouseDown={(event) => event.stopPropagation()}
+        onTouchStart={(event) => event.stopPropagation()}
+        onClick={() => setOpen(!open)}
+      >
+        <span className="visually-hidden">{text.tags.edit(host.name)}:</span>
+        {host.tags.length === 0 ? text.tags.add : <Tags tags={host.tags} />}
+      </button>
+      {open && (
+        <Popover opened onChange={setOpen} position="bottom-start" width={320} shadow="md" trapFocus>
+          <Popover.Target>
+            <span />
+          </Popover.Target>
+          <Popover.Dropdown>
+            <TagForm host={host} onDone={() => setOpen(false)} />
+          </Popover.Dropdown>
+        </Popover>
+      )}
+    </>
   );
 }
 

@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Modal, PasswordInput } from '@mantine/core';
+import { Button, Group, Modal, PasswordInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation } from '@tanstack/react-query';
 
 import { changeOwnPassword } from '../api/session';
+import { Failure } from './Failure';
 import { text } from '../text';
 
 export interface PasswordDialogProps {
@@ -54,11 +55,7 @@ function PasswordForm({ onDone }: { readonly onDone: () => void }): JSX.Element 
         required
         withAsterisk={false}
       />
-      {change.error && (
-        <Alert color="red" variant="light" p="xs" mt="sm">
-          {change.error.message}
-        </Alert>
-      )}
+      <Failure error={change.error} />
       <Group justify="flex-end" mt="md">
         <Button type="submit" size="xs" loading={change.isPending}>
           {text.access.changePassword}

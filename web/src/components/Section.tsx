@@ -43,6 +43,8 @@ export interface PlainColumn<T> {
   readonly label: string;
   readonly cell: (row: T) => ReactNode;
   readonly numeric?: boolean;
+  /** Of sentences: on several lines where there is no room. */
+  readonly wraps?: boolean;
   /** Of buttons: as narrow as they are. */
   readonly action?: boolean;
 }
@@ -58,8 +60,8 @@ export interface PlainTableProps<T> {
 /** A table that is read, not worked with: no sorting, no virtual rows. */
 export function PlainTable<T>(props: PlainTableProps<T>): JSX.Element {
   const { label, columns, rows, keyOf, isFaint } = props;
-  const classOf = ({ numeric, action }: PlainColumn<T>): string | undefined =>
-    numeric ? styles.number : action ? styles.action : undefined;
+  const classOf = ({ numeric, action, wraps }: PlainColumn<T>): string | undefined =>
+    numeric ? styles.number : action ? styles.action : wraps ? styles.wraps : undefined;
   return (
     <div className={styles.scroll}>
       <table className={styles.table} aria-label={label}>

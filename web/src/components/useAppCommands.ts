@@ -34,6 +34,7 @@ export function useAppCommands({ session, contrast, toggleScheme, openHelp }: Ap
       page(text.fleet.title, '/'),
       page(text.fleetHeat.title, '/?view=heat'),
       page(text.alerts.title, '/alerts'),
+      page(text.receivers.title, '/receivers'),
       page(text.events.title, '/events'),
       page(text.storage.title, '/storage'),
       page(text.sql.title, '/sql'),

@@ -1,13 +1,16 @@
 import { type RefObject, useLayoutEffect, useState } from 'react';
 
+/** Before anything is laid out. */
+const UNKNOWN = { width: 0, height: 0 };
+
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** The size of an element as it is laid out, kept up to date. */
-export function useSize(element: RefObject<HTMLElement | null>): Size {
-  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
+/** The size of an element as it is laid out, kept up to date. A good guess saves drawing everything twice at first. */
+export function useSize(element: RefObject<HTMLElement | null>, guess: Size = UNKNOWN): Size {
+  const [size, setSize] = useState<Size>(guess);
   useLayoutEffect(() => {
     const target = element.current;
     if (!target) return undefined;

@@ -23,6 +23,14 @@ const BUCKETS = [
   24 * HOUR,
 ] as const;
 
+/** A point per this many pixels: finer is not seen, and each one costs. */
+const PIXELS_PER_POINT = 1.6;
+
+/** How many buckets a chart so wide is made of, at most. In steps, so that little differences make none. */
+export function pointsFor(width: number): number {
+  return Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
+}
+
 export interface Buckets extends Span {
   readonly bucketMs: number;
   readonly points: number;
@@ -40,3 +48,9 @@ export function bucketsFor(span: Span, most: number, intervalMs = 0): Buckets {
   const toMs = Math.max(Math.ceil(span.toMs / bucketMs) * bucketMs, fromMs + bucketMs);
   return { bucketMs, fromMs, toMs, points: (toMs - fromMs) / bucketMs };
 }
+
+/**
+ * Buckets of this length hold several snapshots of nearly every host: they are asked for before the interval is known,
+ * and again in the seldom case that it is longer.
+ */
+export const USUALLY_LONGER_MS = MINUTE;

@@ -11,6 +11,20 @@ const GAP_FACTOR = 2.5;
  * can be finer than the snapshots are apart.
  */
 export function usualSpacing(timeMs: readonly number[], values: Values, bucketMs: number): number {
+  // All lines of a chart ask it of the same column.
+  const known = spacings.get(values);
+  if (known?.timeMs === timeMs && known.bucketMs === bucketMs) return known.spacing;
+  const spacing = findSpacing(timeMs, values, bucketMs);
+  spacings.set(values, { timeMs, bucketMs, spacing });
+  return spacing;
+}
+
+const spacings = new WeakMap<
+  Values,
+  { readonly timeMs: readonly number[]; readonly bucketMs: number; readonly spacing: number }
+>();
+
+function findSpacing(timeMs: readonly number[], values: Values, bucketMs: number): number {
   const distances: number[] = [];
   let previous: number | null = null;
   values.forEach((value, index) => {

@@ -1,24 +1,9 @@
-/** What one person likes, kept in this browser: never part of an address. */
+/** What one person likes, as state of a component. */
 import { useCallback, useState } from 'react';
 
-const keyOf = (name: string): string => `tacho.${name}`;
+import { readPreference, writePreference } from '../lib/preference';
 
-export function readPreference<T>(name: string, fallback: T, isValid: (value: unknown) => value is T): T {
-  try {
-    const value: unknown = JSON.parse(window.localStorage.getItem(keyOf(name)) ?? 'null');
-    return isValid(value) ? value : fallback;
-  } catch {
-    return fallback;
-  }
-}
-
-export function writePreference(name: string, value: unknown): void {
-  try {
-    window.localStorage.setItem(keyOf(name), JSON.stringify(value));
-  } catch {
-    // A browser that keeps nothing (private mode, full) still shows the page.
-  }
-}
+export { isBoolean, isNumber, isStringList } from '../lib/preference';
 
 export function usePreference<T>(
   name: string,
@@ -35,11 +20,3 @@ export function usePreference<T>(
   );
   return [value, change];
 }
-
-export const isNumber = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value);
-
-export const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
-
-export const isStringList = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string');

@@ -5,7 +5,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { type Zone, isZone, setZone } from '../lib/zone';
 import { Store } from '../lib/store';
 import type { ColorScheme } from '../palette';
-import { isBoolean, readPreference, writePreference } from './preferences';
+import { isBoolean, readPreference, writePreference } from '../lib/preference';
 
 const zones = new Store<Zone>(readPreference('zone', 'browser', isZone));
 setZone(zones.get());

@@ -1,4 +1,4 @@
-import { readPreference, writePreference } from '../state/preferences';
+import { readPreference, writePreference } from '../lib/preference';
 import type { Text } from './en';
 
 import { en } from './en';

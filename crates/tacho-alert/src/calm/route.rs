@@ -18,6 +18,17 @@ pub struct Route {
     pub times: Times,
 }
 
+/// Why a receiver is not told of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal<'a> {
+    /// It is not as bad as what the receiver is told of.
+    Severity,
+    /// The first that does not match.
+    Matcher(&'a Matcher),
+    /// Not now: when its time begins, if the alert still fires.
+    Time,
+}
+
 impl Default for Route {
     /// Every alert, at once, at any time.
     fn default() -> Self {
@@ -28,6 +39,15 @@ impl Default for Route {
 impl Route {
     pub fn takes(&self, alert: &Alert) -> bool {
         alert.severity >= self.severity && matches_all(&self.matchers, alert)
+    }
+
+    /// Why an alert that fires at `now_ms` is not told then; `None`: it is, after [`Route::after_ms`].
+    pub fn refusal(&self, alert: &Alert, now_ms: i64) -> Option<Refusal<'_>> {
+        if alert.severity < self.severity {
+            return Some(Refusal::Severity);
+        }
+        let other = self.matchers.iter().find(|matcher| !matches_all(std::slice::from_ref(*matcher), alert));
+        other.map(Refusal::Matcher).or_else(|| (!self.times.include(now_ms)).then_some(Refusal::Time))
     }
 
     /// Is it the time for it, and has it gone on for long enough, with nobody looking after it?

@@ -291,3 +291,25 @@ fn alerts_are_chosen_by_the_tags_of_their_hosts() {
     let rule = rule.unwrap().find("r").cloned().unwrap();
     assert_eq!(GroupKey::new(&alert, Some(&rule)).labels, ["eu"]);
 }
+
+#[test]
+fn a_receiver_that_is_not_told_says_why() {
+    let mut alert = alert("host-silent", 1);
+    alert.tags = ["dc=eu".to_owned()].into();
+    let matcher =
+        |pattern: &str| Matcher { label: "tag.dc".to_owned(), pattern: crate::Glob::new(pattern).unwrap() };
+    let times = Times::read(&["sat,sun".to_owned()], "UTC").unwrap();
+    let route = Route {
+        severity: Severity::Critical,
+        matchers: vec![matcher("eu"), matcher("us")],
+        after_ms: 0,
+        times,
+    };
+    let sunday_ms = NOW_MS - 86_400_000;
+    assert_eq!(route.refusal(&alert, sunday_ms), Some(Refusal::Matcher(&matcher("us"))));
+    let route = Route { matchers: vec![matcher("eu")], ..route };
+    assert_eq!(route.refusal(&alert, sunday_ms), None);
+    assert_eq!(route.refusal(&alert, NOW_MS), Some(Refusal::Time), "a Monday");
+    alert.severity = Severity::Warning;
+    assert_eq!(route.refusal(&alert, sunday_ms), Some(Refusal::Severity));
+}

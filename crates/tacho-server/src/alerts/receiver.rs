@@ -81,7 +81,7 @@ impl Receiver {
     }
 
     /// Messages that it takes in a minute.
-    pub(super) fn per_minute(&self) -> usize {
+    pub(crate) fn per_minute(&self) -> usize {
         match &self.kind {
             ReceiverKind::File { .. } => usize::MAX,
             ReceiverKind::Program { .. } => PROGRAM_PER_MINUTE,

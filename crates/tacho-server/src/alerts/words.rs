@@ -8,6 +8,8 @@ pub(super) const LANGUAGES: &[&str] = &["en", "zh"];
 /// A language.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Words {
+    /// As in the settings.
+    pub(crate) language: &'static str,
     pub(super) firing: &'static str,
     pub(super) still: &'static str,
     pub(super) resolved: &'static str,
@@ -31,6 +33,7 @@ pub struct Words {
 }
 
 static ENGLISH: Words = Words {
+    language: "en",
     firing: "FIRING",
     still: "STILL FIRING",
     resolved: "RESOLVED",
@@ -54,6 +57,7 @@ static ENGLISH: Words = Words {
 };
 
 static CHINESE: Words = Words {
+    language: "zh",
     firing: "告警",
     still: "持续告警",
     resolved: "已恢复",

@@ -101,6 +101,9 @@ pub(crate) struct AlertDetail {
     processes: Vec<AlertProcess>,
     /// By what they are ordered: `cpu`, `memory`, `disk` or `network`.
     order: String,
+    /// Receivers that were told that it fires and not yet that it is over; those that have not taken it yet included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<Vec<String>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -227,7 +230,8 @@ pub(crate) async fn show_alert(
         None => state.catalog.alert(&id).await?.and_then(Shown::stored),
     };
     let shown = shown.ok_or_else(|| unknown_alert(&id))?;
-    Ok(Json(AlertDetail::new(shown)))
+    let told = Some(state.catalog.told_of(&id).await?);
+    Ok(Json(AlertDetail { told, ..AlertDetail::new(shown) }))
 }
 
 /// An alert with its evidence as the API shows it, for messages to programs.
@@ -275,6 +279,7 @@ impl AlertDetail {
             values: evidence.values.iter().map(point).collect(),
             processes: evidence.processes.into_iter().map(AlertProcess::from).collect(),
             order: evidence.order,
+            told: None,
         }
     }
 }

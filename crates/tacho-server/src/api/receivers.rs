@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tacho_catalog::QueuedNotification;
 use tacho_runtime::logging;
 use utoipa::ToSchema;
 
@@ -13,10 +14,13 @@ use super::error::ApiError;
 use super::parameters::PathOf;
 use super::silences::MatcherEntry;
 use super::time::Time;
+use crate::alerts::{Delivery, Receiver};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReceiverList {
     receivers: Vec<ReceiverEntry>,
+    /// This server tells. Of several on one catalog one does, and knows how that goes.
+    tells: bool,
 }
 
 /// Where notifications go. Addresses, keys and passwords are never shown.
@@ -35,8 +39,20 @@ pub(crate) struct ReceiverEntry {
     during: Vec<String>,
     /// The place whose clock those times are by.
     time_zone: String,
+    /// Now is one of those times.
+    open: bool,
+    /// The language of its messages.
+    language: &'static str,
+    /// Messages that it takes in a minute; null: no limit.
+    per_minute: Option<usize>,
     /// Notifications that wait for it.
     queued: i64,
+    /// When the first of them was made.
+    waiting_since: Option<Time>,
+    /// How often that one was tried in vain.
+    attempts: i64,
+    /// When it is tried again.
+    next_try: Option<Time>,
     /// When it took one last, since the server started.
     delivered: Option<Time>,
     /// When it did not take one last, since the server started.
@@ -56,26 +72,53 @@ pub(crate) struct ReceiverTest {
 #[utoipa::path(get, path = "/api/v1/receivers", tag = "alerts", responses((status = 200, body = ReceiverList)))]
 pub(crate) async fn list_receivers(State(state): State<ApiState>) -> Result<Json<ReceiverList>, ApiError> {
     let queued: HashMap<String, i64> = state.catalog.queued_notifications().await?.into_iter().collect();
-    let deliveries = state.alerts.core().deliveries.clone();
-    let entry = |receiver: &crate::alerts::Receiver| {
-        let delivery = deliveries.get(&receiver.name).cloned().unwrap_or_default();
-        let matchers = receiver.route.matchers.iter().cloned().map(MatcherEntry::from);
-        ReceiverEntry {
+    let mut receivers = Vec::new();
+    for receiver in state.alerts.receivers() {
+        let queue = Queue::look(&state, &receiver.name, queued.get(&receiver.name).copied()).await?;
+        let delivery = state.alerts.core().deliveries.get(&receiver.name).cloned().unwrap_or_default();
+        receivers.push(ReceiverEntry::new(receiver, queue, delivery, (state.now)()));
+    }
+    Ok(Json(ReceiverList { receivers, tells: state.alerts.tells() }))
+}
+
+/// What waits for a receiver.
+#[derive(Default)]
+struct Queue {
+    length: i64,
+    first: Option<QueuedNotification>,
+}
+
+impl Queue {
+    async fn look(state: &ApiState, receiver: &str, length: Option<i64>) -> Result<Self, ApiError> {
+        let Some(length) = length else { return Ok(Self::default()) };
+        Ok(Self { length, first: state.catalog.next_notification(receiver).await? })
+    }
+}
+
+impl ReceiverEntry {
+    fn new(receiver: &Receiver, queue: Queue, delivery: Delivery, now_ms: i64) -> Self {
+        let route = &receiver.route;
+        let first = queue.first.as_ref();
+        Self {
             name: receiver.name.clone(),
             kind: receiver.kind_name(),
-            severity: receiver.route.severity.name(),
-            matchers: matchers.collect(),
-            after_seconds: receiver.route.after_ms / 1000,
-            during: receiver.route.times.texts().to_vec(),
-            time_zone: receiver.route.times.zone_name().to_owned(),
-            queued: queued.get(&receiver.name).copied().unwrap_or(0),
+            severity: route.severity.name(),
+            matchers: route.matchers.iter().cloned().map(MatcherEntry::from).collect(),
+            after_seconds: route.after_ms / 1000,
+            during: route.times.texts().to_vec(),
+            time_zone: route.times.zone_name().to_owned(),
+            open: route.times.include(now_ms),
+            language: receiver.words.language,
+            per_minute: Some(receiver.per_minute()).filter(|messages| *messages != usize::MAX),
+            queued: queue.length,
+            waiting_since: first.map(|queued| Time(queued.created_ms)),
+            attempts: first.map_or(0, |queued| queued.attempts),
+            next_try: first.filter(|queued| queued.attempts > 0).map(|queued| Time(queued.next_ms)),
             delivered: delivery.delivered_ms.map(Time),
             failed: delivery.failed_ms.map(Time),
             error: delivery.error,
         }
-    };
-    let receivers = state.alerts.receivers().iter().map(|receiver| entry(receiver)).collect();
-    Ok(Json(ReceiverList { receivers }))
+    }
 }
 
 /// Sends a message through a receiver, at once and past its queue, and says whether it was taken. Role: operator.

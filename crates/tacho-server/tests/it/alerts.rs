@@ -59,14 +59,19 @@ impl Watched {
         (answer.status, body)
     }
 
-    /// What the receiver's file says, once it says `part`. Meanwhile the server's clock goes on with the real one.
-    async fn file(&self, part: &str) -> String {
+    /// What the receiver's file says, once it says `part`.
+    pub(crate) async fn file(&self, part: &str) -> String {
+        let path = self.server.directory.join("alerts.log");
+        self.until(async || std::fs::read_to_string(&path).ok().filter(|text| text.contains(part))).await
+    }
+
+    /// What is found, once it is. Meanwhile the server's clock goes on with the real one.
+    pub(crate) async fn until<T>(&self, find: impl AsyncFn() -> Option<T>) -> T {
         const STEP_MS: u64 = 50;
         let mut clock = tokio::time::interval(std::time::Duration::from_millis(STEP_MS));
         loop {
-            let text = std::fs::read_to_string(self.server.directory.join("alerts.log")).unwrap_or_default();
-            if text.contains(part) {
-                return text;
+            if let Some(found) = find().await {
+                return found;
             }
             clock.tick().await;
             self.server.advance(STEP_MS as i64);

@@ -44,6 +44,7 @@ const CALLS: &[&str] = &[
     "get /api/v1/openapi.json",
     "get /api/v1/processes/search",
     "get /api/v1/receivers",
+    "get /api/v1/routes",
     "get /api/v1/rules",
     "get /api/v1/rules/history",
     "get /api/v1/session",

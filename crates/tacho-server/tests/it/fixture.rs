@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
+use tacho_alert::{Glob, Matcher, Route};
 use tacho_catalog::{Catalog, Role, UserRecord};
 use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
@@ -367,7 +368,11 @@ fn identity(pid: i64, name: &str, user: &str) -> Arc<ProcessIdentity> {
     })
 }
 
-/// A file in the server's directory.
+/// Files in the server's directory: one is told of everything, the other of what does not happen here.
 fn receivers(directory: &Path) -> Vec<Receiver> {
-    vec![Receiver::new("log", ReceiverKind::File { path: directory.join("alerts.log") })]
+    let file =
+        |name: &str, path: &str| Receiver::new(name, ReceiverKind::File { path: directory.join(path) });
+    let matcher = Matcher { label: "tag.team".to_owned(), pattern: Glob::new("db*").expect("a pattern") };
+    let route = Route { matchers: vec![matcher], after_ms: 900_000, ..Route::default() };
+    vec![file("log", "alerts.log"), Receiver { route, ..file("db", "db.log") }]
 }

@@ -20,6 +20,7 @@ mod manual;
 mod nonsense;
 mod page;
 mod queries;
+mod receivers;
 mod rules;
 mod sessions;
 mod status;

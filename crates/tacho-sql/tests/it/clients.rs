@@ -54,3 +54,8 @@ fn pyarrow_reads_answers_and_files() {
 fn duckdb_reads_answers_and_files() {
     run("duckdb_client.py");
 }
+
+#[test]
+fn duckdb_attaches_the_catalog() {
+    run("ducklake_client.py");
+}

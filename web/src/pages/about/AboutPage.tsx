@@ -1,11 +1,13 @@
 import type { JSX } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
-import { fetchHosts, hostsKey } from '../../api/hosts';
-import { fetchMetrics, metricsKey } from '../../api/metrics';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { type Host, fetchHosts, hostsKey } from '../../api/hosts';
+import { type Sample, fetchMetrics, metricsKey } from '../../api/metrics';
+import { Loaded } from '../../components/Loaded';
 import { PlainTable, Section, SectionPage } from '../../components/Section';
+import { useMayChange } from '../../state/session';
 import { text } from '../../text';
+import { AuditSection } from './AuditSection';
 import styles from './AboutPage.module.css';
 import { type AboutRow, buildAboutRows, buildVersions, slowestRoutes } from './aboutRows';
 
@@ -19,23 +21,30 @@ export function AboutPage(): JSX.Element {
     refetchInterval: REFETCH_MS,
   });
   const hosts = useQuery({ queryKey: hostsKey, queryFn: ({ signal }) => fetchHosts(signal) });
+  const mayRead = useMayChange();
   const words = text.about;
-  if (!metrics.data) {
-    return metrics.error ? (
-      <ErrorNotice error={metrics.error} onRetry={() => void metrics.refetch()} />
-    ) : (
-      <PageLoading />
-    );
-  }
-  const versions = buildVersions(metrics.data, hosts.data ?? []);
-  const routes = slowestRoutes(metrics.data, 10);
   return (
     <SectionPage title={words.title}>
+      <Loaded of={metrics}>{(samples) => <Running samples={samples} hosts={hosts.data ?? []} />}</Loaded>
+      {mayRead && <AuditSection />}
+    </SectionPage>
+  );
+}
+
+interface RunningProps {
+  readonly samples: readonly Sample[];
+  readonly hosts: readonly Host[];
+}
+
+function Running({ samples, hosts }: RunningProps): JSX.Element {
+  const words = text.about;
+  return (
+    <>
       <Section title={words.versions.title}>
-        <Pairs label={words.versions.title} rows={versions} />
+        <Pairs label={words.versions.title} rows={buildVersions(samples, hosts)} />
       </Section>
       <div className={styles.sections}>
-        {buildAboutRows(metrics.data).map(({ title, rows }) => (
+        {buildAboutRows(samples).map(({ title, rows }) => (
           <Section key={title} title={title}>
             <Pairs label={title} rows={rows} />
           </Section>
@@ -44,7 +53,7 @@ export function AboutPage(): JSX.Element {
       <Section title={words.routes.title} intro={words.routes.intro}>
         <PlainTable
           label={words.routes.title}
-          rows={routes}
+          rows={slowestRoutes(samples, 10)}
           keyOf={({ route, method }) => `${method} ${route}`}
           columns={[
             { label: words.routes.route, cell: ({ method, route }) => `${method} ${route}` },
@@ -54,7 +63,7 @@ export function AboutPage(): JSX.Element {
           ]}
         />
       </Section>
-    </SectionPage>
+    </>
   );
 }
 

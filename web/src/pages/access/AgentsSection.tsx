@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type Agent, agentsKey, fetchAgents, revokeAgent } from '../../api/access';
 import { Confirm } from '../../components/Confirm';
 import { Link } from '../../components/Link';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
 import { hostPath } from '../../state/router';
 import { text } from '../../text';
@@ -17,19 +17,17 @@ export function AgentsSection(): JSX.Element {
   const revoke = useAccessChange(agentsKey, revokeAgent);
   return (
     <Section title={words.title} intro={words.intro}>
-      {agents.data ? (
-        <PlainTable<Agent>
-          label={words.title}
-          rows={agents.data}
-          keyOf={({ id }) => id}
-          isFaint={({ state }) => state !== 'valid'}
-          columns={agentColumns(revoke.mutate)}
-        />
-      ) : agents.error ? (
-        <ErrorNotice error={agents.error} onRetry={() => void agents.refetch()} />
-      ) : (
-        <PageLoading />
-      )}
+      <Loaded of={agents}>
+        {(all) => (
+          <PlainTable<Agent>
+            label={words.title}
+            rows={all}
+            keyOf={({ id }) => id}
+            isFaint={({ state }) => state !== 'valid'}
+            columns={agentColumns(revoke.mutate)}
+          />
+        )}
+      </Loaded>
     </Section>
   );
 }

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, Modal, SegmentedControl, TextInput } from '@mantine/core';
+import { Button, Group, Modal, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 
 import { createToken, tokensKey } from '../../api/access';
 import type { Role } from '../../api/session';
 import { CopyLine } from '../../components/CopyLine';
+import { Failure } from '../../components/Failure';
 import { text } from '../../text';
 import { useAccessChange } from './useAccessChange';
 
@@ -104,11 +105,7 @@ function TokenForm({ onClose }: { readonly onClose: () => void }): JSX.Element {
         onChange={(event) => setNote(event.currentTarget.value)}
         data-autofocus
       />
-      {create.error && (
-        <Alert color="red" variant="light" p="xs" mt="sm">
-          {create.error.message}
-        </Alert>
-      )}
+      <Failure error={create.error} />
       <Group justify="flex-end" mt="md">
         <Button type="submit" size="xs" loading={create.isPending}>
           {words.create}

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 
 import { type Token, fetchTokens, revokeToken, tokensKey } from '../../api/access';
 import { Confirm } from '../../components/Confirm';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
 import { PlusIcon } from '../../components/icons';
 import { ABSENT } from '../../lib/format';
@@ -31,19 +31,17 @@ export function TokensSection(): JSX.Element {
         </Button>
       }
     >
-      {tokens.data ? (
-        <PlainTable<Token>
-          label={words.title}
-          rows={tokens.data}
-          keyOf={({ id }) => id}
-          isFaint={({ state }) => state !== 'valid'}
-          columns={tokenColumns(revoke.mutate)}
-        />
-      ) : tokens.error ? (
-        <ErrorNotice error={tokens.error} onRetry={() => void tokens.refetch()} />
-      ) : (
-        <PageLoading />
-      )}
+      <Loaded of={tokens}>
+        {(all) => (
+          <PlainTable<Token>
+            label={words.title}
+            rows={all}
+            keyOf={({ id }) => id}
+            isFaint={({ state }) => state !== 'valid'}
+            columns={tokenColumns(revoke.mutate)}
+          />
+        )}
+      </Loaded>
       <TokenDialog opened={creating} onClose={() => setCreating(false)} />
     </Section>
   );

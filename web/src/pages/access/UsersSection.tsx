@@ -1,18 +1,17 @@
-import { Alert, Button, Group, Modal, PasswordInput, SegmentedControl, TextInput } from '@mantine/core';
+import { Button, Group, Modal, PasswordInput, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { type User, changeUser, createUser, fetchUsers, removeUser, usersKey } from '../../api/access';
-import type { Role } from '../../api/session';
+import { ROLES, type Role } from '../../api/session';
 import { Confirm } from '../../components/Confirm';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
 import { PlusIcon } from '../../components/icons';
+import { Failure } from '../../components/Failure';
 import { text } from '../../text';
 import { dateOrNever } from './TokensSection';
 import { useAccessChange } from './useAccessChange';
-
-const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
 
 export function UsersSection({ own }: { readonly own: string }): JSX.Element {
   const words = text.access.users;
@@ -32,23 +31,17 @@ export function UsersSection({ own }: { readonly own: string }): JSX.Element {
         </Button>
       }
     >
-      {failure && (
-        <Alert color="red" variant="light" p="xs" mb="xs">
-          {failure.message}
-        </Alert>
-      )}
-      {users.data ? (
-        <PlainTable<User>
-          label={words.title}
-          rows={users.data}
-          keyOf={({ name }) => name}
-          columns={userColumns(own, change.mutate, remove.mutate)}
-        />
-      ) : users.error ? (
-        <ErrorNotice error={users.error} onRetry={() => void users.refetch()} />
-      ) : (
-        <PageLoading />
-      )}
+      <Failure error={failure} />
+      <Loaded of={users}>
+        {(all) => (
+          <PlainTable<User>
+            label={words.title}
+            rows={all}
+            keyOf={({ name }) => name}
+            columns={userColumns(own, change.mutate, remove.mutate)}
+          />
+        )}
+      </Loaded>
       <Modal
         opened={adding}
         onClose={() => setAdding(false)}
@@ -103,11 +96,7 @@ function UserForm({ onDone }: { readonly onDone: () => void }): JSX.Element {
         onChange={(value) => setRole(ROLES.find((one) => one === value) ?? 'viewer')}
         data={ROLES.map((value) => ({ value, label: text.access.roles[value] }))}
       />
-      {create.error && (
-        <Alert color="red" variant="light" p="xs" mt="sm">
-          {create.error.message}
-        </Alert>
-      )}
+      <Failure error={create.error} />
       <Group justify="flex-end" mt="md">
         <Button type="submit" size="xs" loading={create.isPending}>
           {words.add}

@@ -1,72 +1,86 @@
-import { Anchor, Button, Group, Table, Title } from '@mantine/core';
+import { Anchor, NativeSelect, Table } from '@mantine/core';
 import { type JSX, useState } from 'react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
-import {
-  type Alert,
-  acknowledgeAlert,
-  alertKey,
-  alertsKey,
-  fetchAlert,
-  fetchAlerts,
-  silenceAlert,
-} from '../../api/alerts';
+import { type Alert, alertsKey, fetchAlerts } from '../../api/alerts';
 import { serverNow } from '../../api/client';
 import { Link } from '../../components/Link';
-import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
-import { Sparkline } from '../../components/Sparkline';
-import { formatBytes, formatCores, formatRate } from '../../lib/format';
+import { Loaded } from '../../components/Loaded';
+import { Section, SectionPage } from '../../components/Section';
 import { formatDateTime } from '../../lib/time';
+import { parseLength } from '../../lib/range';
 import { text } from '../../text';
+import { AlertEvidence } from './AlertEvidence';
 import { alertLink } from './alertLink';
 import styles from './AlertsPage.module.css';
 import { RulesSection } from './RulesSection';
+import { SilencesSection } from './SilencesSection';
 
 const REFETCH_MS = 5_000;
-const SILENCE_MS = 3_600_000;
+/** How far back those that are over are shown; they are kept for 90 days. */
+const RANGES: readonly string[] = ['24h', '7d', '30d', '90d'];
 
 export function AlertsPage(): JSX.Element {
+  const [range, setRange] = useState('24h');
   const list = useQuery({
-    queryKey: alertsKey,
-    queryFn: ({ signal }) => fetchAlerts(signal),
+    queryKey: [...alertsKey, 'since', range],
+    queryFn: ({ signal }) => fetchAlerts(serverNow() - (parseLength(range) ?? 0), signal),
     refetchInterval: REFETCH_MS,
+    placeholderData: keepPreviousData,
   });
-  if (list.data === undefined) {
-    return list.error ? (
-      <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
-    ) : (
-      <PageLoading />
-    );
-  }
-  const now = list.data.filter((alert) => alert.state !== 'resolved');
-  const past = list.data.filter((alert) => alert.state === 'resolved');
   return (
-    <div className={styles.page}>
-      <Title order={3}>{text.alerts.now}</Title>
-      {now.length === 0 ? (
-        <Notice title={text.alerts.none} />
-      ) : (
-        <AlertTable alerts={now} label={text.alerts.now} />
-      )}
-      {past.length > 0 && (
-        <>
-          <Title order={3}>{text.alerts.past}</Title>
-          <AlertTable alerts={past} label={text.alerts.past} />
-        </>
-      )}
+    <SectionPage title={text.alerts.title}>
+      <Loaded of={list}>
+        {(alerts) => (
+          <>
+            <Section title={text.alerts.now}>
+              <AlertTable
+                alerts={alerts.filter(({ state }) => state !== 'resolved')}
+                label={text.alerts.now}
+                none={text.alerts.none}
+              />
+            </Section>
+            <Section
+              title={text.alerts.past}
+              action={
+                <NativeSelect
+                  size="xs"
+                  aria-label={text.alerts.range}
+                  value={range}
+                  data={RANGES.map((value) => ({
+                    value,
+                    label: text.events.last(text.host.range.length(value)),
+                  }))}
+                  onChange={({ currentTarget: { value } }) => setRange(value)}
+                />
+              }
+            >
+              <AlertTable
+                alerts={alerts.filter(({ state }) => state === 'resolved')}
+                label={text.alerts.past}
+                none={text.alerts.nonePast}
+              />
+            </Section>
+          </>
+        )}
+      </Loaded>
+      <SilencesSection />
       <RulesSection />
-    </div>
+    </SectionPage>
   );
 }
 
 interface AlertTableProps {
   readonly alerts: readonly Alert[];
   readonly label: string;
+  /** Said where there is none. */
+  readonly none: string;
 }
 
-function AlertTable({ alerts, label }: AlertTableProps): JSX.Element {
+function AlertTable({ alerts, label, none }: AlertTableProps): JSX.Element {
   const [open, setOpen] = useState<string | null>(null);
   const key = (alert: Alert): string => alert.id ?? `${alert.host} ${alert.rule} ${alert.entity}`;
+  if (alerts.length === 0) return <p className={styles.none}>{none}</p>;
   return (
     <Table aria-label={label}>
       <Table.Thead>
@@ -103,11 +117,15 @@ interface AlertRowsProps {
 }
 
 function AlertRows({ alert, isOpen, onToggle }: AlertRowsProps): JSX.Element {
-  const notes = [alert.muted, alert.acknowledged && text.alerts.acknowledgedBy(alert.acknowledged.author)];
+  const words = text.alerts;
+  const notes = [
+    alert.muted === null ? null : (words.mutes[alert.muted] ?? alert.muted),
+    alert.acknowledged && text.alerts.acknowledgedBy(alert.acknowledged.author),
+  ];
   return (
     <>
       <Table.Tr>
-        <Table.Td className={styles[alert.severity]}>{alert.severity}</Table.Td>
+        <Table.Td className={styles[alert.severity]}>{words.severities[alert.severity]}</Table.Td>
         <Table.Td>
           <Link to={alertLink(alert)} title={text.alerts.open}>
             {alert.host}
@@ -118,76 +136,16 @@ function AlertRows({ alert, isOpen, onToggle }: AlertRowsProps): JSX.Element {
             {alert.text}
           </Anchor>
         </Table.Td>
-        <Table.Td>{[alert.state, ...notes].filter(Boolean).join(', ')}</Table.Td>
+        <Table.Td>{[words.states[alert.state], ...notes].filter(Boolean).join(', ')}</Table.Td>
         <Table.Td>{formatDateTime(alert.firedMs ?? alert.sinceMs)}</Table.Td>
       </Table.Tr>
       {isOpen && alert.id !== null && (
         <Table.Tr>
           <Table.Td colSpan={5}>
-            <Evidence id={alert.id} alert={alert} />
+            <AlertEvidence id={alert.id} alert={alert} />
           </Table.Td>
         </Table.Tr>
       )}
     </>
-  );
-}
-
-function Evidence({ id, alert }: { readonly id: string; readonly alert: Alert }): JSX.Element {
-  const client = useQueryClient();
-  const [failure, setFailure] = useState<string | null>(null);
-  const detail = useQuery({ queryKey: alertKey(id), queryFn: ({ signal }) => fetchAlert(id, signal) });
-  const act = (action: Promise<void>): void => {
-    action
-      .then(async () => {
-        setFailure(null);
-        await client.invalidateQueries({ queryKey: alertsKey });
-      })
-      .catch((error: unknown) => setFailure(error instanceof Error ? error.message : String(error)));
-  };
-  const values = detail.data?.values ?? [];
-  return (
-    <div className={styles.evidence}>
-      {values.length > 1 && (
-        <Sparkline
-          values={values}
-          max={Math.max(...values, Number.MIN_VALUE)}
-          label={text.alerts.values}
-          width={320}
-        />
-      )}
-      {detail.data && detail.data.processes.length > 0 && (
-        <Table aria-label={text.alerts.processes} withRowBorders={false}>
-          <Table.Tbody>
-            {detail.data.processes.map((process) => (
-              <Table.Tr key={`${String(process.pid)} ${String(process.startMs)}`}>
-                <Table.Td>{process.name}</Table.Td>
-                <Table.Td>{process.pid}</Table.Td>
-                <Table.Td>{process.user}</Table.Td>
-                <Table.Td>{process.unit}</Table.Td>
-                <Table.Td>{formatCores(process.cpu_ratio)}</Table.Td>
-                <Table.Td>{formatBytes(process.memory_bytes)}</Table.Td>
-                <Table.Td>{formatRate(process.disk_bytes_per_second)}</Table.Td>
-                <Table.Td>{formatRate(process.network_bytes_per_second)}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      )}
-      {alert.state === 'firing' && (
-        <Group>
-          <Button size="xs" variant="default" onClick={() => act(acknowledgeAlert(id, ''))}>
-            {text.alerts.acknowledge}
-          </Button>
-          <Button
-            size="xs"
-            variant="default"
-            onClick={() => act(silenceAlert(alert, serverNow() + SILENCE_MS))}
-          >
-            {text.alerts.silence}
-          </Button>
-        </Group>
-      )}
-      {failure !== null && <Notice {...text.errors.failed(failure)} />}
-    </div>
   );
 }

@@ -1,9 +1,10 @@
-import { Alert, Button, Code, Group, List, Modal, NativeSelect, TextInput, Textarea } from '@mantine/core';
+import { Button, Code, Group, List, Modal, NativeSelect, TextInput, Textarea } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { type Rule, type RuleProblem, checkRule, ruleCheckKey, rulesKey, saveRule } from '../../api/rules';
+import { Failure } from '../../components/Failure';
 import { text } from '../../text';
 import { RULE_TEMPLATES } from './ruleTemplates';
 
@@ -88,11 +89,7 @@ function RuleForm({ rule, onClose }: RuleFormProps): JSX.Element {
         maxLength={500}
         onChange={(event) => setNote(event.currentTarget.value)}
       />
-      {save.error && (
-        <Alert color="red" variant="light" p="xs" mt="sm" style={{ whiteSpace: 'pre-wrap' }}>
-          {save.error.message}
-        </Alert>
-      )}
+      <Failure error={save.error} />
       <Group justify="flex-end" mt="md">
         <Button type="submit" size="xs" loading={save.isPending} disabled={problems.length > 0}>
           {words.save}

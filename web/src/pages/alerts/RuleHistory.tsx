@@ -3,7 +3,7 @@ import { type JSX, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
 import { type RuleChange, fetchRuleHistory, ruleHistoryKey } from '../../api/rules';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable } from '../../components/Section';
 import { ABSENT } from '../../lib/format';
 import { formatDateTime } from '../../lib/time';
@@ -27,20 +27,17 @@ function Changes(): JSX.Element {
     queryKey: ruleHistoryKey,
     queryFn: ({ signal }) => fetchRuleHistory(SHOWN, signal),
   });
-  if (history.data) {
-    return (
-      <PlainTable<RuleChange>
-        label={text.alerts.rules.history}
-        rows={history.data}
-        keyOf={({ id }) => id}
-        columns={columns()}
-      />
-    );
-  }
-  return history.error ? (
-    <ErrorNotice error={history.error} onRetry={() => void history.refetch()} />
-  ) : (
-    <PageLoading />
+  return (
+    <Loaded of={history}>
+      {(changes) => (
+        <PlainTable<RuleChange>
+          label={text.alerts.rules.history}
+          rows={changes}
+          keyOf={({ id }) => id}
+          columns={columns()}
+        />
+      )}
+    </Loaded>
   );
 }
 

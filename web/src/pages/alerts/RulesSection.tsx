@@ -1,13 +1,14 @@
-import { Alert, Anchor, Button } from '@mantine/core';
+import { Anchor, Button } from '@mantine/core';
 import { type JSX, useState } from 'react';
 import { type UseMutationResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { type Rule, fetchRules, removeRule, rulesKey, switchRule } from '../../api/rules';
-import { fetchSession, sessionKey } from '../../api/session';
 import { Confirm } from '../../components/Confirm';
-import { ErrorNotice, PageLoading } from '../../components/Notice';
+import { Failure } from '../../components/Failure';
+import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
 import { PlusIcon } from '../../components/icons';
+import { useMayChange } from '../../state/session';
 import { text } from '../../text';
 import { RuleDialog } from './RuleDialog';
 import { RuleHistory } from './RuleHistory';
@@ -17,12 +18,7 @@ export function RulesSection(): JSX.Element {
   const words = text.alerts.rules;
   const [edited, setEdited] = useState<Rule | null>();
   const rules = useQuery({ queryKey: rulesKey, queryFn: ({ signal }) => fetchRules(signal) });
-  const session = useQuery({
-    queryKey: sessionKey,
-    queryFn: ({ signal }) => fetchSession(signal),
-    staleTime: Infinity,
-  });
-  const mayChange = session.data?.role === 'operator' || session.data?.role === 'admin';
+  const mayChange = useMayChange();
   const [onSwitch, onRemove] = [useRuleChange(switchRule), useRuleChange(removeRule)];
   const error = onSwitch.error ?? onRemove.error;
   return (
@@ -37,28 +33,22 @@ export function RulesSection(): JSX.Element {
         )
       }
     >
-      {error && (
-        <Alert color="red" variant="light" p="xs">
-          {error.message}
-        </Alert>
-      )}
-      {rules.data ? (
-        <PlainTable<Rule>
-          label={words.title}
-          rows={rules.data}
-          keyOf={({ name }) => name}
-          isFaint={({ enabled }) => !enabled}
-          columns={
-            mayChange
-              ? [...columns(setEdited), ...actions(onSwitch.mutate, onRemove.mutate)]
-              : columns(undefined)
-          }
-        />
-      ) : rules.error ? (
-        <ErrorNotice error={rules.error} onRetry={() => void rules.refetch()} />
-      ) : (
-        <PageLoading />
-      )}
+      <Failure error={error} />
+      <Loaded of={rules}>
+        {(all) => (
+          <PlainTable<Rule>
+            label={words.title}
+            rows={all}
+            keyOf={({ name }) => name}
+            isFaint={({ enabled }) => !enabled}
+            columns={
+              mayChange
+                ? [...columns(setEdited), ...actions(onSwitch.mutate, onRemove.mutate)]
+                : columns(undefined)
+            }
+          />
+        )}
+      </Loaded>
       <RuleHistory />
       <RuleDialog rule={edited} onClose={() => setEdited(undefined)} />
     </Section>
@@ -88,7 +78,7 @@ function columns(onEdit: ((rule: Rule) => void) | undefined): readonly PlainColu
         ),
     },
     { label: words.kind, cell: ({ kind }) => kind },
-    { label: text.alerts.severity, cell: ({ severity }) => severity },
+    { label: text.alerts.severity, cell: ({ severity }) => text.alerts.severities[severity] },
     { label: words.origin, cell: originOf },
     { label: words.firing, numeric: true, cell: ({ firing }) => firing },
     { label: text.alerts.state, cell: ({ enabled }) => (enabled ? words.on : words.off) },

@@ -1,5 +1,5 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
-import type { JSX } from 'react';
+import { ActionIcon, Menu } from '@mantine/core';
+import type { JSX, RefObject } from 'react';
 
 import { serverNow } from '../../api/client';
 import { ExportIcon } from '../../components/icons';
@@ -13,7 +13,8 @@ export interface ExportMenuProps {
   /** What the charts are of. */
   readonly name: string;
   readonly span: Span;
-  readonly series: HostSeries;
+  /** What is drawn when it is saved. */
+  readonly series: RefObject<HostSeries>;
 }
 
 /** The charts as a file. */
@@ -22,11 +23,9 @@ export function ExportMenu({ name, span, series }: ExportMenuProps): JSX.Element
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Tooltip label={words.export}>
-          <ActionIcon size={30} variant="default" aria-label={words.export}>
-            <ExportIcon />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon data-hint={words.export} size={30} variant="default" aria-label={words.export}>
+          <ExportIcon />
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item
@@ -39,7 +38,7 @@ export function ExportMenu({ name, span, series }: ExportMenuProps): JSX.Element
         >
           {words.exportPng}
         </Menu.Item>
-        <Menu.Item onClick={() => saveText(fileName(name, span, 'csv'), seriesCsv(series))}>
+        <Menu.Item onClick={() => saveText(fileName(name, span, 'csv'), seriesCsv(series.current))}>
           {words.exportCsv}
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { ActionIcon, Button } from '@mantine/core';
 import type { JSX, ReactNode } from 'react';
 
 import { LeftIcon, RightIcon } from '../../components/icons';
@@ -72,11 +72,9 @@ function RangeButtons({
 }): JSX.Element {
   return (
     <span className={styles.actions}>
-      <Tooltip label={`${text.changes.title} (W)`}>
-        <Button size="compact-xs" variant="light" onClick={onChanges}>
-          {text.changes.title}
-        </Button>
-      </Tooltip>
+      <Button data-hint={`${text.changes.title} (W)`} size="compact-xs" variant="light" onClick={onChanges}>
+        {text.changes.title}
+      </Button>
       <Button size="compact-xs" variant="default" onClick={() => actions.zoomTo(span)}>
         {text.processes.zoom}
       </Button>
@@ -96,16 +94,26 @@ function StepButtons({ step, children }: StepButtonsProps): JSX.Element {
   const { previous, next } = text.processes;
   return (
     <span className={styles.actions}>
-      <Tooltip label={`${previous} (←)`}>
-        <ActionIcon size="sm" variant="subtle" color="gray" aria-label={previous} onClick={() => step(-1)}>
-          <LeftIcon />
-        </ActionIcon>
-      </Tooltip>
-      <Tooltip label={`${next} (→)`}>
-        <ActionIcon size="sm" variant="subtle" color="gray" aria-label={next} onClick={() => step(1)}>
-          <RightIcon />
-        </ActionIcon>
-      </Tooltip>
+      <ActionIcon
+        data-hint={`${previous} (←)`}
+        size="sm"
+        variant="subtle"
+        color="gray"
+        aria-label={previous}
+        onClick={() => step(-1)}
+      >
+        <LeftIcon />
+      </ActionIcon>
+      <ActionIcon
+        data-hint={`${next} (→)`}
+        size="sm"
+        variant="subtle"
+        color="gray"
+        aria-label={next}
+        onClick={() => step(1)}
+      >
+        <RightIcon />
+      </ActionIcon>
       {children}
     </span>
   );

@@ -8,7 +8,8 @@ import type { TopSeries } from '../../api/top';
 import type { SlotName } from '../../lib/processColors';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { Splitter, type SplitterProps } from '../../components/Splitter';
-import { useSize } from '../../components/useSize';
+import { useLatest } from '../../components/useLatest';
+import { type Size, useSize } from '../../components/useSize';
 import { formatDuration } from '../../lib/format';
 import { DEFAULT_RANGE } from '../../lib/range';
 import { useLiveHost } from '../../state/live';
@@ -21,9 +22,11 @@ import { text } from '../../text';
 import styles from './HostPage.module.css';
 import { ChangesPanel } from './ChangesPanel';
 import { ConflictLine } from './ConflictLine';
+import { FOLDED_AT_FIRST } from './hostColumns';
 import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
 import { JumpDialog } from './JumpDialog';
+import { chartWidth } from './paneWidth';
 import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
 import { Tracks } from './Tracks';
@@ -43,7 +46,6 @@ export interface HostPageProps {
 
 const WITH_READING: readonly TrackId[] = ['reading', ...TRACK_IDS];
 const HOST_REFETCH_MS = 15_000;
-const FOLDED_AT_FIRST: readonly string[] = ['load', 'cores'];
 const BAR_HEIGHT = 46;
 const LEAST_CHARTS = 140;
 const LEAST_TABLE = 170;
@@ -59,7 +61,8 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
   const live = useLiveHost(name);
   const page = useTimePage(hostPath(name), live?.latest.timeMs ?? null);
   const { view, change, span, following, cursor, stats, onStats, onOnly, onJump } = page;
-  const [width, setWidth] = useState(0);
+  // What it will be, as long as it has not been laid out: nothing is asked twice.
+  const [width, setWidth] = useState(() => chartWidth(window.innerWidth));
   const [folded, setFolded] = usePreference('tracks.folded', FOLDED_AT_FIRST, isStringList);
   const series = useHostSeries({
     host: name,
@@ -94,11 +97,26 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
   const layout = useLayout(element);
 
+  const onFold = useCallback(
+    (id: TrackId) => setFolded(folded.includes(id) ? folded.filter((one) => one !== id) : [...folded, id]),
+    [folded, setFolded],
+  );
+  const onCompare = useCallback((compare: HostView['compare']) => change({ compare }), [change]);
+  const onProcess = useCallback((process: ProcessKey) => change({ process }), [change]);
+  const onCloseReading = useCallback(() => change({ reading: null }), [change]);
+  const controls = useMemo(
+    () => ({ top: <TopChoice value={view.top} onChange={(top) => change({ top })} /> }),
+    [view.top, change],
+  );
+  const newest = useLatest(series);
+  const exporting = useMemo(
+    () => <ExportMenu name={name} span={span} series={newest} />,
+    [name, span, newest],
+  );
+
   if (!host.data && host.error instanceof ApiError && host.error.kind === 'not_found') {
     return <Notice {...text.errors.notFound(name)} />;
   }
-  const onFold = (id: TrackId): void =>
-    setFolded(folded.includes(id) ? folded.filter((one) => one !== id) : [...folded, id]);
   return (
     <div className={styles.page} ref={element}>
       <div className={styles.bar}>
@@ -116,9 +134,9 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           onNow={goNow}
           canUndo={control.canUndo}
           compare={view.compare}
-          onCompare={(compare) => change({ compare })}
+          onCompare={onCompare}
         >
-          <ExportMenu name={name} span={span} series={series} />
+          {exporting}
         </RangeBar>
       </div>
       <div className={styles.charts} style={{ height: layout.height }}>
@@ -126,13 +144,11 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           <ErrorNotice error={series.error} onRetry={series.retry} />
         ) : (
           <Tracks
+            height={layout.height}
             {...{ span, series, cursor, actions, scheme, folded, onFold, stats, onOnly }}
             ids={view.reading ? WITH_READING : TRACK_IDS}
-            controls={{ top: <TopChoice value={view.top} onChange={(top) => change({ top })} /> }}
-            marks={marks}
-            onProcess={(process) => change({ process })}
+            {...{ controls, marks, onProcess, onCloseReading }}
             onChanges={onChanges}
-            onCloseReading={() => change({ reading: null })}
             only={view.only}
             ghostName={view.compare ? text.host.range.compareName[view.compare] : ''}
             pinMs={view.pinMs}
@@ -228,12 +244,16 @@ function EmptyRange(props: {
   );
 }
 
+/** Of a page below the header, before it is laid out. */
+const HEADER_HEIGHT = 44;
+const pageSize = (): Size => ({ width: window.innerWidth, height: window.innerHeight - HEADER_HEIGHT });
+
 /** Heights of charts and table: as chosen with the divider, within what the window allows. */
 function useLayout(element: RefObject<HTMLElement | null>): {
   readonly height: number;
   readonly splitter: Omit<SplitterProps, 'label'>;
 } {
-  const { height: page } = useSize(element);
+  const { height: page } = useSize(element, pageSize());
   const [chosen, setChosen] = usePreference('charts.height', 0, isNumber);
   const max = Math.max(LEAST_CHARTS, page - BAR_HEIGHT - LEAST_TABLE);
   const wanted = chosen > 0 ? chosen : (page - BAR_HEIGHT) * CHARTS_SHARE;

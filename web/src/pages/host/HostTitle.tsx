@@ -1,5 +1,5 @@
 import { Button, Popover } from '@mantine/core';
-import type { JSX } from 'react';
+import { type JSX, memo } from 'react';
 
 import { serverNow } from '../../api/client';
 import type { Facts, Host } from '../../api/hosts';
@@ -20,7 +20,8 @@ export interface HostTitleProps {
 }
 
 /** Which host this is, in one line; all there is to know of it in a panel. */
-export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps): JSX.Element {
+export const HostTitle = memo(function HostTitle(props: HostTitleProps): JSX.Element {
+  const { name, host, uptimeSeconds, heardMs } = props;
   const words = text.host.facts;
   const state = host && heardMs !== null && heardMs > (host.lastSeenMs ?? 0) ? 'up' : (host?.state ?? null);
   const facts = host?.facts;
@@ -50,7 +51,7 @@ export function HostTitle({ name, host, uptimeSeconds, heardMs }: HostTitleProps
       {host && facts && <Details host={host} facts={facts} />}
     </div>
   );
-}
+});
 
 /** How the agent's collectors say that there is nothing to read. */
 const NOT_HERE = /: (not on this kernel|no .* here|none here)$/;

@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core';
 import type { JSX } from 'react';
 
 import type { Span } from '../../lib/range';
@@ -22,24 +21,18 @@ export function Marks({ groups, span, onPin }: MarksProps): JSX.Element | null {
       {groups.map((group) => {
         const lines = describeMarks(group);
         return (
-          <Tooltip
+          <button
             key={group.atMs}
-            label={lines.join('\n')}
-            multiline
-            maw={420}
-            style={{ whiteSpace: 'pre-line' }}
+            type="button"
+            data-hint={lines.join('\n')}
+            className={styles.mark}
+            data-kind={group.kind}
+            aria-label={lines.join('; ')}
+            style={{ left: `${String(((group.atMs - span.fromMs) / length) * 100)}%` }}
+            onClick={() => onPin(Math.round(group.atMs))}
           >
-            <button
-              type="button"
-              className={styles.mark}
-              data-kind={group.kind}
-              aria-label={lines.join('; ')}
-              style={{ left: `${String(((group.atMs - span.fromMs) / length) * 100)}%` }}
-              onClick={() => onPin(Math.round(group.atMs))}
-            >
-              {group.marks.length > 1 ? group.marks.length : SIGNS[group.kind]}
-            </button>
-          </Tooltip>
+            {group.marks.length > 1 ? group.marks.length : SIGNS[group.kind]}
+          </button>
         );
       })}
     </div>

@@ -1,5 +1,5 @@
 import { SegmentedControl } from '@mantine/core';
-import { type JSX, useCallback, useDeferredValue, useMemo } from 'react';
+import { type JSX, memo, useCallback, useDeferredValue, useMemo } from 'react';
 
 import type { Group, Resource } from '../../api/processes';
 import { ColumnMenu } from '../../components/ColumnMenu';
@@ -65,7 +65,7 @@ const NOTHING_CHOSEN: Chosen = {};
 const groupOf = (kind: RowKind): Group => (kind === 'tree' ? 'process' : kind);
 
 /** The processes of the moment that the charts point at. */
-export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
+export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps): JSX.Element {
   const { host, view, change, span, live, cursor, filterInput } = props;
   const { hoverMs } = useCursor(cursor);
   const focus = useMemo(
@@ -83,40 +83,28 @@ export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
     [table.rows, table.group, view.filter, view.sort],
   );
   const [chosen, setChosen] = usePreference('processes.columns', NOTHING_CHOSEN, isChosen);
-  const offered = useMemo(() => offeredColumns(table, chosen), [table, chosen]);
+  // Another moment has other rows, and seldom other columns.
+  const { over, group, withNetwork, withUnit } = table;
+  const offered = useMemo(
+    () => offeredColumns({ over, group, withNetwork, withUnit }, chosen),
+    [over, group, withNetwork, withUnit, chosen],
+  );
   const columns = useMemo(
     () => offered.filter(({ shown: isShown }) => isShown).map(({ column }) => column),
     [offered],
   );
   useProcessCommands(host, rows);
   const onRow = useOnRow(view, change);
-  const onFilter = useCallback((filter: string) => change({ filter }), [change]);
   return (
     <section className={styles.panel} aria-label={text.processes.label}>
       <div className={styles.bar} data-loading={found.loading || undefined}>
         <FocusLine focus={focus} shown={shown} {...props} />
         <div className={styles.spring} />
         <span className={styles.count}>{countText(rows.length, table.rows.length, table.over)}</span>
-        <FilterField
-          label={text.processes.filter}
-          hint={text.processes.filterHint}
-          value={view.filter}
-          onChange={onFilter}
-          input={filterInput}
-        />
-        <SegmentedControl
-          size="xs"
-          aria-label={text.processes.groupLabel}
-          value={view.group}
-          onChange={(group) => change({ group: ROW_KINDS.find((known) => known === group) ?? 'process' })}
-          data={ROW_KINDS.map((group) => ({ value: group, label: text.processes.groups[group] }))}
-        />
-        <ColumnMenu
-          items={offered
-            .filter(({ fixed }) => !fixed)
-            .map(({ column, shown: isShown }) => ({ id: column.id, label: column.label, shown: isShown }))}
-          onToggle={(id, isShown) => setChosen({ ...chosen, [id]: isShown })}
-          onReset={() => setChosen(NOTHING_CHOSEN)}
+        <Controls
+          {...{ change, offered, chosen, setChosen, filterInput }}
+          filter={view.filter}
+          group={view.group}
         />
       </div>
       {view.process && (
@@ -148,7 +136,46 @@ export function ProcessPanel(props: ProcessPanelProps): JSX.Element {
       )}
     </section>
   );
+});
+
+interface ControlsProps extends Pick<ProcessPanelProps, 'change' | 'filterInput'> {
+  readonly filter: string;
+  readonly group: RowKind;
+  readonly offered: ReturnType<typeof offeredColumns>;
+  readonly chosen: Chosen;
+  readonly setChosen: (chosen: Chosen) => void;
 }
+
+/** What chooses rows and columns: it stays while the rows change under the pointer. */
+const Controls = memo(function Controls(props: ControlsProps): JSX.Element {
+  const { filter, group, change, offered, chosen, setChosen } = props;
+  const onFilter = useCallback((next: string) => change({ filter: next }), [change]);
+  return (
+    <>
+      <FilterField
+        label={text.processes.filter}
+        hint={text.processes.filterHint}
+        value={filter}
+        onChange={onFilter}
+        input={props.filterInput}
+      />
+      <SegmentedControl
+        size="xs"
+        aria-label={text.processes.groupLabel}
+        value={group}
+        onChange={(next) => change({ group: ROW_KINDS.find((known) => known === next) ?? 'process' })}
+        data={ROW_KINDS.map((kind) => ({ value: kind, label: text.processes.groups[kind] }))}
+      />
+      <ColumnMenu
+        items={offered
+          .filter(({ fixed }) => !fixed)
+          .map(({ column, shown: isShown }) => ({ id: column.id, label: column.label, shown: isShown }))}
+        onToggle={(id, isShown) => setChosen({ ...chosen, [id]: isShown })}
+        onReset={() => setChosen(NOTHING_CHOSEN)}
+      />
+    </>
+  );
+});
 
 /** A selection holds the table, then a pin; only then the pointer moves it, and last it follows "now". */
 export function focusOf(view: HostView, hoverMs: number | null, following: boolean, endMs: number): Focus {

@@ -1,5 +1,5 @@
-import { ActionIcon, Button, Menu, Popover, TextInput, Tooltip } from '@mantine/core';
-import { type FormEvent, type JSX, type ReactNode, useState } from 'react';
+import { ActionIcon, Button, Menu, Popover, TextInput } from '@mantine/core';
+import { type FormEvent, type JSX, type ReactNode, memo, useState } from 'react';
 
 import {
   ClockIcon,
@@ -37,7 +37,7 @@ export interface RangeBarProps {
 const ZOOM = 2;
 const PAN = 0.5;
 
-export function RangeBar(props: RangeBarProps): JSX.Element {
+export const RangeBar = memo(function RangeBar(props: RangeBarProps): JSX.Element {
   const { range, span, onRange, onNow, actions, stats } = props;
   const words = text.host.range;
   const following = range.kind === 'last';
@@ -65,14 +65,18 @@ export function RangeBar(props: RangeBarProps): JSX.Element {
         <StatsIcon />
       </IconButton>
       {props.children}
-      <Tooltip label={`${words.nowHint} (N)`}>
-        <Button size="xs" variant={following ? 'light' : 'default'} onClick={onNow} aria-pressed={following}>
-          {words.now}
-        </Button>
-      </Tooltip>
+      <Button
+        data-hint={`${words.nowHint} (N)`}
+        size="xs"
+        variant={following ? 'light' : 'default'}
+        onClick={onNow}
+        aria-pressed={following}
+      >
+        {words.now}
+      </Button>
     </div>
   );
-}
+});
 
 interface IconButtonProps {
   readonly label: string;
@@ -86,18 +90,17 @@ interface IconButtonProps {
 function IconButton(props: IconButtonProps): JSX.Element {
   const { label, keys, onClick, disabled = false, pressed, children } = props;
   return (
-    <Tooltip label={`${label} (${keys})`}>
-      <ActionIcon
-        size={30}
-        variant={pressed ? 'light' : 'default'}
-        aria-label={label}
-        aria-pressed={pressed}
-        onClick={onClick}
-        disabled={disabled}
-      >
-        {children}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon
+      data-hint={`${label} (${keys})`}
+      size={30}
+      variant={pressed ? 'light' : 'default'}
+      aria-label={label}
+      aria-pressed={pressed}
+      onClick={onClick}
+      disabled={disabled}
+    >
+      {children}
+    </ActionIcon>
   );
 }
 
@@ -110,16 +113,15 @@ function CompareMenu(props: {
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Tooltip label={`${words.compare} (C)`}>
-          <ActionIcon
-            size={30}
-            variant={compare ? 'light' : 'default'}
-            aria-label={words.compare}
-            aria-pressed={compare !== null}
-          >
-            <CompareIcon />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          data-hint={`${words.compare} (C)`}
+          size={30}
+          variant={compare ? 'light' : 'default'}
+          aria-label={words.compare}
+          aria-pressed={compare !== null}
+        >
+          <CompareIcon />
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{words.compare}</Menu.Label>

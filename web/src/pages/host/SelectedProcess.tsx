@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from '@mantine/core';
+import { ActionIcon } from '@mantine/core';
 import { type JSX, useState } from 'react';
 
 import type { ProcessKey } from '../../api/processes';
@@ -50,17 +50,16 @@ export function SelectedProcess(props: SelectedProcessProps): JSX.Element {
       <Link to={page} className={styles.open}>
         <OpenIcon /> {words.open}
       </Link>
-      <Tooltip label={`${words.deselect} (Esc)`}>
-        <ActionIcon
-          size="sm"
-          variant="subtle"
-          color="gray"
-          aria-label={words.deselect}
-          onClick={() => change({ process: null })}
-        >
-          <CloseIcon />
-        </ActionIcon>
-      </Tooltip>
+      <ActionIcon
+        data-hint={`${words.deselect} (Esc)`}
+        size="sm"
+        variant="subtle"
+        color="gray"
+        aria-label={words.deselect}
+        onClick={() => change({ process: null })}
+      >
+        <CloseIcon />
+      </ActionIcon>
     </div>
   );
 }

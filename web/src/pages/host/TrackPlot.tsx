@@ -3,6 +3,7 @@ import { type JSX, useEffect, useRef } from 'react';
 
 import type { Span } from '../../lib/range';
 import type { ColorScheme, Palette } from '../../palette';
+import { AXIS_WIDTH } from './paneWidth';
 import type { Format, TrackLine } from './trackParts';
 
 import { palettes, withAlpha } from '../../palette';
@@ -23,7 +24,6 @@ export interface TrackPlotProps {
   readonly ticks: number;
 }
 
-const AXIS_WIDTH = 64;
 /** Room that the plot leaves at its top and bottom. */
 export const PLOT_PADDING = { top: 8, bottom: 1 } as const;
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- uPlot's enum exists in its types only

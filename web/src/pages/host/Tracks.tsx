@@ -21,6 +21,7 @@ import { type CursorStore, useCursor } from '../../state/cursor';
 import { text } from '../../text';
 import { CoresPlot } from './CoresPlot';
 import { isolate } from './isolate';
+import { AXIS_WIDTH, chartWidth, gutterWidth, isNarrowPane } from './paneWidth';
 import { pickProcess } from './pickProcess';
 import { FOLDED_HEIGHT, trackHeights } from './trackHeights';
 import { Marks } from './Marks';
@@ -34,6 +35,8 @@ import type { HostSeries } from './useHostSeries';
 import type { Track, TrackId, TrackLine } from './trackParts';
 
 export interface TracksProps {
+  /** Of the pane, where it is known before it is laid out. */
+  readonly height?: number;
   /** Which tracks there are, from the top. */
   readonly ids: readonly TrackId[];
   readonly span: Span;
@@ -62,20 +65,18 @@ export interface TracksProps {
   readonly onCloseReading?: () => void;
 }
 
-export const GUTTER_WIDTH = 236;
-/** On a narrow screen a track has its name and main reading only. */
-export const NARROW_GUTTER_WIDTH = 108;
-const NARROW_PANE = 720;
-export const AXIS_WIDTH = 64;
 const PIXELS_PER_TICK = 110;
 
-export function Tracks(props: TracksProps): JSX.Element {
+export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
   const { ids, span, series, cursor, folded, scheme, onFold, only, onOnly, stats, ghostName } = props;
   const pane = useRef<HTMLDivElement>(null);
-  const { width: paneWidth, height: paneHeight } = useSize(pane);
-  const isNarrow = paneWidth < NARROW_PANE;
-  const gutter = isNarrow ? NARROW_GUTTER_WIDTH : GUTTER_WIDTH;
-  const width = Math.max(0, paneWidth - gutter - AXIS_WIDTH);
+  const { width: paneWidth, height: paneHeight } = useSize(pane, {
+    width: window.innerWidth,
+    height: props.height ?? 0,
+  });
+  const isNarrow = isNarrowPane(paneWidth);
+  const gutter = gutterWidth(paneWidth);
+  const width = chartWidth(paneWidth);
   const more = Number(hasLines(series.overlay)) + Number(hasLines(series.ghosts));
   const heights = useMemo(
     () => trackHeights(ids, paneHeight, folded, more, stats),
@@ -143,7 +144,7 @@ export function Tracks(props: TracksProps): JSX.Element {
       </div>
     </div>
   );
-}
+});
 
 const hasLines = (lines: HostSeries['overlay']): boolean =>
   Object.values(lines).some((ofTrack) => ofTrack.length > 0);

@@ -11,9 +11,6 @@ import { text } from '../../text';
 import { processId } from './processRows';
 import { type Format, type Spec, type Track, finish, fitted, line } from './trackParts';
 
-/** More could not be told apart by their colours. */
-export const TOP_PROCESSES = 7;
-
 const OTHER = 'other';
 
 interface Shape {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Series } from '../../api/series';
 
 import { buildOverlay } from './overlay';
-import { HOST_COLUMNS, buildTracks } from './tracks';
+import { HOST_COLUMNS } from './hostColumns';
+import { buildTracks } from './tracks';
 
 const timeMs = [0, 5000, 10_000, 15_000];
 

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
-import { serverNow } from '../../api/client';
+import { firstNow } from '../../api/client';
 import type { LiveSnapshot } from '../../api/live';
 import {
   type Group,
@@ -51,7 +51,7 @@ export function useFocusRows(
   group: Group,
 ): FocusRows {
   const liveRows = focus.kind === 'live' ? live : null;
-  const [openedMs] = useState(() => serverNow());
+  const [openedMs] = useState(firstNow);
   const wantedMs = focus.kind === 'range' ? null : focus.kind === 'live' ? openedMs : focus.atMs;
   const atMs = useSettled(wantedMs, SETTLE_MS);
   const isRange = focus.kind === 'range';

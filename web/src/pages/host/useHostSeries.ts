@@ -12,7 +12,7 @@ import {
   fetchProcessSeries,
   seriesKey,
 } from '../../api/series';
-import { bucketsFor } from '../../lib/buckets';
+import { USUALLY_LONGER_MS, bucketsFor, pointsFor } from '../../lib/buckets';
 import { type Comparison, comparisonMs } from '../../lib/compare';
 import { type Gap, breakAtGaps, explainGaps } from '../../lib/gaps';
 import { type Values, findGaps } from '../../lib/plot';
@@ -24,10 +24,11 @@ import { GHOST_COLUMNS, buildGhosts } from './ghosts';
 import { findBoots } from './marks';
 import { useReadingTrack } from './useReadingTrack';
 import { useTopTrack } from './useTopTrack';
-import { USUALLY_LONGER_MS, useInterval } from './useInterval';
+import { useInterval } from './useInterval';
 import { PROCESS_COLUMNS, buildOverlay } from './overlay';
 import type { Track, TrackId, TrackLine } from './trackParts';
-import { HOST_COLUMNS, buildTracks } from './tracks';
+import { HOST_COLUMNS } from './hostColumns';
+import { buildTracks } from './tracks';
 
 export interface HostSeries {
   readonly grid: Grid;
@@ -63,17 +64,16 @@ export interface HostSeriesQuery {
   readonly reading: Reading | null;
 }
 
-/** A point per this many pixels: finer is not seen, and each one costs. */
-const PIXELS_PER_POINT = 1.6;
 const NONE: Values = [];
+const NO_CORES: HostSeries['cores'] = [];
+const NO_GAPS: readonly Gap[] = [];
 const NO_LINES: HostSeries['ghosts'] = {};
 const GC_MS = 60_000;
 
 export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const { host, span, width, following, process, withCores, compare } = wanted;
-  const most = Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
   const intervalMs = useInterval(host, span.toMs);
-  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, most, intervalMs ?? 0);
+  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, pointsFor(width), intervalMs ?? 0);
   const common = useMemo(() => ({ host, fromMs, toMs, points }), [host, fromMs, toMs, points]);
   // The newest bucket grows while it is followed.
   const refetchInterval = following ? Math.min(60_000, Math.max(5000, bucketMs / 4)) : (false as const);
@@ -160,7 +160,7 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const overlay = useMemo(() => {
     const known = ofProcess.data;
     const isWanted = known && known.key.pid === process?.pid && known.key.startMs === process.startMs;
-    return isWanted && series.data ? buildOverlay(series.data, known.series) : {};
+    return isWanted && series.data ? buildOverlay(series.data, known.series) : NO_LINES;
   }, [series.data, ofProcess.data, process]);
 
   const ghosts = useMemo(() => {
@@ -171,36 +171,41 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
   const { grid } = shaped;
   const leastMs = (span.toMs - span.fromMs) / Math.max(1, width);
   const gaps = useMemo(() => {
-    if (grid.timeMs.length === 0) return [];
+    if (grid.timeMs.length === 0) return NO_GAPS;
     const found = findGaps(grid.timeMs, grid.filled, grid.bucketMs, span);
-    return explainGaps(found, ofGaps.data ?? [], leastMs);
+    const explained = explainGaps(found, ofGaps.data ?? [], leastMs);
+    return explained.length === 0 ? NO_GAPS : explained;
   }, [grid, span, ofGaps.data, leastMs]);
+  // One that arrives later leaves the others as they are: what stays the same is not drawn again.
+  const ofHost = useMemo(
+    () => shaped.tracks.map((track) => broken(track, grid, gaps)),
+    [shaped.tracks, grid, gaps],
+  );
+  const { track: topTrack, top } = ofTop;
+  const ofProcesses = useMemo(() => topTrack && broken(topTrack, grid, gaps), [topTrack, grid, gaps]);
+  const ofReading = useMemo(() => reading && broken(reading, grid, gaps), [reading, grid, gaps]);
   const tracks = useMemo(
-    () =>
-      [reading, ...shaped.tracks, ofTop.track]
-        .filter((track) => track !== null)
-        .map((track) => ({
-          ...track,
-          lines: track.lines.map((line) => ({
-            ...line,
-            drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
-          })),
-        })),
-    [shaped.tracks, ofTop.track, reading, grid, gaps],
+    () => [ofReading, ...ofHost, ofProcesses].filter((track) => track !== null),
+    [ofReading, ofHost, ofProcesses],
   );
 
-  return {
-    ...shaped,
-    tracks,
-    top: ofTop.top,
-    overlay,
-    ghosts,
-    gaps,
-    cores: ofCores.data ?? [],
-    empty:
-      series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null),
-    loading: series.isPending || series.isPlaceholderData,
-    error: series.data ? null : series.error,
-    retry: () => void series.refetch(),
-  };
+  const { refetch } = series;
+  const cores = ofCores.data ?? NO_CORES;
+  const empty =
+    series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null);
+  const loading = series.isPending || series.isPlaceholderData;
+  const error = series.data ? null : series.error;
+  return useMemo(() => {
+    const retry = (): void => void refetch();
+    return { ...shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, retry };
+  }, [shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, refetch]);
 }
+
+/** A track whose lines lead over no gap. */
+const broken = (track: Track, grid: Grid, gaps: readonly Gap[]): Track => ({
+  ...track,
+  lines: track.lines.map((line) => ({
+    ...line,
+    drawn: breakAtGaps(grid.timeMs, grid.bucketMs, line.drawn, gaps),
+  })),
+});

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-import { serverNow } from '../../api/client';
+import { firstNow, serverNow } from '../../api/client';
 
 /** A chart of one pixel per step has this many steps; moving it more often would not be seen. */
 const STEPS = 720;
@@ -8,13 +8,12 @@ const SHORTEST_STEP_MS = 1000;
 const LONGEST_STEP_MS = 60_000;
 /** When no snapshot arrives, time goes on all the same. */
 const SILENCE_MS = 7000;
-
 /**
  * "Now" for a range of length `rangeMs` that follows it: moves when a snapshot arrives (`newestMs`), or by
  * itself when none does, but not while `paused`.
  */
 export function useNow(rangeMs: number, newestMs: number | null, paused: boolean): number {
-  const [now, setNow] = useState(serverNow);
+  const [now, setNow] = useState(firstNow);
   const step = Math.min(LONGEST_STEP_MS, Math.max(SHORTEST_STEP_MS, rangeMs / STEPS));
   useEffect(() => {
     if (paused) return undefined;

@@ -5,7 +5,8 @@ import type { ProcessKey, Resource } from '../../api/processes';
 import { type Series, type SeriesQuery, seriesKey } from '../../api/series';
 import { type TopSeries, fetchTopSeries } from '../../api/top';
 import { giveColors, useColorBook } from '../../state/processColors';
-import { TOP_PROCESSES, buildTopTrack, namedOf } from './topTrack';
+import { TOP_PROCESSES } from './hostColumns';
+import { buildTopTrack, namedOf } from './topTrack';
 import type { Track } from './trackParts';
 
 export interface TopTrackInput {

@@ -3,6 +3,7 @@ import { type JSX, useRef, useState } from 'react';
 import type { ProcessKey } from '../../api/processes';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { Link } from '../../components/Link';
+import { useLatest } from '../../components/useLatest';
 import { encodeHostView } from '../../state/hostAddress';
 import { useLiveHost } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
@@ -13,6 +14,7 @@ import { text } from '../../text';
 import { ExportMenu } from '../host/ExportMenu';
 import { JumpDialog } from '../host/JumpDialog';
 import { processId } from '../host/processRows';
+import { chartWidth } from '../host/paneWidth';
 import { PROCESS_TRACK_IDS } from '../host/processTracks';
 import { RangeBar } from '../host/RangeBar';
 import type { TrackId } from '../host/trackParts';
@@ -37,9 +39,10 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
   const live = useLiveHost(host);
   const page = useTimePage(processPath(host, process), live?.latest.timeMs ?? null);
   const { view, change, span, following, cursor, stats, onStats, onOnly, onJump } = page;
-  const [width, setWidth] = useState(0);
+  const [width, setWidth] = useState(() => chartWidth(window.innerWidth));
   const [folded, setFolded] = usePreference('process.folded', NOTHING_FOLDED, isStringList);
   const series = useProcessSeries({ host, process, span, width, following });
+  const newest = useLatest(series);
   const filterInput = useRef<HTMLInputElement>(null);
   const control = useTimeActions({
     host,
@@ -84,7 +87,7 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
           <ExportMenu
             name={`${host} ${facts.name ?? ''} ${String(process.pid)}`}
             span={span}
-            series={series}
+            series={newest}
           />
         </RangeBar>
       </div>

@@ -4,13 +4,13 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
 import type { ProcessKey } from '../../api/processes';
 import { type SeriesQuery, fetchProcessSeries, seriesKey } from '../../api/series';
-import { bucketsFor } from '../../lib/buckets';
+import { USUALLY_LONGER_MS, bucketsFor, pointsFor } from '../../lib/buckets';
 import type { Gap } from '../../lib/gaps';
 import { findGaps } from '../../lib/plot';
 import type { Span } from '../../lib/range';
 import { EMPTY_GRID, makeGrid } from '../../lib/snap';
 import { PROCESS_FILLED, PROCESS_TRACK_COLUMNS, buildProcessTracks } from '../host/processTracks';
-import { USUALLY_LONGER_MS, useInterval } from '../host/useInterval';
+import { useInterval } from '../host/useInterval';
 import type { HostSeries } from '../host/useHostSeries';
 
 export interface ProcessSeriesQuery {
@@ -21,13 +21,10 @@ export interface ProcessSeriesQuery {
   readonly following: boolean;
 }
 
-const PIXELS_PER_POINT = 1.6;
-
 export function useProcessSeries(wanted: ProcessSeriesQuery): HostSeries {
   const { host, process, span, width, following } = wanted;
-  const most = Math.min(900, Math.max(120, Math.round(width / PIXELS_PER_POINT / 60) * 60));
   const intervalMs = useInterval(host, span.toMs);
-  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, most, intervalMs ?? 0);
+  const { fromMs, toMs, points, bucketMs } = bucketsFor(span, pointsFor(width), intervalMs ?? 0);
   const query: SeriesQuery = { host, fromMs, toMs, points, columns: PROCESS_TRACK_COLUMNS };
   const series = useQuery({
     queryKey: [...seriesKey('process-page', query), process.pid, process.startMs],

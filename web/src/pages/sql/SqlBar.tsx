@@ -1,13 +1,4 @@
-import {
-  ActionIcon,
-  Button,
-  Menu,
-  NativeSelect,
-  Popover,
-  SegmentedControl,
-  TextInput,
-  Tooltip,
-} from '@mantine/core';
+import { ActionIcon, Button, Menu, NativeSelect, Popover, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 
 import type { SqlFormat } from '../../api/sql';
@@ -46,11 +37,15 @@ export function SqlBar(props: SqlBarProps): JSX.Element {
           {text.common.cancel}
         </Button>
       ) : (
-        <Tooltip label={isApple ? '⌘ Enter' : 'Ctrl Enter'}>
-          <Button size="xs" color="blue.8" onClick={onRun} disabled={!canRun}>
-            {words.run}
-          </Button>
-        </Tooltip>
+        <Button
+          data-hint={isApple ? '⌘ Enter' : 'Ctrl Enter'}
+          size="xs"
+          color="blue.8"
+          onClick={onRun}
+          disabled={!canRun}
+        >
+          {words.run}
+        </Button>
       )}
       <NativeSelect
         size="xs"
@@ -70,11 +65,15 @@ export function SqlBar(props: SqlBarProps): JSX.Element {
       />
       <Menu position="bottom-end">
         <Menu.Target>
-          <Tooltip label={words.download}>
-            <ActionIcon size={30} variant="default" aria-label={words.download} disabled={!canRun}>
-              <ExportIcon />
-            </ActionIcon>
-          </Tooltip>
+          <ActionIcon
+            data-hint={words.download}
+            size={30}
+            variant="default"
+            aria-label={words.download}
+            disabled={!canRun}
+          >
+            <ExportIcon />
+          </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           {FORMATS.map((format) => (

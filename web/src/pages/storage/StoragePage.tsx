@@ -4,7 +4,8 @@ import { useQuery } from '@tanstack/react-query';
 
 import { type Storage, type StoredTable, fetchStorage, storageKey } from '../../api/storage';
 import { parseTime } from '../../api/wire';
-import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
+import { Loaded } from '../../components/Loaded';
+import { Notice } from '../../components/Notice';
 import { PlainTable, Section, SectionPage } from '../../components/Section';
 import { formatBytes, formatCount, formatDuration } from '../../lib/format';
 import { formatDateTime } from '../../lib/time';
@@ -20,22 +21,19 @@ export function StoragePage(): JSX.Element {
     queryFn: ({ signal }) => fetchStorage(signal),
     refetchInterval: STORAGE_REFETCH_MS,
   });
-  if (storage.data === undefined) {
-    return storage.error ? (
-      <ErrorNotice error={storage.error} onRetry={() => void storage.refetch()} />
-    ) : (
-      <PageLoading />
-    );
-  }
-  if (storage.data.files === 0) return <Notice {...text.storage.empty} />;
+  return <Loaded of={storage}>{(stored) => <Stored storage={stored} />}</Loaded>;
+}
+
+function Stored({ storage }: { readonly storage: Storage }): JSX.Element {
+  if (storage.files === 0) return <Notice {...text.storage.empty} />;
   return (
     <SectionPage title={text.storage.title}>
-      <Summary storage={storage.data} />
+      <Summary storage={storage} />
       <Section title={text.storage.tables}>
-        <Tables tables={sortBySize(storage.data.tables)} />
+        <Tables tables={sortBySize(storage.tables)} />
       </Section>
       <Section title={text.storage.days}>
-        <Days days={buildStorageDays(storage.data.tables)} />
+        <Days days={buildStorageDays(storage.tables)} />
       </Section>
     </SectionPage>
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { intervalOf } from './useInterval';
+import { intervalOf } from './interval';
 
 describe('intervalOf', () => {
   it('takes the usual distance, whatever the gaps', () => {
