@@ -2,7 +2,7 @@
 //! directory of its own.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -88,6 +88,17 @@ impl Bench {
         Self { root, now_ms, faults, config, history }
     }
 
+    /// A history of its own with the same files, and nothing in memory. Nothing may be going on in this one.
+    pub(crate) async fn copy(&self) -> Self {
+        let root = directory();
+        copy_files(self.root.path(), root.path());
+        let config = HistoryConfig { directory: root.path().join("history"), ..self.config.clone() };
+        let now_ms = Arc::new(AtomicI64::new(self.now_ms.load(Ordering::Relaxed)));
+        let faults = Arc::new(Faults::default());
+        let history = open(root.path().join("catalog"), &config, &now_ms, &faults).await;
+        Self { root, now_ms, faults, config, history }
+    }
+
     /// Another server on the same catalog and directory.
     pub(crate) async fn another(&self) -> History {
         open(self.root.path().join("catalog"), &self.config, &self.now_ms, &self.faults).await
@@ -116,6 +127,18 @@ impl Bench {
             .append(&frame.host, &frame.stream, frame.sequence, Arc::clone(&frame.snapshot))
             .await
             .unwrap()
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_files(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).unwrap();
+        }
     }
 }
 

@@ -60,10 +60,11 @@ async fn what_was_committed_is_there_after_a_kill_and_the_rest_can_be_sent_again
 #[tokio::test]
 async fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
     let mut survived = false;
+    let before = Bench::new().await;
+    before.append(&frame("a", 1)).await;
+    before.history.flush().await.unwrap();
     for steps in 0.. {
-        let mut bench = Bench::new().await;
-        bench.append(&frame("a", 1)).await;
-        bench.history.flush().await.unwrap();
+        let mut bench = before.copy().await;
         bench.append(&frame("a", 2)).await;
         bench.append(&frame_at("b", 1, 1, START + 2 * HOUR)).await;
         bench.faults.kill_after(steps);
@@ -89,13 +90,14 @@ async fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
     }
     assert!(survived);
 
+    for sequence in 2..=3 {
+        before.append(&frame("a", sequence)).await;
+        before.history.flush().await.unwrap();
+    }
+    let flushed = before;
+    let before: Vec<_> = all_lines(&flushed).await;
     for steps in 0.. {
-        let mut bench = Bench::new().await;
-        for sequence in 1..=3 {
-            bench.append(&frame("a", sequence)).await;
-            bench.history.flush().await.unwrap();
-        }
-        let before: Vec<_> = all_lines(&bench).await;
+        let mut bench = flushed.copy().await;
         bench.set_now(START + 2 * HOUR);
         bench.faults.kill_after(steps);
         bench.history.maintain().await;

@@ -1,16 +1,25 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use tacho_model::tables::{disk, filesystem, host, process};
 
 use crate::rollup::Level;
 use crate::testing::{Bench, HOUR, MINUTE, START, count, frame_at};
 use crate::{Aggregate, SeriesQuery, TableRetention};
 
-/// Sends two snapshots an hour for so many hours, housekeeping included.
-async fn run(bench: &Bench, hours: i64) {
+/// Where nobody asks for others, they would only be more files.
+const ASKED_FOR: [u8; 2] = [host::TABLE.id, process::TABLE.id];
+const ALL: [u8; 4] = [host::TABLE.id, process::TABLE.id, disk::TABLE.id, filesystem::TABLE.id];
+
+/// Sends two snapshots an hour of some tables for so many hours, housekeeping included.
+async fn run(bench: &Bench, hours: i64, tables: &[u8]) {
     let begin = bench.now_ms.load(Ordering::Relaxed);
     for hour in 1..=hours {
         for time_ms in [begin + hour * HOUR - 30 * MINUTE, begin + hour * HOUR - MINUTE] {
-            bench.append(&frame_at("a", 0, (time_ms / MINUTE) as u64, time_ms)).await;
+            let mut sent = frame_at("a", 0, (time_ms / MINUTE) as u64, time_ms);
+            Arc::make_mut(&mut sent.snapshot).blocks.retain(|block| tables.contains(&block.table().id));
+            bench.append(&sent).await;
         }
         bench.set_now(begin + hour * HOUR);
         bench.history.flush().await.unwrap();
@@ -23,7 +32,7 @@ async fn run(bench: &Bench, hours: i64) {
 #[tokio::test]
 async fn what_is_kept_is_reported_by_table_level_and_day() {
     let bench = Bench::new().await;
-    run(&bench, 48).await;
+    run(&bench, 48, &ASKED_FOR).await;
     let (report, stats) = (bench.history.storage(), bench.history.stats());
     assert_eq!(
         (report.files, report.rows, report.bytes),
@@ -51,7 +60,7 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
         config.retention_of = vec![parse("process=6h"), parse("process_1m = 6h")];
     })
     .await;
-    run(&bench, 75).await;
+    run(&bench, 75, &ASKED_FOR).await;
     let report = bench.history.storage();
     let age_h = |table: &str, level| {
         let found =
@@ -93,11 +102,11 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
 #[tokio::test]
 async fn a_limit_of_bytes_is_kept_by_removing_the_oldest_raw_rows() {
     let unlimited = Bench::new().await;
-    run(&unlimited, 30).await;
+    run(&unlimited, 30, &ALL).await;
     let all = unlimited.history.storage();
     let limit = all.bytes * 9 / 10;
     let bench = Bench::with(|config| config.limit_bytes = Some(limit)).await;
-    run(&bench, 30).await;
+    run(&bench, 30, &ALL).await;
     let report = bench.history.storage();
     assert!(
         report.bytes <= limit && report.bytes as f64 >= 0.95 * limit as f64,
