@@ -39,16 +39,18 @@ for table, column, _ in tacho.rows(COLUMNS + "schema = 'public' ORDER BY ordinal
 for table, described in columns.items():
     assert [column for column, _ in described] == known[table], table
 
-# The same rows and values in each table: how many of each column, and the sums of integers.
+# The same rows and values in each table: the sums of integers, and how many there are of the others.
 filled = set()
 for table, described in columns.items():
     # Rollups come when they come.
     if table.endswith(("_1m", "_1h")) or not query(f"SELECT count(*) FROM {table} WHERE {HOSTS}")[0][0]:
         continue
     filled.add(table)
-    amounts = ["count(*)"] + [f'count("{column}")' for column, _ in described]
-    amounts += [f'CAST(sum("{column}") AS BIGINT)' for column, data_type in described if data_type == "BIGINT"]
-    question = f"SELECT {', '.join(amounts)} FROM {table} WHERE {HOSTS}"
+    amounts = [
+        f'CAST(sum("{column}") AS BIGINT)' if data_type == "BIGINT" else f'count("{column}")'
+        for column, data_type in described
+    ]
+    question = f"SELECT count(*), {', '.join(amounts)} FROM {table} WHERE {HOSTS}"
     assert [list(row) for row in query(question)] == tacho.rows(question), question
 assert {"host", "cpu", "disk", "filesystem", "interface", "process"} <= filled, filled
 
