@@ -45,6 +45,8 @@ pub enum ProcessGroup {
     /// systemd unit.
     Unit,
     Container,
+    /// The whole command line; of kernel threads, which have none, "".
+    Command,
 }
 
 /// Asks what used most over a range.

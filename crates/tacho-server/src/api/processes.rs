@@ -36,6 +36,7 @@ pub(crate) const GROUPS: &[(&str, ProcessGroup)] = &[
     ("user", ProcessGroup::User),
     ("unit", ProcessGroup::Unit),
     ("container", ProcessGroup::Container),
+    ("command", ProcessGroup::Command),
 ];
 
 /// `at` asks for an instant; any of the others asks for a range.
@@ -53,7 +54,7 @@ pub(crate) struct ProcessesParameters {
     to: Option<String>,
     /// What to order by: `cpu` (default), `memory`, `disk`, `network`.
     by: Option<String>,
-    /// What one line stands for: `process` (default), `name`, `user`, `unit`, `container`.
+    /// What one line stands for: `process` (default), `name`, `user`, `unit`, `container`, `command`.
     group: Option<String>,
     /// Most lines, 1 to 10000; 100 when absent. The rest is in `other`.
     #[param(value_type = Option<u32>)]

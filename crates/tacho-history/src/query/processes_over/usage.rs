@@ -190,8 +190,8 @@ pub(crate) fn greatest_first(by: ProcessOrder, a: &ProcessUsage, b: &ProcessUsag
     greatest_first.then_with(|| names(a).cmp(&names(b)))
 }
 
-fn names(line: &ProcessUsage) -> (Option<ProcessKey>, &str, &str, &str, &str) {
-    (line.key, &line.name, &line.user, &line.unit, &line.container)
+fn names(line: &ProcessUsage) -> (Option<ProcessKey>, [&str; 5]) {
+    (line.key, [&line.name, &line.user, &line.unit, &line.container, &line.command])
 }
 
 /// A line without usage.
@@ -204,6 +204,7 @@ fn named(group: ProcessGroup, process: ProcessKey, name: &str) -> ProcessUsage {
         ProcessGroup::User => line.user = name,
         ProcessGroup::Unit => line.unit = name,
         ProcessGroup::Container => line.container = name,
+        ProcessGroup::Command => line.command = name,
     }
     line
 }
@@ -360,6 +361,7 @@ fn group_column(group: ProcessGroup) -> Option<usize> {
         ProcessGroup::User => Some(USER),
         ProcessGroup::Unit => Some(UNIT),
         ProcessGroup::Container => Some(CONTAINER),
+        ProcessGroup::Command => Some(COMMAND),
     }
 }
 
