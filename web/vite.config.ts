@@ -24,7 +24,12 @@ export default defineConfig({
             // What asks the server runs before the rest of the first page's code.
             { name: 'ahead', test: /[\\/]src[\\/]ahead\.ts$/, priority: 3 },
             { name: 'first', tags: ['$initial'], priority: 2 },
-            { name: 'charts', test: /[\\/](?:uplot|pages[\\/](?:host|process))[\\/]/, priority: 1 },
+            {
+              name: 'charts',
+              // Sections are folded until somebody asks for them: their code comes then.
+              test: /[\\/](?:uplot|pages[\\/](?:host(?![\\/]sections[\\/])|process))[\\/]/,
+              priority: 1,
+            },
           ],
         },
       },
