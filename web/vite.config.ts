@@ -26,8 +26,9 @@ export default defineConfig({
             { name: 'first', tags: ['$initial'], priority: 2 },
             {
               name: 'charts',
-              // Sections are folded until somebody asks for them: their code comes then.
-              test: /[\\/](?:uplot|pages[\\/](?:host(?![\\/]sections[\\/])|process))[\\/]/,
+              // Sections are folded until somebody asks for them, charts are seldom saved, and a process has a page of its
+              // own: that code comes then.
+              test: /[\\/](?:uplot|pages[\\/]host(?![\\/](?:sections|export)[\\/]))[\\/]/,
               priority: 1,
             },
           ],

@@ -29,7 +29,7 @@ import { JumpDialog } from './JumpDialog';
 import { chartWidth } from './paneWidth';
 import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
-import type { SectionId } from './sectionIds';
+import { SECTION_IDS, type SectionId } from './sectionIds';
 import { Sections } from './Sections';
 import type { RowShared } from './TrackRow';
 import { Tracks } from './Tracks';
@@ -127,11 +127,12 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     },
     [open, setOpen, asked, compare],
   );
-  const newest = useLatest(series);
-  const exporting = useMemo(
-    () => <ExportMenu name={name} span={span} series={newest} />,
-    [name, span, newest],
+  const { only } = view;
+  const sections = useCallback(() => SECTION_IDS.flatMap((id) => ofSections.current.get(id) ?? []), []);
+  const shown = useLatest(
+    useMemo(() => ({ series, folded, only, sections }), [series, folded, only, sections]),
   );
+  const exporting = useMemo(() => <ExportMenu {...{ name, span, shown }} />, [name, span, shown]);
 
   if (!host.data && host.error instanceof ApiError && host.error.kind === 'not_found') {
     return <Notice {...text.errors.notFound(name)} />;

@@ -141,6 +141,7 @@ export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
           />
         ))}
         {props.below?.(row)}
+        <div className={styles.rest} />
         <Marks groups={marks} span={span} onPin={props.actions.pin} />
         <TimeAxis span={span} ticks={ticks} />
         <TimeOverlay

@@ -1,5 +1,5 @@
 /** How high each track is. */
-import type { Track, TrackId } from './trackParts';
+import { type Track, type TrackId, isSectionTrack } from './trackParts';
 
 const TIME_AXIS_HEIGHT = 24;
 export const FOLDED_HEIGHT = 26;
@@ -52,10 +52,13 @@ export function trackHeights(
   return Object.fromEntries(heights);
 }
 
-/** Two lines or less, words of a language that are long, and lines of which something is said, have a row each. */
-export const legendColumns = ({ id, lines }: Track): 1 | 2 =>
-  lines.length > 2 && id !== 'sockets_tcp' && lines.every(({ note }) => note === undefined) ? 2 : 1;
+/** Lines that are few, or of which something is said, have a row each; names in a section are long. */
+export function legendColumns({ id, lines }: Track): 1 | 2 {
+  const few = isSectionTrack(id) ? FEW_NAMES : 2;
+  return lines.length > few && lines.every(({ note }) => note === undefined) ? 2 : 1;
+}
 
+const FEW_NAMES = 5;
 const LEAST_SECTION_HEIGHT = 74;
 /** Of the others above them. */
 export const BESIDE_SECTIONS = 110;

@@ -69,7 +69,7 @@ describe('tracks of sections', () => {
       ),
       around,
     );
-    expect(labels(found)).toEqual(['db.service', 'web.service', 'other']);
+    expect(labels(found)).toEqual(['db', 'web', 'other']);
     expect(found?.lines[2]?.drawn).toEqual([155, 105, 105, 155]);
     expect(found?.lines[1]?.values[1]).toBeNull();
     expect(found?.leftOut).toBe(0);
@@ -146,6 +146,12 @@ describe('tracks of sections', () => {
       { ...around, notes: new Map([['/data', note]]) },
     );
     expect(found?.lines[0]?.note).toEqual(note);
+    const bytes = buildSectionTrack(
+      spec('filesystems', 'fs_bytes'),
+      answer({ '/data': { used_bytes: [9, 9, 9, 9] } }),
+      { ...around, notes: new Map([['/data', note]]) },
+    );
+    expect(bytes?.lines[0]?.note).toBeUndefined();
   });
 
   it('many disks are ranked, and the least are added up', () => {
@@ -197,7 +203,7 @@ describe('tracks of sections', () => {
   });
 
   it.each([
-    ['cgroup', '/system.slice/nginx.service', 'nginx.service'],
+    ['cgroup', '/system.slice/nginx.service', 'nginx'],
     ['cgroup', `/system.slice/docker-${'3f'.repeat(32)}.scope`, 'docker-3f3f3f3f3f3f'],
     ['cgroup', '/user.slice/app-gnome-org.x\\x2dterm.scope', 'app-gnome-org.x-term'],
     ['cgroup', '/', '/'],

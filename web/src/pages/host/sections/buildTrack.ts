@@ -33,12 +33,12 @@ const HELD_MS = 75_000;
 
 const OTHER = 'other';
 
-/** `/system.slice/nginx.service` → `nginx.service`, `docker-3f2a….scope` → `docker-3f2a0c119b1e`. */
+/** `/system.slice/nginx.service` → `nginx`, `docker-3f2a….scope` → `docker-3f2a0c119b1e`. */
 export function entityLabel(table: string, entity: string): string {
   if (table !== 'cgroup') return entity;
   const last = entity.split('/').findLast((part) => part !== '') ?? entity;
   return last
-    .replace(/\.scope$/, '')
+    .replace(/\.(scope|service)$/, '')
     .replace(/[0-9a-f]{64}/, (id) => id.slice(0, 12))
     .replaceAll(/\\x([0-9a-f]{2})/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)));
 }
@@ -118,7 +118,7 @@ function entityLines(spec: EntityTrack, found: GreatestSeries, { book, notes }: 
   const lines: Spec[] = kept.map(({ entity, values }) => {
     const label = entityLabel(spec.ask.table, entity);
     const color = book.get(colorId(spec, entity)) ?? colorOfName(entity);
-    const note = notes.get(entity);
+    const note = spec.noted ? notes.get(entity) : undefined;
     return {
       ...line(entityKey(entity), label, color, values, style),
       hint: entity,

@@ -27,6 +27,8 @@ interface Common {
 export interface EntityTrack extends Common {
   readonly kind: 'entities';
   readonly value: (column: Column) => Values;
+  /** What is said of an entity stands at its line here. */
+  readonly noted: boolean;
   /** Those that count where there are any: whole disks. */
   readonly isMain?: (column: Column) => boolean;
 }
@@ -42,7 +44,7 @@ export type TrackSpec = EntityTrack | NamedTrack;
 /** Lines of one track: more could not be told apart by their colours. */
 export const MOST_LINES = 7;
 
-type Options = Partial<Pick<EntityTrack, 'stacked' | 'held' | 'isMain' | 'value'>>;
+type Options = Partial<Pick<EntityTrack, 'stacked' | 'held' | 'noted' | 'isMain' | 'value'>>;
 
 const entities = (
   id: SectionTrackId,
@@ -56,6 +58,7 @@ const entities = (
   unit: parts[0] ?? '',
   stacked: false,
   held: false,
+  noted: false,
   value: (column) => sum(...parts.map(column)),
   ...options,
 });
@@ -161,7 +164,7 @@ const PRESSURES = ['cpu_pressure_some_ratio', 'memory_pressure_some_ratio', 'io_
 
 const SECTIONS: Readonly<Record<SectionId, readonly TrackSpec[]>> = {
   filesystems: [
-    ranked('fs_used', 'filesystem', ['used_ratio'], { held: true }),
+    ranked('fs_used', 'filesystem', ['used_ratio'], { held: true, noted: true }),
     ranked('fs_bytes', 'filesystem', ['used_bytes'], { held: true }),
   ],
   disks: [
@@ -185,7 +188,7 @@ const SECTIONS: Readonly<Record<SectionId, readonly TrackSpec[]>> = {
   ],
   sockets: [tcp, kinds, trouble],
   sensors: [
-    ranked('sensor_temperature', 'sensor', ['temperature_celsius'], { held: true }),
+    ranked('sensor_temperature', 'sensor', ['temperature_celsius'], { held: true, noted: true }),
     ranked('sensor_fan', 'sensor', ['fan_rpm'], { held: true }),
   ],
   gpus: [
