@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { expect, test } from './fixtures';
 import { HostScreen } from './hostPage';
 
@@ -33,6 +35,12 @@ test('a folded section asks for nothing; unfolded it has charts under the same c
   await page.mouse.move(x, (box?.y ?? 0) + 20);
   await expect(screen.panel.getByText('At', { exact: true })).toBeVisible();
   await page.mouse.move(5, 5);
+
+  await page.getByRole('button', { name: 'Export' }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
+  const svg = readFileSync(await (await download).path(), 'utf8');
+  expect(svg).toMatch(/^<svg [^]*Sockets · TCP[^]*<\/svg>\n$/);
 
   await page.reload();
   await expect(tcp.locator('canvas')).toBeVisible();

@@ -7,7 +7,7 @@ import type { Span } from '../../lib/range';
 import { formatRange } from '../../lib/time';
 import { text } from '../../text';
 import { isolate } from './isolate';
-import type { Track } from './trackParts';
+import { type Track, trackWords } from './trackParts';
 import type { HostSeries } from './useHostSeries';
 
 export interface ExportMenuProps {
@@ -24,13 +24,18 @@ export interface ShownCharts {
   readonly folded: readonly string[];
   readonly only: readonly string[];
   /** Of sections that are unfolded. */
-  readonly sections?: () => readonly Track[];
+  readonly sections?: () => readonly TitledTrack[];
 }
 
-const tracksOf = ({ series, sections }: ShownCharts): readonly Track[] => [
-  ...series.tracks,
-  ...(sections?.() ?? []),
-];
+export interface TitledTrack {
+  readonly title: string;
+  readonly track: Track;
+}
+
+const tracksOf = ({ series, sections }: ShownCharts): readonly TitledTrack[] =>
+  series.tracks
+    .map((track): TitledTrack => ({ title: trackWords(track.id).title, track }))
+    .concat(sections?.() ?? []);
 
 /** The charts as a file. */
 export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element {
@@ -48,14 +53,15 @@ export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element 
     ]);
     const { series, folded, only } = shown.current;
     const { grid, gaps, overlay, ghosts } = series;
-    const open = tracksOf(shown.current).filter(({ id }) => !folded.includes(id));
+    const open = tracksOf(shown.current).filter(({ track }) => !folded.includes(track.id));
     const svg = buildSvg({
       title,
       span,
       gaps,
       timeMs: grid.timeMs,
       bucketMs: grid.bucketMs,
-      tracks: open.map((track) => ({
+      tracks: open.map(({ title: called, track }) => ({
+        title: called,
         track: isolate(track, only, grid, gaps),
         more: [...(ghosts[track.id] ?? []), ...(overlay[track.id] ?? [])],
       })),
@@ -65,7 +71,14 @@ export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element 
   const numbers = async (): Promise<void> => {
     const { fileName, saveText, seriesCsv } = await import('./export/exportCharts');
     const { grid } = shown.current.series;
-    saveText(fileName(name, span, 'csv'), seriesCsv(grid, tracksOf(shown.current)), 'text/csv');
+    saveText(
+      fileName(name, span, 'csv'),
+      seriesCsv(
+        grid,
+        tracksOf(shown.current).map(({ track }) => track),
+      ),
+      'text/csv',
+    );
   };
   return (
     <Menu position="bottom-end">

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Series } from '../../../api/series';
 import { palettes } from '../../../palette';
 import { buildTracks } from '../tracks';
-import type { Track } from '../trackParts';
+import { type Track, trackWords } from '../trackParts';
 import { type Drawing, buildSvg } from './svg';
 
 const timeMs = [0, 5000, 10_000, 15_000];
@@ -26,7 +26,7 @@ const drawing = (of: readonly Track[], more: Partial<Drawing> = {}): Drawing => 
   timeMs,
   bucketMs: 5000,
   gaps: [],
-  tracks: of.map((track) => ({ track, more: [] })),
+  tracks: of.map((track) => ({ title: trackWords(track.id).title, track, more: [] })),
   ...more,
 });
 

@@ -8,7 +8,6 @@ import type { Span } from '../../../lib/range';
 import { timeTicks } from '../../../lib/time';
 import { palettes } from '../../../palette';
 import type { Track, TrackLine } from '../trackParts';
-import { trackWords } from '../trackParts';
 
 export interface Drawing {
   readonly title: string;
@@ -21,6 +20,7 @@ export interface Drawing {
 }
 
 export interface DrawnTrack {
+  readonly title: string;
   readonly track: Track;
   readonly more: readonly TrackLine[];
 }
@@ -66,7 +66,8 @@ export function buildSvg(drawing: Drawing): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${String(WIDTH)}" height="${n(bottom + AXIS)}" viewBox="0 0 ${String(WIDTH)} ${n(bottom + AXIS)}" font-family="Inter, system-ui, sans-serif" font-size="11">`,
     `<title>${xml(drawing.title)}</title>`,
-    '<defs><pattern id="gap" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="1" height="6" fill="#c9d1d9"/></pattern></defs>',
+    '<defs><pattern id="gap" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="1" height="6" fill="#c9d1d9"/></pattern>',
+    `<clipPath id="plot"><rect x="${String(LEFT)}" y="0" width="${String(WIDTH - LEFT - RIGHT)}" height="${n(bottom)}"/></clipPath></defs>`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     `<text x="16" y="27" font-size="15" font-weight="600" fill="${INK}">${xml(drawing.title)}</text>`,
     `<g stroke="${GRID}">${vertical.join('')}</g>`,
@@ -89,7 +90,7 @@ const heightOf = ({ track, more }: DrawnTrack): number =>
 
 function trackPart(
   drawing: Drawing,
-  { track, more }: DrawnTrack,
+  { title, track, more }: DrawnTrack,
   x: Scale,
   top: number,
   height: number,
@@ -115,9 +116,9 @@ function trackPart(
     return shape(line, below?.drawn ?? null, drawing, x, y);
   });
   return [
-    `<g><text x="16" y="${n(top + TOP + 8)}" font-size="13" font-weight="600" fill="${INK}">${xml(trackWords(track.id).title)}</text>`,
+    `<g><text x="16" y="${n(top + TOP + 8)}" font-size="13" font-weight="600" fill="${INK}">${xml(title)}</text>`,
     ...rows,
-    ...shapes,
+    `<g clip-path="url(#plot)">${shapes.join('')}</g>`,
     ...axis,
     ...legend,
     `<line x1="0" y1="${n(base + 1)}" x2="${String(WIDTH)}" y2="${n(base + 1)}" stroke="#c9d1d9"/></g>`,
