@@ -28,7 +28,7 @@ test('a folded section asks for nothing; unfolded it has charts under the same c
   expect(asked).toContain('filesystems');
 
   // One overlay lies over all charts: pointing at one of the new ones moves the table.
-  await page.getByRole('button', { name: 'Fold File systems' }).click();
+  await page.getByRole('button', { name: 'Fold the section File systems' }).click();
   await tcp.scrollIntoViewIfNeeded();
   const box = await tcp.boundingBox();
   const { x } = await screen.pointOf(early);
@@ -45,7 +45,7 @@ test('a folded section asks for nothing; unfolded it has charts under the same c
   await page.reload();
   await expect(tcp.locator('canvas')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Show File systems' })).toBeVisible();
-  await page.getByRole('button', { name: 'Fold Sockets' }).click();
+  await page.getByRole('button', { name: 'Fold the section Sockets' }).click();
   await expect(page.getByRole('button', { name: 'Show Sockets' })).toBeVisible();
   await expect(tcp).toHaveCount(0);
 });

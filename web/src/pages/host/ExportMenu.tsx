@@ -24,18 +24,13 @@ export interface ShownCharts {
   readonly folded: readonly string[];
   readonly only: readonly string[];
   /** Of sections that are unfolded. */
-  readonly sections?: () => readonly TitledTrack[];
+  readonly sections?: () => readonly Track[];
 }
 
-export interface TitledTrack {
-  readonly title: string;
-  readonly track: Track;
-}
-
-const tracksOf = ({ series, sections }: ShownCharts): readonly TitledTrack[] =>
-  series.tracks
-    .map((track): TitledTrack => ({ title: trackWords(track.id).title, track }))
-    .concat(sections?.() ?? []);
+const tracksOf = ({ series, sections }: ShownCharts): readonly Track[] => [
+  ...series.tracks,
+  ...(sections?.() ?? []),
+];
 
 /** The charts as a file. */
 export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element {
@@ -53,15 +48,15 @@ export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element 
     ]);
     const { series, folded, only } = shown.current;
     const { grid, gaps, overlay, ghosts } = series;
-    const open = tracksOf(shown.current).filter(({ track }) => !folded.includes(track.id));
+    const open = tracksOf(shown.current).filter(({ id }) => !folded.includes(id));
     const svg = buildSvg({
       title,
       span,
       gaps,
       timeMs: grid.timeMs,
       bucketMs: grid.bucketMs,
-      tracks: open.map(({ title: called, track }) => ({
-        title: called,
+      tracks: open.map((track) => ({
+        title: trackWords(track.id).full,
         track: isolate(track, only, grid, gaps),
         more: [...(ghosts[track.id] ?? []), ...(overlay[track.id] ?? [])],
       })),
@@ -71,14 +66,7 @@ export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element 
   const numbers = async (): Promise<void> => {
     const { fileName, saveText, seriesCsv } = await import('./export/exportCharts');
     const { grid } = shown.current.series;
-    saveText(
-      fileName(name, span, 'csv'),
-      seriesCsv(
-        grid,
-        tracksOf(shown.current).map(({ track }) => track),
-      ),
-      'text/csv',
-    );
+    saveText(fileName(name, span, 'csv'), seriesCsv(grid, tracksOf(shown.current)), 'text/csv');
   };
   return (
     <Menu position="bottom-end">

@@ -33,7 +33,7 @@ import { SECTION_IDS, type SectionId } from './sectionIds';
 import { Sections } from './Sections';
 import type { RowShared } from './TrackRow';
 import { Tracks } from './Tracks';
-import { type Track, type TrackId, trackWords } from './trackParts';
+import type { Track, TrackId } from './trackParts';
 import { TopChoice } from './TopChoice';
 import { namedOf } from './topTrack';
 import { TRACK_IDS } from './tracks';
@@ -128,16 +128,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     [open, setOpen, asked, compare],
   );
   const { only } = view;
-  const sections = useCallback(
-    () =>
-      SECTION_IDS.flatMap((id) =>
-        (ofSections.current.get(id) ?? []).map((track) => ({
-          title: `${text.sections.titles[id]} · ${trackWords(track.id).title}`,
-          track,
-        })),
-      ),
-    [],
-  );
+  const sections = useCallback(() => SECTION_IDS.flatMap((id) => ofSections.current.get(id) ?? []), []);
   const shown = useLatest(
     useMemo(() => ({ series, folded, only, sections }), [series, folded, only, sections]),
   );

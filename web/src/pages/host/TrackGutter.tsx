@@ -65,7 +65,7 @@ export interface TrackGutterProps {
 export function TrackGutter(props: TrackGutterProps): JSX.Element {
   const { id, track, overlay, ghosts, cores, grid, folded, onFold, stats } = props;
   const readout = reached(track, props.readout);
-  const { title, hint } = trackWords(id);
+  const { title, hint, full } = trackWords(id);
   return (
     <div className={styles.gutter}>
       <div className={styles.head}>
@@ -73,7 +73,7 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
           type="button"
           className={styles.fold}
           aria-expanded={!folded}
-          aria-label={folded ? text.host.charts.unfold(title) : text.host.charts.fold(title)}
+          aria-label={folded ? text.host.charts.unfold(full) : text.host.charts.fold(full)}
           title={hint}
           onClick={onFold}
         >

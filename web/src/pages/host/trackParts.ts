@@ -6,6 +6,7 @@ import type { ColorName } from '../../palette';
 import { formatBytesShort, formatRate } from '../../lib/format';
 import { bridge, bytesAbove, maxOf, stack, usualSpacing } from '../../lib/plot';
 import { text } from '../../text';
+import type { SectionId } from './sectionIds';
 
 export type Format = (value: number | null | undefined) => string;
 
@@ -40,11 +41,32 @@ export type ProcessTrackId =
 export type SectionTrackId = keyof typeof text.sections.tracks;
 export type TrackId = HostTrackId | ProcessTrackId | SectionTrackId;
 
-/** What a track is called, and the question that it answers. */
-export function trackWords(id: TrackId): { readonly title: string; readonly hint: string } {
-  const { tracks } = text.sections;
-  return isSectionTrack(id) ? tracks[id] : text.host.tracks[id];
+export interface TrackWords {
+  readonly title: string;
+  /** The question that it answers. */
+  readonly hint: string;
+  /** What it is called where its section is not beside it. */
+  readonly full: string;
 }
+
+export function trackWords(id: TrackId): TrackWords {
+  const { tracks, titles } = text.sections;
+  if (!isSectionTrack(id)) return { ...text.host.tracks[id], full: text.host.tracks[id].title };
+  const section = SECTION_OF[id.split('_')[0] ?? ''];
+  const { title, hint } = tracks[id];
+  return { title, hint, full: section === undefined ? title : `${titles[section]} · ${title}` };
+}
+
+/** By the first part of a track's id. */
+const SECTION_OF: Readonly<Record<string, SectionId>> = {
+  fs: 'filesystems',
+  disk: 'disks',
+  if: 'interfaces',
+  sockets: 'sockets',
+  sensor: 'sensors',
+  gpu: 'gpus',
+  unit: 'units',
+};
 
 export const isSectionTrack = (id: TrackId): id is SectionTrackId => id in text.sections.tracks;
 

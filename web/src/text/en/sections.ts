@@ -12,7 +12,7 @@ export const sections = {
       units: 'Units and containers',
     },
     show: (title: string) => `Show ${title}`,
-    fold: (title: string) => `Fold ${title}`,
+    fold: (title: string) => `Fold the section ${title}`,
     none: {
       filesystems: 'No file system was recorded in this range.',
       disks: 'No disk was recorded in this range.',

@@ -14,7 +14,7 @@ export const sections: typeof english = {
       units: '单元与容器',
     },
     show: (title: string) => `显示${title}`,
-    fold: (title: string) => `折叠${title}`,
+    fold: (title: string) => `折叠“${title}”部分`,
     none: {
       filesystems: '此范围内没有文件系统的记录。',
       disks: '此范围内没有磁盘的记录。',

@@ -4,7 +4,8 @@ import type { GreatestSeries } from '../../../api/series';
 import { makeGrid } from '../../../lib/snap';
 import { decodeHostView } from '../../../state/hostAddress';
 import { SECTION_IDS, type SectionId } from '../sectionIds';
-import type { Note, SectionTrackId, Track } from '../trackParts';
+import { text } from '../../../text';
+import { type Note, type SectionTrackId, type Track, trackWords } from '../trackParts';
 import {
   type Around,
   buildSectionGhost,
@@ -200,6 +201,16 @@ describe('tracks of sections', () => {
     expect(entityKey('/a/b')).not.toBe(entityKey('/a-b'));
     for (const { id } of SECTION_IDS.flatMap(tracksOf))
       expect(decodeHostView(`?only=${id}.x`).only).toHaveLength(1);
+  });
+
+  it('tells of its section where that is not beside it', () => {
+    for (const section of SECTION_IDS) {
+      for (const { id } of tracksOf(section)) {
+        const { title, full } = trackWords(id);
+        expect(full).toBe(`${text.sections.titles[section]} · ${title}`);
+      }
+    }
+    expect(trackWords('cpu').full).toBe('CPU');
   });
 
   it.each([
