@@ -52,7 +52,7 @@ export function ProcessHistory({ host, process, found, view, link }: ProcessHist
         isWide
         title={`${words.connections.title} ${view.pinMs === null ? isOver : words.connections.at(formatClock(view.pinMs))}`}
       >
-        <Late value={found.history?.connections} none={words.connections.none}>
+        <Late value={found.history && found.history.connections} none={words.connections.none}>
           {(connections) => (
             <ConnectionList
               label={words.connections.title}
@@ -63,7 +63,7 @@ export function ProcessHistory({ host, process, found, view, link }: ProcessHist
         </Late>
       </Section>
       <Section title={words.exits.title(found.exits?.total ?? 0)}>
-        <Late value={found.exits?.newest} none={words.exits.none}>
+        <Late value={found.exits && found.exits.newest} none={words.exits.none}>
           {(newest) => (
             <ExitList
               label={words.exits.title(found.exits?.total ?? 0)}
@@ -79,13 +79,14 @@ export function ProcessHistory({ host, process, found, view, link }: ProcessHist
 }
 
 interface LateProps<T> {
-  readonly value: readonly T[] | undefined;
+  readonly value: readonly T[] | undefined | null;
   /** Said when there are none. */
   readonly none: string;
   readonly children: (value: readonly T[]) => ReactNode;
 }
 
 function Late<T>({ value, none, children }: LateProps<T>): JSX.Element {
+  if (value === null) return <p className={styles.none}>{text.processPage.tooLong}</p>;
   if (value === undefined) return <p className={styles.none}>{text.common.loading}</p>;
   if (value.length === 0) return <p className={styles.none}>{none}</p>;
   return <>{children(value)}</>;

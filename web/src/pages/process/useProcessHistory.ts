@@ -26,19 +26,21 @@ export interface ProcessHistoryQuery {
   readonly following: boolean;
 }
 
-/** `undefined` while an answer is on its way. */
+/** `undefined` while an answer is on its way, `null` of a range that is too long to be looked through. */
 export interface ProcessHistoryFound {
-  readonly history: ProcessHistory | undefined;
+  readonly history: ProcessHistory | undefined | null;
   /** How it ended, where that is known. */
   readonly exit: Exit | null;
-  readonly exits: Exits | undefined;
+  readonly exits: Exits | undefined | null;
   readonly alerts: readonly Alert[] | undefined;
-  readonly events: readonly HostEvent[] | undefined;
+  readonly events: readonly HostEvent[] | undefined | null;
 }
 
 /** The range is asked for in whole steps of this, so that following "now" does not ask at every snapshot. */
 const STEP_MS = 60_000;
 const REFETCH_MS = 15_000;
+/** Every row of the host's processes is looked at for those that ended. */
+const MOST_ROWS_MS = 7 * 86_400_000;
 /** Connections of an instant are those of the minute before it. */
 const INSTANT_MS = 60_000;
 
@@ -53,13 +55,14 @@ export function useProcessHistory(query: ProcessHistoryQuery): ProcessHistoryFou
     gcTime: 60_000,
     refetchInterval: following ? REFETCH_MS : (false as const),
   };
-  const isShort = toMs - fromMs <= MOST_EVENTS_MS;
+  const isShort = toMs - fromMs <= MOST_ROWS_MS;
+  const hasEvents = toMs - fromMs <= MOST_EVENTS_MS;
   const at = pinMs === null ? span : { fromMs: pinMs - INSTANT_MS, toMs: pinMs + 1 };
   const history = useQuery({
     ...options,
     queryKey: ['process-history', host, process.pid, process.startMs, at.fromMs, at.toMs],
     queryFn: ({ signal }) => fetchProcessHistory(host, process, at, signal),
-    enabled: isShort,
+    enabled: isShort || pinMs !== null,
   });
   const exits = useQuery({
     ...options,
@@ -76,7 +79,7 @@ export function useProcessHistory(query: ProcessHistoryQuery): ProcessHistoryFou
     ...options,
     queryKey: eventsKey(host, span),
     queryFn: ({ signal }) => fetchEvents(host, span, signal),
-    enabled: isShort,
+    enabled: hasEvents,
   });
   const own = exits.data?.newest.find(
     ({ key }) => key.pid === process.pid && key.startMs === process.startMs,
@@ -85,12 +88,12 @@ export function useProcessHistory(query: ProcessHistoryQuery): ProcessHistoryFou
   const endMs = exit?.atMs ?? null;
   return {
     exit,
-    history: history.data,
-    exits: exits.data,
+    history: isShort || pinMs !== null ? history.data : null,
+    exits: isShort ? exits.data : null,
     alerts: useMemo(() => alerts.data && alertsOf(alerts.data, process), [alerts.data, process]),
-    events: useMemo(
-      () => events.data && eventsOf(events.data, process, endMs),
-      [events.data, process, endMs],
-    ),
+    events: useMemo(() => {
+      if (!hasEvents) return null;
+      return events.data && eventsOf(events.data, process, endMs);
+    }, [hasEvents, events.data, process, endMs]),
   };
 }

@@ -130,6 +130,7 @@ export const processes = {
     children: (count: number) => `Started by it (${String(count)})`,
     alike: (count: number) => `The same program on this host (${String(count)})`,
     elsewhere: 'The same program on other hosts now',
+    tooLong: 'The range is too long to look for it; choose a shorter one.',
     inRange: 'in the range shown',
     inSelection: 'in the selected range',
     ended: 'Ended',

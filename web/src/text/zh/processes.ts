@@ -132,6 +132,7 @@ export const processes: typeof english = {
     children: (count: number) => `子进程（${String(count)}）`,
     alike: (count: number) => `本机上的相同程序（${String(count)}）`,
     elsewhere: '其他主机上此刻的相同程序',
+    tooLong: '范围太长，请选择更短的范围。',
     inRange: '（所示时间范围内）',
     inSelection: '（所选时间范围内）',
     ended: '已结束',
