@@ -45,7 +45,7 @@ pub fn filling(points: &[(i64, f64)], available: f64) -> Option<Filling> {
     let rise = per_ms * x(last);
     let left_ms = available.max(0.0) / per_ms;
     let says = per_ms > 0.0 && rise > off * LEAST_RISE && left_ms <= MOST_LEFT_MS;
-    says.then_some(Filling { per_ms, full_in_ms: left_ms as i64 })
+    says.then_some(Filling { per_ms, full_in_ms: left_ms.round() as i64 })
 }
 
 /// Slope of the line with the least squares through points of time and value: cheap, for what is reckoned at every snapshot.

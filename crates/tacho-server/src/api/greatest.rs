@@ -1,5 +1,7 @@
 //! Of many series the greatest, and the rest added up.
 
+use std::collections::HashSet;
+
 use tacho_history::Series;
 
 /// The greatest series and what the others come to.
@@ -18,6 +20,20 @@ pub(super) fn greatest(mut all: Vec<Series>, limit: usize) -> Greatest {
     let others = rest.into_iter().reduce(|sum, one| add(sum, &one));
     let others = others.map(|series| Series { entity: Vec::new(), ..series });
     Greatest { kept: all, others, left_out }
+}
+
+/// Without control groups that contain others of them: what those use counts for these, too.
+pub(super) fn innermost(all: Vec<Series>) -> Vec<Series> {
+    let path = |series: &Series| series.entity.first().cloned().unwrap_or_default();
+    let mut parents = HashSet::new();
+    for one in &all {
+        let mut path = path(one);
+        while let Some(end) = path.rfind('/') {
+            path.truncate(end);
+            parents.insert(if path.is_empty() { "/".to_owned() } else { path.clone() });
+        }
+    }
+    all.into_iter().filter(|one| path(one) != "/" && !parents.contains(&path(one))).collect()
 }
 
 fn total(series: &Series) -> f64 {
@@ -48,6 +64,16 @@ mod tests {
             bucket_ms: 1,
             columns: vec![("bytes".to_owned(), values.to_vec())],
         }
+    }
+
+    #[test]
+    fn a_control_group_that_contains_others_is_left_out() {
+        let paths =
+            ["/", "/system.slice", "/system.slice/db.service", "/system.slice-like", "/pod/a/b", "/pod"];
+        let found = innermost(paths.map(|path| series(path, &[Some(1.0)])).to_vec());
+        let names: Vec<_> = found.iter().map(|one| one.entity[0].as_str()).collect();
+        assert_eq!(names, ["/system.slice/db.service", "/system.slice-like", "/pod/a/b"]);
+        assert!(innermost(Vec::new()).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::debug::{self, Debug};
 use super::error::ApiError;
-use super::greatest::{Greatest, greatest};
+use super::greatest::{Greatest, greatest, innermost};
 use super::hosts::find_host;
 use super::parameters::{PathOf, Problems, QueryOf, Unknown, list};
 use super::tables::{number_columns, table_names};
@@ -36,7 +36,7 @@ pub(crate) struct SeriesParameters {
     /// Only this core, device, mount point or interface.
     entity: Option<String>,
     /// Of a table with entities at most so many of them, 1 to 1000, the greatest first, by the sum of what was asked for; the
-    /// others are added up in `other`. All when absent.
+    /// others are added up in `other`. Of control groups those that contain others do not count. All when absent.
     #[param(value_type = Option<u32>)]
     limit: Option<String>,
     /// Start, inclusive; an hour before `to` when absent.
@@ -172,6 +172,7 @@ pub(crate) async fn host_series(
         let (found, other, left_out) = match limit {
             None => (found, None, None),
             Some(limit) => {
+                let found = if table.id == tables::cgroup::TABLE.id { innermost(found) } else { found };
                 let Greatest { kept, others, left_out } = greatest(found, limit);
                 (kept, others.map(|series| SeriesSet::new(table, series)), Some(left_out))
             }
