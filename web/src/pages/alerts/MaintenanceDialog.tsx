@@ -1,16 +1,15 @@
-import { Autocomplete, Checkbox, Group, Modal, TextInput } from '@mantine/core';
+import { Button, Group, Modal, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation } from '@tanstack/react-query';
 
 import { DAYS, type MaintenanceWindow, type NewWindow, saveWindow } from '../../api/maintenance';
 import { FormEnd } from '../../components/FormEnd';
 import { text } from '../../text';
+import styles from './AlertsPage.module.css';
 import { parseMatchers, writeMatchers } from './silenceText';
 import { useAlertsChange } from './useAlertsChange';
 
 const ZONES: readonly string[] = ['UTC', ...Intl.supportedValuesOf('timeZone')];
-/** Zones that are offered at once. */
-const MOST_ZONES = 30;
 
 export interface MaintenanceDialogProps {
   /** Absent: closed. Null: a new one. */
@@ -85,25 +84,30 @@ function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element 
         error={isWrong && text.alerts.silences.wrong(matchers)}
         onChange={(event) => setWritten(event.currentTarget.value)}
       />
-      <Checkbox.Group
-        mt="sm"
-        label={words.begins}
-        description={words.beginsHint}
-        value={[...form.days]}
-        onChange={(chosen) => set({ days: DAYS.filter((day) => chosen.includes(day)) })}
-      >
-        <Group mt={6} gap="md">
+      <div role="group" aria-label={words.begins} className={styles.days}>
+        <span className={styles.label}>{words.begins}</span>
+        <Group gap={6}>
           {DAYS.map((day) => (
-            <Checkbox key={day} size="xs" value={day} label={words.days[day]} />
+            <Button
+              key={day}
+              size="compact-sm"
+              variant={form.days.includes(day) ? 'light' : 'default'}
+              aria-pressed={form.days.includes(day)}
+              onClick={() => set({ days: DAYS.filter((one) => form.days.includes(one) !== (one === day)) })}
+            >
+              {words.days[day]}
+            </Button>
           ))}
+          {form.days.length === 0 && <span className={styles.told}>{words.everyDay}</span>}
         </Group>
-      </Checkbox.Group>
-      <Group mt="sm" align="flex-start" grow preventGrowOverflow={false}>
+      </div>
+      <Group mt="sm" align="flex-start" grow>
         <TextInput
           type="time"
           label={words.from}
           value={form.from}
           required
+          withAsterisk={false}
           onChange={({ currentTarget: { value } }) => set({ from: value })}
         />
         <TextInput
@@ -111,18 +115,26 @@ function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element 
           label={words.to}
           value={form.to === '24:00' ? '00:00' : form.to}
           required
+          withAsterisk={false}
+          description={form.to <= form.from && words.nextDay}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
           onChange={({ currentTarget: { value } }) => set({ to: value })}
         />
-        <Autocomplete
+        <TextInput
           label={words.zone}
           value={form.zone}
-          data={[...ZONES]}
-          limit={MOST_ZONES}
+          list="time-zones"
           required
-          onChange={(zone) => set({ zone })}
+          withAsterisk={false}
+          spellCheck={false}
+          onChange={({ currentTarget: { value } }) => set({ zone: value })}
         />
       </Group>
-      {form.to <= form.from && <p>{words.nextDay}</p>}
+      <datalist id="time-zones">
+        {ZONES.map((zone) => (
+          <option key={zone} value={zone} />
+        ))}
+      </datalist>
       <TextInput
         mt="sm"
         label={words.comment}

@@ -16,7 +16,7 @@ import type { FleetItem } from './fleetGroups';
 import type { FleetRow } from './fleetRows';
 import { CARD_GAP, type GridLine, cardsBeside, gridLines } from './gridLines';
 
-const CARD_HEIGHT = 150;
+const CARD_HEIGHT = 158;
 const GROUP_HEIGHT = 40;
 const PADDING = 16;
 

@@ -159,20 +159,23 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
         {kind !== 'heat' && (
           <NativeSelect
             size="xs"
+            className={styles.choice}
             aria-label={text.fleet.groupBy}
             value={view.group}
             onChange={({ currentTarget: { value } }) => change({ group: readGroup(value) })}
             data={groups}
           />
         )}
-        <FilterField
-          label={text.fleet.filter}
-          hint={text.fleet.filterHint}
-          value={view.filter}
-          onChange={onFilter}
-          input={filterInput}
-          width={280}
-        />
+        <div className={styles.filter}>
+          <FilterField
+            label={text.fleet.filter}
+            hint={text.fleet.filterHint}
+            value={view.filter}
+            onChange={onFilter}
+            input={filterInput}
+            width="100%"
+          />
+        </div>
         {kind === 'table' && (
           <ColumnMenu
             items={FLEET_COLUMNS.map(({ id }) => ({
@@ -186,8 +189,15 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
             onReset={() => setHidden(HIDDEN_AT_FIRST)}
           />
         )}
-        <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
-          {text.fleet.add}
+        <Button
+          size="xs"
+          variant="default"
+          className={styles.add}
+          aria-label={text.fleet.add}
+          onClick={() => setAdding(true)}
+        >
+          <PlusIcon />
+          <span className={styles.addLabel}>{text.fleet.add}</span>
         </Button>
       </div>
       {kind === 'table' ? (

@@ -3,6 +3,7 @@ import type { JSX } from 'react';
 
 import type { Sort } from '../../state/hostAddress';
 import { text } from '../../text';
+import styles from './FleetPage.module.css';
 import { FLEET_COLUMNS } from './fleetColumns';
 
 export interface SortChoiceProps {
@@ -17,6 +18,7 @@ export function SortChoice({ sort, onSort }: SortChoiceProps): JSX.Element {
   return (
     <NativeSelect
       size="xs"
+      className={styles.choice}
       aria-label={sortBy}
       value={sort.column}
       onChange={({ currentTarget: { value } }) => {

@@ -48,7 +48,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'filesystem',
-    width: 88,
+    width: 96,
     numeric: true,
     cell: ({ filesystem }) => <Meter value={filesystem} label={formatRatio(filesystem)} warn={0.8} />,
   },
@@ -101,7 +101,7 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
   },
   {
     id: 'tags',
-    width: 120,
+    width: 112,
     numeric: false,
     cell: ({ host }) => (
       <span className={styles.tags}>

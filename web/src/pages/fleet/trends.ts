@@ -13,7 +13,7 @@ export const TREND_MS = 30 * 60_000;
 const POINTS = 60;
 const REFETCH_MS = 60_000;
 /** Rows that are scrolled past are not asked for. */
-const WAIT_MS = 40;
+const WAIT_MS = 100;
 /** Addresses stay short enough for any proxy. */
 const AT_ONCE = Math.min(100, MOST_NAMED);
 

@@ -59,7 +59,6 @@ export const alerts = {
       origin: 'From',
       madeBy: (author: string) => `made here by ${author}`,
       begins: 'Begins on',
-      beginsHint: 'None is every day.',
       everyDay: 'every day',
       days: { mon: 'Mon', tue: 'Tue', wed: 'Wed', thu: 'Thu', fri: 'Fri', sat: 'Sat', sun: 'Sun' },
       between: ', ',

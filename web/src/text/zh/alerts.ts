@@ -56,7 +56,6 @@ export const alerts: typeof english = {
       origin: '来源',
       madeBy: (author: string) => `由 ${author} 在此创建`,
       begins: '开始于',
-      beginsHint: '不选为每天。',
       everyDay: '每天',
       days: { mon: '周一', tue: '周二', wed: '周三', thu: '周四', fri: '周五', sat: '周六', sun: '周日' },
       between: '、',
