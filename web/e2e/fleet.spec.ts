@@ -51,7 +51,7 @@ test('the fleet is shown as cards, which is remembered, on a phone at first, wit
   });
   await page.goto('/');
   const cards = page.getByRole('list', { name: 'Hosts of the fleet' });
-  await page.getByRole('radio', { name: 'Cards' }).check({ force: true });
+  await page.getByText('Cards', { exact: true }).click();
   await expect(page).toHaveURL(/view=grid/);
   const card = cards.getByRole('listitem').filter({ hasText: recorded.host }).first();
   await expect(card.getByRole('img', { name: 'CPU of the last 30 minutes' })).toBeVisible();

@@ -24,6 +24,7 @@ export function Link({ to, className, children, title, hint, current = false }: 
       className={className}
       title={title}
       data-hint={hint}
+      aria-description={hint}
       aria-current={current ? 'page' : undefined}
       onClick={onClick}
     >

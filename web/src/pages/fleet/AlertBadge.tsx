@@ -9,9 +9,8 @@ import styles from './AlertBadge.module.css';
 /** The worst alert of a host: it leads to the host at that moment, with the culprit selected. */
 export function AlertBadge({ host: { name, alert } }: { readonly host: Host }): JSX.Element | null {
   if (!alert) return null;
-  const said = describe(alert);
   return (
-    <Link to={momentLink(name, alert.firedMs, alert.process)} className={styles.link} hint={said}>
+    <Link to={momentLink(name, alert.firedMs, alert.process)} className={styles.link} hint={describe(alert)}>
       <span
         className={styles.badge}
         data-severity={alert.severity}
@@ -20,7 +19,6 @@ export function AlertBadge({ host: { name, alert } }: { readonly host: Host }): 
         {text.alerts.severities[alert.severity]}
         {alert.firing > 1 && <span>+{alert.firing - 1}</span>}
       </span>
-      <span className="visually-hidden">: {said}</span>
     </Link>
   );
 }
