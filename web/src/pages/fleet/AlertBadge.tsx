@@ -1,4 +1,4 @@
-import type { JSX } from 'react';
+import { type JSX, useId } from 'react';
 
 import type { Host, WorstAlert } from '../../api/hosts';
 import { Link } from '../../components/Link';
@@ -8,18 +8,30 @@ import styles from './AlertBadge.module.css';
 
 /** The worst alert of a host: it leads to the host at that moment, with the culprit selected. */
 export function AlertBadge({ host: { name, alert } }: { readonly host: Host }): JSX.Element | null {
+  const id = useId();
   if (!alert) return null;
+  const said = describe(alert);
   return (
-    <Link to={momentLink(name, alert.firedMs, alert.process)} className={styles.link} hint={describe(alert)}>
-      <span
-        className={styles.badge}
-        data-severity={alert.severity}
-        data-quiet={alert.muted !== null || alert.acknowledged || undefined}
+    <>
+      <Link
+        to={momentLink(name, alert.firedMs, alert.process)}
+        className={styles.link}
+        hint={said}
+        describedBy={id}
       >
-        {text.alerts.severities[alert.severity]}
-        {alert.firing > 1 && <span>+{alert.firing - 1}</span>}
+        <span
+          className={styles.badge}
+          data-severity={alert.severity}
+          data-quiet={alert.muted !== null || alert.acknowledged || undefined}
+        >
+          {text.alerts.severities[alert.severity]}
+          {alert.firing > 1 && <span>+{alert.firing - 1}</span>}
+        </span>
+      </Link>
+      <span id={id} className="visually-hidden">
+        {said}
       </span>
-    </Link>
+    </>
   );
 }
 
