@@ -24,7 +24,13 @@ export default defineConfig({
             // What asks the server runs before the rest of the first page's code.
             { name: 'ahead', test: /[\\/]src[\\/]ahead\.ts$/, priority: 3 },
             { name: 'first', tags: ['$initial'], priority: 2 },
-            { name: 'charts', test: /[\\/](?:uplot|pages[\\/](?:host|process))[\\/]/, priority: 1 },
+            {
+              name: 'charts',
+              // Sections are folded until somebody asks for them, charts are seldom saved, and a process has a page of its
+              // own: that code comes then.
+              test: /[\\/](?:uplot|pages[\\/]host(?![\\/](?:sections|export)[\\/]))[\\/]/,
+              priority: 1,
+            },
           ],
         },
       },

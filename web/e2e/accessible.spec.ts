@@ -54,6 +54,12 @@ for (const scheme of ['dark', 'light'] as const) {
     const { host, early, late } = recorded;
     const screen = new HostScreen(page);
     await screen.open(host, early - 20_000, late + 20_000, '&compare=1d');
+    for (const section of ['File systems', 'Disks', 'Sockets']) {
+      await page.getByRole('button', { name: `Show ${section}` }).click();
+    }
+    for (const track of ['fs_used', 'disk_read', 'sockets_tcp']) {
+      await expect(page.locator(`[data-track="${track}"] canvas`)).toBeAttached();
+    }
     expect(await findings(page), 'host').toEqual([]);
     const span = [early, late].map((ms) => new Date(ms).toISOString()).join('/');
     await screen.open(host, early - 20_000, late + 20_000, `&reading=host.load1&selection=${span}`);

@@ -9,6 +9,7 @@ mod calm;
 mod condition;
 mod engine;
 mod evidence;
+mod forecast;
 mod glob;
 mod host;
 mod load;
@@ -27,6 +28,7 @@ pub use calm::{
 pub use condition::Condition;
 pub use engine::{Engine, EngineMemory, Limits, Presence, shown_value};
 pub use evidence::{Evidence, ProcessLine, TOP_PROCESSES};
+pub use forecast::{Filling, filling};
 pub use glob::Glob;
 pub use host::{Host, Selector};
 pub use load::{

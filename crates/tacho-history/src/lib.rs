@@ -54,11 +54,12 @@ pub use config::{HistoryConfig, NowMs, TableRetention};
 pub use error::HistoryError;
 pub use history::{Appended, Commit, Gap, History, Lane, Offered};
 pub use query::{
-    Aggregate, ByteStream, Change, Changed, Changes, ChangesQuery, ConnectionLabel, Event, EventPlace,
-    Events, EventsQuery, Extreme, Figure, Figures, FleetEvent, FleetEvents, FleetProcesses, FleetQuery,
-    HostRow, MetricLabel, OnHost, ProcessGroup, ProcessLabel, ProcessOrder, ProcessRow, ProcessSeriesQuery,
-    ProcessText, ProcessUsage, ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series,
-    SeriesQuery, Summary, SummaryQuery, TableView, TopSeries, TopSeriesQuery, buckets_of,
+    Aggregate, ByteStream, Change, Changed, Changes, ChangesQuery, Connection, ConnectionLabel, Event,
+    EventPlace, Events, EventsQuery, Exit, Exits, ExitsQuery, Extreme, Figure, Figures, FleetEvent,
+    FleetEvents, FleetProcesses, FleetQuery, HostRow, MetricLabel, OnHost, ProcessDetails, ProcessGroup,
+    ProcessLabel, ProcessOrder, ProcessQuery, ProcessRow, ProcessSeriesQuery, ProcessText, ProcessUsage,
+    ProcessesAt, ProcessesOver, ProcessesQuery, Recorded, RowsQuery, Series, SeriesQuery, Summary,
+    SummaryQuery, TableView, TopSeries, TopSeriesQuery, buckets_of,
 };
 pub use rebuild::{RebuildReport, rebuild_catalog};
 pub use rollup::{Level, stored_table, stored_tables};

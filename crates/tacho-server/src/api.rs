@@ -34,8 +34,10 @@ mod debug;
 mod error;
 mod events;
 mod export;
+mod filesystems;
 mod fleet;
 mod gaps;
+mod greatest;
 mod guard;
 mod host_alert;
 mod host_tags;
@@ -44,6 +46,7 @@ mod latest;
 mod live;
 mod maintenance;
 mod observe;
+mod one_process;
 mod openapi;
 mod parameters;
 mod post_event;
@@ -134,6 +137,9 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(series::host_series))
         .routes(routes!(processes::list_processes))
         .routes(routes!(series::process_series))
+        .routes(routes!(one_process::show_process))
+        .routes(routes!(one_process::list_exits))
+        .routes(routes!(filesystems::list_filesystems))
         .routes(routes!(top_series::top_processes))
         .routes(routes!(gaps::host_gaps))
         .routes(routes!(summary::summarise_host))

@@ -140,7 +140,7 @@ export async function fetchProcessesAt(
 }
 
 export type Resource = 'cpu' | 'memory' | 'disk' | 'network';
-export type Group = 'process' | 'name' | 'user' | 'unit' | 'container';
+export type Group = 'process' | 'name' | 'user' | 'unit' | 'container' | 'command';
 
 export interface ProcessesQuery extends Span {
   readonly host: string;

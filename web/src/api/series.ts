@@ -28,6 +28,16 @@ type WireAnswer = WireSeries & { readonly bucket_ms: number };
 interface WireEntities {
   readonly series: readonly (WireSeries & { readonly entity: Readonly<Record<string, string | number>> })[];
   readonly bucket_ms: number;
+  readonly other?: WireSeries;
+  readonly left_out?: number;
+}
+
+/** The greatest entities of a table, greatest first. */
+export interface GreatestSeries {
+  readonly series: readonly EntitySeries[];
+  /** All others added up; null when there are none. */
+  readonly other: Series | null;
+  readonly leftOut: number;
 }
 
 export interface SeriesQuery extends Span {
@@ -69,15 +79,29 @@ export async function fetchEntitySeries(
   table: string,
   query: SeriesQuery,
   signal: AbortSignal,
-): Promise<EntitySeries[]> {
+): Promise<readonly EntitySeries[]> {
+  return (await fetchGreatestSeries(table, query, null, signal)).series;
+}
+
+/** With a `limit` the others are added up. */
+export async function fetchGreatestSeries(
+  table: string,
+  query: SeriesQuery,
+  limit: number | null,
+  signal: AbortSignal,
+): Promise<GreatestSeries> {
   const wire = await request<WireEntities>(`hosts/${encodeURIComponent(query.host)}/series`, {
-    query: { table, ...rangeQuery(query) },
+    query: { table, ...rangeQuery(query), limit },
     signal,
   });
-  return wire.series.map((one) => ({
-    ...readSeries(one, wire.bucket_ms),
-    entity: entityName(one.entity),
-  }));
+  return {
+    series: wire.series.map((one) => ({
+      ...readSeries(one, wire.bucket_ms),
+      entity: entityName(one.entity),
+    })),
+    other: wire.other ? readSeries(wire.other, wire.bucket_ms) : null,
+    leftOut: wire.left_out ?? 0,
+  };
 }
 
 export async function fetchProcessSeries(

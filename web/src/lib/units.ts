@@ -59,6 +59,8 @@ const UNITS: readonly (readonly [RegExp, Unit])[] = [
   [/bits_per_second$/, like(suffixed('bit/s', formatCount), 1000)],
   [/_bytes(_max)?$/, inBytes(formatBytes, '', 1024)],
   [/celsius(_max)?$/, like(suffixed(' °C'), 10)],
+  [/_rpm$/, like(suffixed(' rpm', formatCount), 100)],
+  [/_watts$/, like(suffixed(' W'), 1)],
   [/_ms$/, like((value) => formatDuration(value == null ? value : value / 1000), 1)],
   [/_us$/, like((value) => formatDuration(value == null ? value : value / 1e6), 1)],
   [/_seconds$/, like(formatDuration, 1)],

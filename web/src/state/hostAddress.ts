@@ -70,7 +70,15 @@ export const DEFAULT_VIEW: HostView = {
 export const RESOURCES: readonly Resource[] = ['cpu', 'memory', 'disk', 'network'];
 export const AGAINST: readonly Against[] = ['before', ...COMPARISONS];
 
-export const ROW_KINDS: readonly RowKind[] = ['process', 'tree', 'name', 'user', 'unit', 'container'];
+export const ROW_KINDS: readonly RowKind[] = [
+  'process',
+  'tree',
+  'name',
+  'command',
+  'user',
+  'unit',
+  'container',
+];
 
 /** More lines than these are not told apart. */
 const MOST_ONLY = 20;

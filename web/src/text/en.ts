@@ -5,8 +5,9 @@ import { app } from './en/app';
 import { fleet } from './en/fleet';
 import { host } from './en/host';
 import { processes } from './en/processes';
+import { sections } from './en/sections';
 import { sql } from './en/sql';
 
-export const en = { ...app, ...alerts, ...admin, ...fleet, ...host, ...processes, ...sql };
+export const en = { ...app, ...alerts, ...admin, ...fleet, ...host, ...processes, ...sections, ...sql };
 
 export type Text = typeof en;

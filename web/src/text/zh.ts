@@ -7,6 +7,7 @@ import { app } from './zh/app';
 import { fleet } from './zh/fleet';
 import { host } from './zh/host';
 import { processes } from './zh/processes';
+import { sections } from './zh/sections';
 import { sql } from './zh/sql';
 
-export const zh: Text = { ...app, ...alerts, ...admin, ...fleet, ...host, ...processes, ...sql };
+export const zh: Text = { ...app, ...alerts, ...admin, ...fleet, ...host, ...processes, ...sections, ...sql };

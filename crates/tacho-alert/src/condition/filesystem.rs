@@ -7,6 +7,7 @@ use tacho_model::tables::filesystem;
 
 use super::{Finding, Look, Memory};
 use crate::evidence::Order;
+use crate::forecast;
 use crate::glob::{Glob, any_of};
 
 /// File systems remembered of a host; more are not watched for filling or turning read-only.
@@ -15,8 +16,6 @@ const MAX_FILESYSTEMS: usize = 64;
 const POINT_INTERVAL_MS: i64 = 300_000;
 /// Points kept: six hours.
 const MAX_POINTS: usize = 72;
-/// A forecast from fewer says nothing.
-const MIN_POINTS: usize = 6;
 
 /// A file system will be full within `within_ms`, if it goes on as in the last `over_ms`.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,20 +135,6 @@ impl FilesystemMemory {
     /// Slope of the line with the least squares through the points of the last `over_ms`.
     fn bytes_per_ms(&self, time_ms: i64, over_ms: i64) -> Option<f64> {
         let since_ms = time_ms.saturating_sub(over_ms);
-        let points: Vec<_> = self.points.iter().filter(|(at_ms, _)| *at_ms >= since_ms).collect();
-        let (first, count) = (points.first()?.0, points.len() as f64);
-        if points.len() < MIN_POINTS {
-            return None;
-        }
-        let x = |at_ms: i64| (at_ms - first) as f64;
-        let mean_x = points.iter().map(|(at_ms, _)| x(*at_ms)).sum::<f64>() / count;
-        let mean_y = points.iter().map(|(_, used)| used).sum::<f64>() / count;
-        let (mut over, mut under) = (0.0, 0.0);
-        for (at_ms, used) in points {
-            let distance = x(*at_ms) - mean_x;
-            over += distance * (used - mean_y);
-            under += distance * distance;
-        }
-        (under > 0.0).then(|| over / under)
+        forecast::slope(self.points.iter().filter(|(at_ms, _)| *at_ms >= since_ms))
     }
 }

@@ -36,6 +36,7 @@ pub(crate) const GROUPS: &[(&str, ProcessGroup)] = &[
     ("user", ProcessGroup::User),
     ("unit", ProcessGroup::Unit),
     ("container", ProcessGroup::Container),
+    ("command", ProcessGroup::Command),
 ];
 
 /// `at` asks for an instant; any of the others asks for a range.
@@ -53,7 +54,7 @@ pub(crate) struct ProcessesParameters {
     to: Option<String>,
     /// What to order by: `cpu` (default), `memory`, `disk`, `network`.
     by: Option<String>,
-    /// What one line stands for: `process` (default), `name`, `user`, `unit`, `container`.
+    /// What one line stands for: `process` (default), `name`, `user`, `unit`, `container`, `command`.
     group: Option<String>,
     /// Most lines, 1 to 10000; 100 when absent. The rest is in `other`.
     #[param(value_type = Option<u32>)]
@@ -98,6 +99,9 @@ pub(crate) struct Range {
     other: Usage,
     /// Everything.
     totals: Usage,
+    /// False when there were more than 100000 processes: the least of them are then in `other`, and a process that was
+    /// among them for a while may have used more than its line says.
+    complete: bool,
     /// With `debug=1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     debug: Option<Debug>,
@@ -185,6 +189,7 @@ impl Range {
             processes: found.rows.into_iter().map(UsageEntry::from).collect(),
             other: Usage::from(&found.other),
             totals: Usage::from(&found.totals),
+            complete: found.complete,
             debug: None,
         }
     }

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::debug::{self, Debug};
 use super::error::ApiError;
+use super::greatest::{Greatest, greatest, innermost};
 use super::hosts::find_host;
 use super::parameters::{PathOf, Problems, QueryOf, Unknown, list};
 use super::tables::{number_columns, table_names};
@@ -19,6 +20,7 @@ use super::time::{Time, parse_time_ms};
 
 const DEFAULT_POINTS: usize = 300;
 const MOST_POINTS: usize = 10_000;
+const MOST_ENTITIES: usize = 1_000;
 
 pub(crate) const AGGREGATES: &[(&str, Aggregate)] =
     &[("avg", Aggregate::Average), ("max", Aggregate::Max), ("min", Aggregate::Min), ("sum", Aggregate::Sum)];
@@ -33,6 +35,10 @@ pub(crate) struct SeriesParameters {
     columns: Option<String>,
     /// Only this core, device, mount point or interface.
     entity: Option<String>,
+    /// Of a table with entities at most so many of them, 1 to 1000, the greatest first, by the sum of what was asked for; the
+    /// others are added up in `other`. Of control groups those that contain others do not count. All when absent.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
     /// Start, inclusive; an hour before `to` when absent.
     from: Option<String>,
     /// End, exclusive; now when absent.
@@ -81,6 +87,12 @@ pub(crate) enum SeriesAnswer {
     PerEntity {
         series: Vec<SeriesSet>,
         bucket_ms: i64,
+        /// With `limit`: the others added up, which says something of what adds up; absent when there are none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        other: Option<SeriesSet>,
+        /// With `limit`: how many those are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_out: Option<usize>,
         #[serde(skip_serializing_if = "Option::is_none")]
         debug: Option<Debug>,
     },
@@ -133,6 +145,7 @@ pub(crate) async fn host_series(
     let mut problems = Problems::new(&parameters.unknown);
     let table = parameters.table(&mut problems);
     let wanted = parameters.texts().read(table, &mut problems, (state.now)());
+    let limit = parameters.limit(table, &mut problems);
     let wants_debug = debug::wanted(parameters.debug.as_deref(), &mut problems);
     problems.finish()?;
     let host = find_host(&state, &host).await?;
@@ -150,13 +163,22 @@ pub(crate) async fn host_series(
         })
         .await?;
     let debug = wants_debug.then(|| Debug::from(report));
-    let mut sets = found.into_iter().map(|series| SeriesSet::new(table, series));
     let answer = if table.entity.is_empty() || parameters.entity.is_some() {
-        let set = sets.next().unwrap_or_else(|| wanted.empty_set(table, parameters.entity));
+        let set = found.into_iter().next().map(|series| SeriesSet::new(table, series));
+        let set = set.unwrap_or_else(|| wanted.empty_set(table, parameters.entity));
         SeriesAnswer::One(SeriesSet { debug, ..set })
     } else {
         let (_, bucket_ms) = buckets_of(table, wanted.from_ms, wanted.to_ms, wanted.points);
-        SeriesAnswer::PerEntity { series: sets.collect(), bucket_ms, debug }
+        let (found, other, left_out) = match limit {
+            None => (found, None, None),
+            Some(limit) => {
+                let found = if table.id == tables::cgroup::TABLE.id { innermost(found) } else { found };
+                let Greatest { kept, others, left_out } = greatest(found, limit);
+                (kept, others.map(|series| SeriesSet::new(table, series)), Some(left_out))
+            }
+        };
+        let series = found.into_iter().map(|series| SeriesSet::new(table, series)).collect();
+        SeriesAnswer::PerEntity { series, bucket_ms, other, left_out, debug }
     };
     Ok(Json(answer))
 }
@@ -201,7 +223,7 @@ pub(crate) async fn process_series(
     Ok(Json(set))
 }
 
-fn process_key(pid: &str, start_time: &str, problems: &mut Problems) -> ProcessKey {
+pub(super) fn process_key(pid: &str, start_time: &str, problems: &mut Problems) -> ProcessKey {
     let read_pid = pid.parse().ok().filter(|pid| *pid >= 0);
     if read_pid.is_none() {
         problems.add(format_args!("{pid:?} is not a process id"));
@@ -233,6 +255,14 @@ impl SeriesParameters {
             problems.add(format_args!("`entity`: table {} is about the host as a whole", table.name));
         }
         table
+    }
+
+    fn limit(&self, table: &Table, problems: &mut Problems) -> Option<usize> {
+        let text = self.limit.as_deref()?;
+        if table.entity.is_empty() || self.entity.is_some() {
+            problems.add("`limit`: there is one series only");
+        }
+        Some(problems.integer("limit", Some(text), MOST_ENTITIES, 1..=MOST_ENTITIES))
     }
 
     fn texts(&self) -> Texts<'_> {

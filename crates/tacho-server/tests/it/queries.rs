@@ -295,3 +295,51 @@ async fn the_busiest_processes_over_time_and_the_rest_add_up() {
     let message = server.invalid("/api/v1/hosts/web/processes/series?by=heat&limit=99").await;
     assert!(message.contains("`by`") && message.contains("`limit`"), "{message}");
 }
+
+#[tokio::test]
+async fn of_many_entities_the_greatest_are_told_and_the_rest_is_added_up() {
+    let server = Server::with_history().await;
+    let query = format!("columns=read_bytes_per_second&from={}&to={}&points=1", at(0), at(120_000));
+    let one = server.json(&format!("/api/v1/hosts/web/series?table=disk&limit=1&{query}")).await;
+    assert_eq!(one["series"].as_array().unwrap().len(), 1);
+    assert_eq!(one["series"][0]["entity"]["device"], "sda");
+    assert_eq!(
+        (&one["left_out"], &one["other"]["columns"]["read_bytes_per_second"]),
+        (&json!(1), &json!([0.0]))
+    );
+    let all = server.json(&format!("/api/v1/hosts/web/series?table=disk&limit=9&{query}")).await;
+    assert_eq!((all["series"].as_array().unwrap().len(), &all["left_out"]), (2, &json!(0)));
+    assert!(all.get("other").is_none(), "{all}");
+    let message = server.invalid("/api/v1/hosts/web/series?columns=load1&limit=3").await;
+    assert!(message.contains("`limit`"), "{message}");
+}
+
+#[tokio::test]
+async fn a_process_is_told_with_its_end_and_file_systems_with_theirs() {
+    let server = Server::with_history().await;
+    let range = format!("from={}&to={}", at(0), at(120_000));
+    let path = format!("/api/v1/hosts/web/processes/{BUSY}/{}?{range}", at(-10_000));
+    let busy = server.json(&path).await;
+    assert_eq!(busy, json!({ "exit": null, "connections": [], "connections_left_out": 0 }));
+    let exits = server.json(&format!("/api/v1/hosts/web/exits?name=busy&{range}")).await;
+    assert_eq!(exits, json!({ "exits": [], "total": 0 }));
+    let message = server.invalid("/api/v1/hosts/web/processes/x/y?limit=0").await;
+    assert!(["process id", "start time", "`limit`"].iter().all(|part| message.contains(part)), "{message}");
+    let found = server.json(&format!("/api/v1/hosts/web/filesystems?{range}")).await;
+    let root = json!({ "mount_point": "/", "used_bytes": 30.0, "available_bytes": 70.0, "bytes_per_day": null,
+        "full_in_seconds": null });
+    assert_eq!(found, json!({ "filesystems": [root] }));
+}
+
+#[tokio::test]
+async fn processes_are_grouped_by_their_command_too() {
+    let server = Server::with_history().await;
+    let path = format!("/api/v1/hosts/web/processes?group=command&from={}&to={}", at(0), at(120_000));
+    let answer = server.json(&path).await;
+    let commands: Vec<_> =
+        answer["processes"].as_array().unwrap().iter().map(|one| (&one["command"], &one["name"])).collect();
+    assert_eq!(
+        commands,
+        [(&json!("/usr/bin/busy --all"), &json!("")), (&json!("/usr/bin/sleepd --all"), &json!("")),]
+    );
+}

@@ -29,8 +29,11 @@ import { JumpDialog } from './JumpDialog';
 import { chartWidth } from './paneWidth';
 import { ProcessPanel } from './ProcessPanel';
 import { RangeBar } from './RangeBar';
+import { SECTION_IDS, type SectionId } from './sectionIds';
+import { Sections } from './Sections';
+import type { RowShared } from './TrackRow';
 import { Tracks } from './Tracks';
-import type { TrackId } from './trackParts';
+import type { Track, TrackId } from './trackParts';
 import { TopChoice } from './TopChoice';
 import { namedOf } from './topTrack';
 import { TRACK_IDS } from './tracks';
@@ -45,6 +48,7 @@ export interface HostPageProps {
 }
 
 const WITH_READING: readonly TrackId[] = ['reading', ...TRACK_IDS];
+const NOTHING_OPEN: readonly string[] = [];
 const HOST_REFETCH_MS = 15_000;
 const BAR_HEIGHT = 46;
 const LEAST_CHARTS = 140;
@@ -108,11 +112,27 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
     () => ({ top: <TopChoice value={view.top} onChange={(top) => change({ top })} /> }),
     [view.top, change],
   );
-  const newest = useLatest(series);
-  const exporting = useMemo(
-    () => <ExportMenu name={name} span={span} series={newest} />,
-    [name, span, newest],
+  const [open, setOpen] = usePreference('host.sections', NOTHING_OPEN, isStringList);
+  const ofSections = useRef(new Map<SectionId, readonly Track[]>());
+  const { asked } = series;
+  const { compare } = view;
+  const below = useCallback(
+    (row: RowShared) => {
+      const onToggle = (id: SectionId): void =>
+        setOpen(open.includes(id) ? open.filter((one) => one !== id) : [...open, id]);
+      const onTracks = (id: SectionId, tracks: readonly Track[]): void => {
+        ofSections.current.set(id, tracks);
+      };
+      return <Sections {...{ open, onToggle, asked, row, compare, onTracks }} />;
+    },
+    [open, setOpen, asked, compare],
   );
+  const { only } = view;
+  const sections = useCallback(() => SECTION_IDS.flatMap((id) => ofSections.current.get(id) ?? []), []);
+  const shown = useLatest(
+    useMemo(() => ({ series, folded, only, sections }), [series, folded, only, sections]),
+  );
+  const exporting = useMemo(() => <ExportMenu {...{ name, span, shown }} />, [name, span, shown]);
 
   if (!host.data && host.error instanceof ApiError && host.error.kind === 'not_found') {
     return <Notice {...text.errors.notFound(name)} />;
@@ -147,7 +167,8 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
             height={layout.height}
             {...{ span, series, cursor, actions, scheme, folded, onFold, stats, onOnly }}
             ids={view.reading ? WITH_READING : TRACK_IDS}
-            {...{ controls, marks, onProcess, onCloseReading }}
+            {...{ controls, marks, onProcess, onCloseReading, below }}
+            isBelowOpen={open.length > 0}
             onChanges={onChanges}
             only={view.only}
             ghostName={view.compare ? text.host.range.compareName[view.compare] : ''}

@@ -25,6 +25,7 @@ import {
   type ProcessRow,
   type RowNumbers,
   filterRows,
+  groupFilter,
   groupName,
   groupRows,
   hostAt,
@@ -255,7 +256,7 @@ function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void
       } else if (group !== 'process' && group !== 'tree') {
         const name = groupName(row, group);
         change(
-          { group: 'process', filter: name === null ? '' : `${group}:${quoted(name)}` },
+          { group: 'process', filter: name === null ? '' : groupFilter(group, name) },
           { replace: false },
         );
       }
@@ -263,9 +264,6 @@ function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void
     [change, selectedId, group],
   );
 }
-
-/** Signs that mean something to the filter lose it. */
-const quoted = (word: string): string => (/^[\w.:@/-]+$/.test(word) ? word : `"${word}"`);
 
 /** The palette leads to the page of each process that the table shows. */
 function useProcessCommands(host: string, rows: readonly ProcessRow[]): void {

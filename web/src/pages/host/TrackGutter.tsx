@@ -9,8 +9,16 @@ import { Link } from '../../components/Link';
 import { CloseIcon, OpenIcon } from '../../components/icons';
 import { text } from '../../text';
 import { lineName } from './isolate';
+import { legendColumns } from './trackHeights';
 import styles from './Tracks.module.css';
-import type { Format, Track, TrackId, TrackLine } from './trackParts';
+import {
+  type Format,
+  type Track,
+  type TrackId,
+  type TrackLine,
+  isSectionTrack,
+  trackWords,
+} from './trackParts';
 
 /** What the numbers beside a track are of: one bucket, or the mean of a range. */
 export type Readout =
@@ -57,7 +65,7 @@ export interface TrackGutterProps {
 export function TrackGutter(props: TrackGutterProps): JSX.Element {
   const { id, track, overlay, ghosts, cores, grid, folded, onFold, stats } = props;
   const readout = reached(track, props.readout);
-  const { title, hint } = text.host.tracks[id];
+  const { title, hint, full } = trackWords(id);
   return (
     <div className={styles.gutter}>
       <div className={styles.head}>
@@ -65,7 +73,7 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
           type="button"
           className={styles.fold}
           aria-expanded={!folded}
-          aria-label={folded ? text.host.charts.unfold(title) : text.host.charts.fold(title)}
+          aria-label={folded ? text.host.charts.unfold(full) : text.host.charts.fold(full)}
           title={hint}
           onClick={onFold}
         >
@@ -91,7 +99,11 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
       </div>
       {!folded && stats && track && <StatsLegend {...props} track={track} />}
       {!folded && !(stats && track) && (
-        <dl className={styles.legend} data-columns={track && track.lines.length > 2 ? 2 : 1} data-of={id}>
+        <dl
+          className={styles.legend}
+          data-columns={track && legendColumns(track)}
+          data-names={hasLongNames(id) || undefined}
+        >
           <OverlayItem
             kind="process"
             name={text.host.lines.process}
@@ -104,11 +116,20 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
             <LegendItem key={line.key} line={line} value={readValue(grid, line.values, readout)} {...props} />
           ))}
           {id === 'cores' && <CoresLegend cores={cores} />}
+          {track?.leftOut !== undefined && track.leftOut > 0 && (
+            <div className={styles.item}>
+              <dt>{text.sections.moreLines(track.leftOut)}</dt>
+              <dd />
+            </div>
+          )}
         </dl>
       )}
     </div>
   );
 }
+
+/** Names of processes, disks and units are as long as they like. */
+const hasLongNames = (id: TrackId): boolean => id === 'top' || isSectionTrack(id);
 
 type Isolating = Pick<TrackGutterProps, 'id' | 'only' | 'onOnly'>;
 
@@ -145,6 +166,11 @@ function LegendItem({ line, value, ...isolating }: LegendItemProps): JSX.Element
       </dt>
       <dd>
         {line.format(value)}
+        {line.note && (
+          <span className={styles.note} data-bad={line.note.bad || undefined}>
+            {line.note.text}
+          </span>
+        )}
         {line.href !== undefined && (
           <Link to={line.href} className={styles.page} title={text.host.charts.page(line.hint ?? line.label)}>
             <OpenIcon />

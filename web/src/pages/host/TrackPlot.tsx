@@ -115,7 +115,7 @@ export function TrackPlot(props: TrackPlotProps): JSX.Element {
   const plot = useRef<uPlot | null>(null);
   const drawn = useRef<Drawn>({ span, max, axis, ticks });
   // A plot is made anew only when the lines themselves change, not their values.
-  const shape = `${scheme}|${lines.map((line) => `${line.key}:${line.style}`).join(',')}`;
+  const shape = `${scheme}|${lines.map(({ key, style, color }) => `${key}:${style}:${color}`).join(',')}`;
 
   useEffect(() => {
     if (!element.current) return undefined;

@@ -10,29 +10,25 @@ import {
 } from 'react';
 
 import type { ProcessKey } from '../../api/processes';
-import type { EntitySeries } from '../../api/series';
 import { useSize } from '../../components/useSize';
 import type { Span } from '../../lib/range';
-import { maxOf } from '../../lib/plot';
 import { type Grid, newestIndex, snap } from '../../lib/snap';
 import { timeTicks } from '../../lib/time';
 import type { ColorScheme } from '../../palette';
-import { type CursorStore, useCursor } from '../../state/cursor';
+import type { CursorStore } from '../../state/cursor';
 import { text } from '../../text';
-import { CoresPlot } from './CoresPlot';
-import { isolate } from './isolate';
-import { AXIS_WIDTH, chartWidth, gutterWidth, isNarrowPane } from './paneWidth';
+import { chartWidth, gutterWidth, isNarrowPane } from './paneWidth';
 import { pickProcess } from './pickProcess';
-import { FOLDED_HEIGHT, trackHeights } from './trackHeights';
+import { BESIDE_SECTIONS, FOLDED_HEIGHT, STRIP_HEIGHT, trackHeights } from './trackHeights';
 import { Marks } from './Marks';
 import { type Mark, groupMarks } from './marks';
-import { type Readout, TrackGutter } from './TrackGutter';
-import { TrackPlot } from './TrackPlot';
+import type { Readout } from './TrackGutter';
+import { type RowShared, TrackRow } from './TrackRow';
 import { TimeOverlay } from './TimeOverlay';
 import type { TimeActions } from './useTimeGestures';
 import styles from './Tracks.module.css';
 import type { HostSeries } from './useHostSeries';
-import type { Track, TrackId, TrackLine } from './trackParts';
+import type { TrackId, TrackLine } from './trackParts';
 
 export interface TracksProps {
   /** Of the pane, where it is known before it is laid out. */
@@ -63,6 +59,10 @@ export interface TracksProps {
   readonly onChanges?: (() => void) | undefined;
   /** Takes the chart of one reading away. */
   readonly onCloseReading?: () => void;
+  /** More tracks below these. */
+  readonly below?: (row: RowShared) => ReactNode;
+  /** There are tracks below, and not only their names. */
+  readonly isBelowOpen?: boolean;
 }
 
 const PIXELS_PER_TICK = 110;
@@ -78,9 +78,11 @@ export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
   const gutter = gutterWidth(paneWidth);
   const width = chartWidth(paneWidth);
   const more = Number(hasLines(series.overlay)) + Number(hasLines(series.ghosts));
+  const room = paneHeight - (props.below ? STRIP_HEIGHT : 0);
+  const most = props.isBelowOpen ? BESIDE_SECTIONS : Infinity;
   const heights = useMemo(
-    () => trackHeights(ids, paneHeight, folded, more, stats),
-    [ids, paneHeight, folded, more, stats],
+    () => trackHeights(ids, room, folded, more, stats, most),
+    [ids, room, folded, more, stats, most],
   );
   const ticks = Math.max(2, Math.floor(width / PIXELS_PER_TICK));
   useReportWidth(width, props.onWidth);
@@ -88,6 +90,28 @@ export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
   const marks = useMemo(
     () => groupMarks(props.marks ?? NO_MARKS, span, msPerPixel * MARK_PIXELS),
     [props.marks, span, msPerPixel],
+  );
+  const { pinMs, selection } = props;
+  const { grid, gaps } = series;
+  const readout = useMemo(() => restingReadout(grid, pinMs, selection), [grid, pinMs, selection]);
+  const row = useMemo(
+    (): RowShared => ({
+      span,
+      grid,
+      gaps,
+      cursor,
+      readout,
+      width,
+      ticks,
+      scheme,
+      folded,
+      onFold,
+      only,
+      onOnly,
+      stats,
+      ghostName,
+    }),
+    [span, grid, gaps, cursor, readout, width, ticks, scheme, folded, onFold, only, onOnly, stats, ghostName],
   );
   const { onProcess } = props;
   const onPick =
@@ -104,28 +128,20 @@ export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
     >
       <div className={styles.content}>
         {ids.map((id) => (
-          <div key={id} className={styles.track} style={{ height: heights[id] }} data-track={id}>
-            <Gutter
-              {...{ id, series, cursor, onFold, only, onOnly, stats, ghostName }}
-              folded={folded.includes(id)}
-              control={props.controls?.[id]}
-              onClose={id === 'reading' ? props.onCloseReading : undefined}
-              readout={restingReadout(props)}
-            />
-            {!folded.includes(id) && width > 0 && (
-              <Plot
-                {...{ id, span, width, scheme, ticks, only }}
-                track={series.tracks.find((track) => track.id === id) ?? null}
-                overlay={series.overlay[id] ?? NO_LINES}
-                ghosts={series.ghosts[id] ?? NO_LINES}
-                gaps={series.gaps}
-                grid={series.grid}
-                cores={series.cores}
-                height={(heights[id] ?? FOLDED_HEIGHT) - 1}
-              />
-            )}
-          </div>
+          <TrackRow
+            key={id}
+            {...{ id, row }}
+            track={series.tracks.find((track) => track.id === id) ?? null}
+            overlay={series.overlay[id] ?? NO_LINES}
+            ghosts={series.ghosts[id] ?? NO_LINES}
+            cores={series.cores}
+            height={heights[id] ?? FOLDED_HEIGHT}
+            control={props.controls?.[id]}
+            onClose={id === 'reading' ? props.onCloseReading : undefined}
+          />
         ))}
+        {props.below?.(row)}
+        <div className={styles.rest} />
         <Marks groups={marks} span={span} onPin={props.actions.pin} />
         <TimeAxis span={span} ticks={ticks} />
         <TimeOverlay
@@ -156,91 +172,16 @@ function useReportWidth(width: number, report: (width: number) => void): void {
 }
 
 /** What the numbers are of while the pointer is elsewhere. */
-function restingReadout({ series, pinMs, selection }: TracksProps): Readout {
+function restingReadout(grid: Grid, pinMs: number | null, selection: Span | null): Readout {
   if (selection) return { kind: 'span', span: selection };
-  if (pinMs !== null) return { kind: 'index', index: snap(series.grid, pinMs).index };
-  return { kind: 'index', index: newestIndex(series.grid), newest: true };
-}
-
-interface GutterProps extends Pick<TracksProps, 'only' | 'onOnly' | 'stats' | 'ghostName'> {
-  readonly control?: ReactNode;
-  readonly onClose: (() => void) | undefined;
-  readonly id: TrackId;
-  readonly series: HostSeries;
-  readonly cursor: CursorStore;
-  readonly readout: Readout;
-  readonly folded: boolean;
-  readonly onFold: (id: TrackId) => void;
-}
-
-/** Follows the pointer; the plot beside it does not. */
-function Gutter(props: GutterProps): JSX.Element {
-  const { id, series, cursor, readout, folded, onFold, only, onOnly, stats, ghostName } = props;
-  const { hoverMs, drag } = useCursor(cursor);
-  const { grid, tracks, overlay, ghosts, cores } = series;
-  const hovered: Readout | null = drag
-    ? { kind: 'span', span: drag }
-    : hoverMs === null
-      ? null
-      : { kind: 'index', index: snap(grid, hoverMs).index };
-  return (
-    <TrackGutter
-      id={id}
-      track={tracks.find((track) => track.id === id) ?? null}
-      overlay={overlay[id] ?? NO_LINES}
-      ghosts={ghosts[id] ?? NO_LINES}
-      {...{ cores, grid, only, onOnly, stats, ghostName }}
-      control={props.control}
-      onClose={props.onClose}
-      readout={hovered ?? readout}
-      folded={folded}
-      onFold={() => onFold(id)}
-    />
-  );
-}
-
-interface PlotProps {
-  readonly id: TrackId;
-  readonly track: Track | null;
-  readonly overlay: readonly TrackLine[];
-  readonly ghosts: readonly TrackLine[];
-  readonly gaps: readonly Span[];
-  readonly only: readonly string[];
-  readonly grid: Grid;
-  readonly cores: readonly EntitySeries[];
-  readonly span: Span;
-  readonly width: number;
-  readonly height: number;
-  readonly scheme: ColorScheme;
-  readonly ticks: number;
+  if (pinMs !== null) return { kind: 'index', index: snap(grid, pinMs).index };
+  return { kind: 'index', index: newestIndex(grid), newest: true };
 }
 
 const NO_LINES: readonly TrackLine[] = [];
 const NO_MARKS: readonly Mark[] = [];
 /** Marks nearer than this would touch. */
 const MARK_PIXELS = 16;
-
-const Plot = memo(function Plot(props: PlotProps): JSX.Element | null {
-  const { id, track, overlay, ghosts, only, gaps, grid, cores, span, width, height, scheme, ticks } = props;
-  const shown = useMemo(() => track && isolate(track, only, grid, gaps), [track, only, grid, gaps]);
-  const lines = useMemo(
-    () => (shown?.lines ?? NO_LINES).filter((line) => line.drawn.length > 0).concat(ghosts, overlay),
-    [shown, ghosts, overlay],
-  );
-  if (id === 'cores') return <CoresPlot {...{ cores, span, width, height, scheme }} />;
-  if (!shown) return null;
-  const ghostMax = maxOf(ghosts.map((ghost) => ghost.drawn));
-  return (
-    <TrackPlot
-      {...{ span, lines, height, scheme, ticks }}
-      timeMs={grid.timeMs}
-      bucketMs={grid.bucketMs}
-      max={ghostMax > shown.max ? shown.fit(ghostMax) : shown.max}
-      axis={shown.axis}
-      width={width + AXIS_WIDTH}
-    />
-  );
-});
 
 /** Labels closer to an end than this, in percent, would be cut off. */
 const AXIS_MARGIN = 1.8;

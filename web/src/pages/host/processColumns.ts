@@ -49,7 +49,9 @@ function number(
   };
 }
 
-function textColumn(id: 'name' | 'user' | 'unit' | 'container', label: string, width: number): ProcessColumn {
+type TextId = 'name' | 'user' | 'unit' | 'container' | 'command';
+
+function textColumn(id: TextId, label: string, width: number): ProcessColumn {
   return { id, label, width, numeric: false, format: (row) => row[id] ?? ABSENT };
 }
 
@@ -148,14 +150,15 @@ export function processColumns(choice: ColumnChoice, chosen: Chosen = {}): Proce
 function everyColumn({ over, group, withNetwork, withUnit }: ColumnChoice): ProcessColumn[] {
   const isGroup = group !== 'process' && group !== 'tree';
   const head = isGroup
-    ? [textColumn(group, words[group], 240), count]
+    ? [textColumn(group, words[group], group === 'command' ? 520 : 240), count]
     : [PID, textColumn('name', words.name, group === 'tree' ? 240 : 150), textColumn('user', words.user, 92)];
   const body = over ? overColumns(withNetwork) : atColumns(withNetwork, isGroup);
   const unit = withUnit
     ? [textColumn('unit', words.unit, 170), textColumn('container', words.container, 120)]
     : [];
-  const tail = isGroup ? [{ ...COMMAND, label: '' }] : [...unit, COMMAND];
-  return [...head, ...body, ...tail];
+  // What is left of the width is the command's, or empty.
+  const filler = group === 'command' ? [] : [{ ...COMMAND, label: '' }];
+  return [...head, ...body, ...(isGroup ? filler : [...unit, COMMAND])];
 }
 
 function atColumns(withNetwork: boolean, isGroup: boolean): ProcessColumn[] {

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 
 import type { Process, ProcessesOver } from '../../api/processes';
 
-import { filterRows, groupRows, hostAt, otherAt, rowsAt, rowsOver, sortRows, totalOver } from './processRows';
+import {
+  filterRows,
+  groupFilter,
+  groupRows,
+  hostAt,
+  otherAt,
+  rowsAt,
+  rowsOver,
+  sortRows,
+  totalOver,
+} from './processRows';
 
 const base: Process = {
   key: { pid: 1, startMs: 1000 },
@@ -71,6 +81,37 @@ describe('rows of an instant', () => {
       [null, 1],
       ['postgresql.service', 3],
     ]);
+  });
+
+  it('a group opens as a filter that finds it', () => {
+    const commands = [
+      'nginx',
+      'sh -c "echo a | grep b"',
+      'java -Dx=(1 or 2) -jar "my app.jar" --all',
+      '/usr/bin/x -a',
+    ];
+    for (const command of commands) {
+      const found = filterRows(
+        rowsAt([
+          { ...base, command },
+          { ...base, command: 'else' },
+        ]),
+        groupFilter('command', command),
+      );
+      expect(
+        found.map((row) => row.command),
+        command,
+      ).toEqual([command]);
+    }
+    expect(
+      groupRows(
+        rowsAt([
+          { ...base, command: 'a b' },
+          { ...base, command: 'a b' },
+        ]),
+        'command',
+      ),
+    ).toMatchObject([{ command: 'a b', name: null, count: 2 }]);
   });
 
   it('shows the other row only when it stands for something', () => {

@@ -179,9 +179,15 @@ function groupOf(row: ProcessTotals | ProcessRow, group: RowKind): string | null
 /** What a row is called in its group. */
 export const groupName = (row: ProcessRow, group: RowKind): string | null => groupOf(row, group);
 
+/** What the filter finds the processes of a group by: of a text with quotation marks in it the longest part without. */
+export function groupFilter(group: Group, name: string): string {
+  const word = name.split('"').reduce((longest, part) => (part.length > longest.length ? part : longest), '');
+  return `${group}:${/^[\w.:@/-]+$/.test(word) ? word : `"${word}"`}`;
+}
+
 const SUMMED = ['cpu', 'memory', 'swap', 'read', 'write', 'rx', 'tx', 'threads', 'files', 'count'] as const;
 
-/** Adds up the rows of one instant by name, user, unit or container. A sum is absent only where all of its parts are. */
+/** Adds up the rows of one instant by name, command, user, unit or container. A sum is absent only where all of its parts are. */
 export function groupRows(rows: readonly ProcessRow[], group: Group): ProcessRow[] {
   if (group === 'process') return [...rows];
   const groups = new Map<string, { [Name in (typeof SUMMED)[number]]: Reading } & { name: string | null }>();

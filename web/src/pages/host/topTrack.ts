@@ -9,7 +9,7 @@ import { type Values, align, bytesAbove, maxOf, roundAbove } from '../../lib/plo
 import { colorOfName } from '../../lib/processColors';
 import { text } from '../../text';
 import { processId } from './processRows';
-import { type Format, type Spec, type Track, finish, fitted, line } from './trackParts';
+import { type Format, type Spec, type Track, finish, fitted, line, onGround } from './trackParts';
 
 const OTHER = 'other';
 
@@ -86,13 +86,6 @@ export function buildTopTrack(
     axis,
   });
 }
-
-/** Who is not there has no height in the stack, so that what is above stands on what is below. */
-const onGround = (specs: readonly Spec[], total: Values): Spec[] =>
-  specs.map((spec) => ({
-    ...spec,
-    values: spec.values.map((value, index) => value ?? (total[index] == null ? value : 0)),
-  }));
 
 /** Which part of a stack is at `value` in a bucket; null above all of them. */
 export function partAt(track: Track, index: number, value: number): string | null {

@@ -5,6 +5,8 @@ import type { ColorName } from '../../palette';
 
 import { formatBytesShort, formatRate } from '../../lib/format';
 import { bridge, bytesAbove, maxOf, stack, usualSpacing } from '../../lib/plot';
+import { text } from '../../text';
+import type { SectionId } from './sectionIds';
 
 export type Format = (value: number | null | undefined) => string;
 
@@ -22,19 +24,59 @@ export interface TrackLine {
   readonly href?: string;
   /** More than the label says. */
   readonly hint?: string;
+  /** Beside its value: when it is full, that it is hot. */
+  readonly note?: Note;
+}
+
+export interface Note {
+  readonly text: string;
+  readonly bad: boolean;
 }
 
 export type HostTrackId =
   'reading' | 'cpu' | 'top' | 'pressure' | 'memory' | 'disk' | 'network' | 'load' | 'cores';
 export type ProcessTrackId =
   'process_cpu' | 'process_memory' | 'process_disk' | 'process_network' | 'process_threads';
-export type TrackId = HostTrackId | ProcessTrackId;
+/** Of the sections that are folded until somebody asks for them. */
+export type SectionTrackId = keyof typeof text.sections.tracks;
+export type TrackId = HostTrackId | ProcessTrackId | SectionTrackId;
+
+export interface TrackWords {
+  readonly title: string;
+  /** The question that it answers. */
+  readonly hint: string;
+  /** What it is called where its section is not beside it. */
+  readonly full: string;
+}
+
+export function trackWords(id: TrackId): TrackWords {
+  const { tracks, titles } = text.sections;
+  if (!isSectionTrack(id)) return { ...text.host.tracks[id], full: text.host.tracks[id].title };
+  const section = SECTION_OF[id.split('_')[0] ?? ''];
+  const { title, hint } = tracks[id];
+  return { title, hint, full: section === undefined ? title : `${titles[section]} · ${title}` };
+}
+
+/** By the first part of a track's id. */
+const SECTION_OF: Readonly<Record<string, SectionId>> = {
+  fs: 'filesystems',
+  disk: 'disks',
+  if: 'interfaces',
+  sockets: 'sockets',
+  sensor: 'sensors',
+  gpu: 'gpus',
+  unit: 'units',
+};
+
+export const isSectionTrack = (id: TrackId): id is SectionTrackId => id in text.sections.tracks;
 
 export interface Track {
   readonly id: TrackId;
   /** The one reading that stands for the track, shown large. */
   readonly headline: { readonly values: Values; readonly format: Format };
   readonly lines: readonly TrackLine[];
+  /** How many more lines there would be. */
+  readonly leftOut?: number;
   readonly max: number;
   /** The top of the axis for values up to `highest`. */
   readonly fit: (highest: number) => number;
@@ -122,3 +164,10 @@ export function rates(
     axis: (value) => `${formatBytesShort(value)}/s`,
   });
 }
+
+/** Who is not there has no height in the stack, so that what is above stands on what is below. */
+export const onGround = (specs: readonly Spec[], total: Values): Spec[] =>
+  specs.map((spec) => ({
+    ...spec,
+    values: spec.values.map((value, index) => value ?? (total[index] == null ? value : 0)),
+  }));

@@ -45,9 +45,17 @@ export interface HostSeries {
   readonly boots: readonly number[];
   /** There is no snapshot in the whole range. */
   readonly empty: boolean;
+  /** What the server was asked for; null as long as that is not known. */
+  readonly asked: Asked | null;
   readonly loading: boolean;
   readonly error: Error | null;
   readonly retry: () => void;
+}
+
+/** Whoever asks for the same has the same buckets. */
+export interface Asked {
+  readonly query: Omit<SeriesQuery, 'columns'>;
+  readonly refetchInterval: number | false;
 }
 
 export interface HostSeriesQuery {
@@ -195,14 +203,19 @@ export function useHostSeries(wanted: HostSeriesQuery): HostSeries {
     series.data !== undefined && !series.isPlaceholderData && grid.filled.every((value) => value == null);
   const loading = series.isPending || series.isPlaceholderData;
   const error = series.data ? null : series.error;
+  const { enabled } = options;
+  const asked = useMemo(
+    () => (enabled ? { query: common, refetchInterval } : null),
+    [enabled, common, refetchInterval],
+  );
   return useMemo(() => {
     const retry = (): void => void refetch();
-    return { ...shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, retry };
-  }, [shaped, tracks, top, overlay, ghosts, gaps, cores, empty, loading, error, refetch]);
+    return { ...shaped, tracks, top, overlay, ghosts, gaps, cores, asked, empty, loading, error, retry };
+  }, [shaped, tracks, top, overlay, ghosts, gaps, cores, asked, empty, loading, error, refetch]);
 }
 
 /** A track whose lines lead over no gap. */
-const broken = (track: Track, grid: Grid, gaps: readonly Gap[]): Track => ({
+export const broken = (track: Track, grid: Grid, gaps: readonly Gap[]): Track => ({
   ...track,
   lines: track.lines.map((line) => ({
     ...line,

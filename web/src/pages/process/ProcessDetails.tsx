@@ -12,27 +12,45 @@ import {
   formatDuration,
   formatRate,
 } from '../../lib/format';
+import type { Span } from '../../lib/range';
 import { formatDateTime } from '../../lib/time';
 import { type HostView, encodeHostView } from '../../state/hostAddress';
 import { processPath } from '../../state/router';
 import { text } from '../../text';
 import styles from './ProcessPage.module.css';
+import { ProcessHistory } from './ProcessHistory';
+import { exitText } from './exitText';
+import { Section } from './Section';
 import type { ProcessFacts } from './useProcessFacts';
+import { useProcessHistory } from './useProcessHistory';
 
 export interface ProcessDetailsProps {
   readonly host: string;
   readonly process: ProcessKey;
   readonly facts: ProcessFacts;
   readonly view: HostView;
+  readonly span: Span;
+  /** The range goes on with the newest snapshots. */
+  readonly following: boolean;
 }
 
 type Row = readonly [label: string, value: ReactNode];
 
 /** Below the charts: what the process is, what it used, who belongs to it. */
-export function ProcessDetails({ host, process, facts, view }: ProcessDetailsProps): JSX.Element {
+export function ProcessDetails(props: ProcessDetailsProps): JSX.Element {
+  const { host, process, facts, view, following, span } = props;
   const words = text.processPage;
   const link = (key: ProcessKey): string => processPath(host, key) + encodeHostView({ ...view, only: [] });
   const { self, parent, totals } = facts;
+  const found = useProcessHistory({
+    host,
+    process,
+    following,
+    name: facts.name,
+    span: view.selection ?? span,
+    pinMs: view.pinMs,
+  });
+  const { exit } = found;
   const state = self?.state ?? null;
   const about: readonly Row[] = [
     [words.command, facts.command === null ? null : <code key="command">{facts.command}</code>],
@@ -49,6 +67,11 @@ export function ProcessDetails({ host, process, facts, view }: ProcessDetailsPro
       ),
     ],
     [words.state, state === null ? null : (text.processes.states[state] ?? state)],
+    [
+      words.ended,
+      exit &&
+        words.endedLine(exitText(exit), formatDateTime(exit.atMs), formatDuration(exit.lifetimeSeconds)),
+    ],
     [words.lastSeen, totals?.lastSeenMs == null ? null : formatDateTime(totals.lastSeenMs)],
   ];
   return (
@@ -63,6 +86,7 @@ export function ProcessDetails({ host, process, facts, view }: ProcessDetailsPro
           <p className={styles.none}>{facts.loading ? text.common.loading : words.unused}</p>
         )}
       </Section>
+      <ProcessHistory {...{ host, process, found, view, link }} />
       <Section title={words.children(facts.children.length)}>
         <ProcessList label={words.children(facts.children.length)} processes={facts.children} link={link} />
       </Section>
@@ -89,15 +113,6 @@ function usedRows({ totals }: ProcessFacts): readonly Row[] {
     [words.used.received, formatBytes(totals.net_rx_bytes)],
     [words.used.sent, formatBytes(totals.net_tx_bytes)],
   ];
-}
-
-function Section({ title, children }: { readonly title: string; readonly children: ReactNode }): JSX.Element {
-  return (
-    <section aria-label={title}>
-      <h2>{title}</h2>
-      {children}
-    </section>
-  );
 }
 
 function Facts({ rows }: { readonly rows: readonly Row[] }): JSX.Element {

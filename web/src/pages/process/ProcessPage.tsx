@@ -1,4 +1,4 @@
-import { type JSX, useRef, useState } from 'react';
+import { type JSX, useMemo, useRef, useState } from 'react';
 
 import type { ProcessKey } from '../../api/processes';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
@@ -42,7 +42,8 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
   const [width, setWidth] = useState(() => chartWidth(window.innerWidth));
   const [folded, setFolded] = usePreference('process.folded', NOTHING_FOLDED, isStringList);
   const series = useProcessSeries({ host, process, span, width, following });
-  const newest = useLatest(series);
+  const { only } = view;
+  const shown = useLatest(useMemo(() => ({ series, folded, only }), [series, folded, only]));
   const filterInput = useRef<HTMLInputElement>(null);
   const control = useTimeActions({
     host,
@@ -84,11 +85,7 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
           canUndo={control.canUndo}
           compare={null}
         >
-          <ExportMenu
-            name={`${host} ${facts.name ?? ''} ${String(process.pid)}`}
-            span={span}
-            series={newest}
-          />
+          <ExportMenu name={`${host} ${facts.name ?? ''} ${String(process.pid)}`} span={span} shown={shown} />
         </RangeBar>
       </div>
       <div className={styles.charts}>
@@ -129,7 +126,7 @@ export function ProcessPage({ host, process }: ProcessPageProps): JSX.Element {
           </div>
         )}
       </div>
-      <ProcessDetails host={host} process={process} facts={facts} view={view} />
+      <ProcessDetails {...{ host, process, facts, view, span, following }} />
       <JumpDialog
         direction={page.jump}
         shownMs={view.pinMs ?? span.toMs}

@@ -56,6 +56,7 @@ export function useProcessSeries(wanted: ProcessSeriesQuery): HostSeries {
     ghosts: {},
     cores: [],
     coreCount: null,
+    asked: null,
     empty:
       series.data !== undefined &&
       !series.isPlaceholderData &&

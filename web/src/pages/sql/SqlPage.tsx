@@ -11,7 +11,7 @@ import { isNumber, isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
 import { type SqlView, decodeSqlView, encodeSqlView } from '../../state/sqlAddress';
 import { text } from '../../text';
-import { save } from '../host/exportCharts';
+import { save } from '../../lib/save';
 import type { Editor as EditorType } from './Editor';
 import { QueryLists } from './QueryLists';
 import { type SavedQuery, addToHistory, isSavedList, saveQuery } from './queries';

@@ -92,6 +92,7 @@ export const host = {
       stats: { line: 'Line', min: 'Least', mean: 'Mean', max: 'Most' },
       export: 'Export',
       exportPng: 'Picture (PNG)',
+      exportSvg: 'Drawing (SVG)',
       exportCsv: 'Numbers (CSV)',
       page: (what: string) => `Open ${what}`,
       close: (title: string) => `Take ${title} away`,

@@ -98,6 +98,7 @@ export const host: typeof english = {
       stats: { line: '曲线', min: '最小', mean: '平均', max: '最大' },
       export: '导出',
       exportPng: '图片 (PNG)',
+      exportSvg: '矢量图 (SVG)',
       exportCsv: '数据 (CSV)',
       page: (what: string) => `打开 ${what}`,
       close: (title: string) => `移除 ${title}`,

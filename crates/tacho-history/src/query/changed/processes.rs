@@ -122,6 +122,7 @@ fn texts(group: ProcessGroup) -> &'static [u16] {
         ProcessGroup::User => &[process::USER.0],
         ProcessGroup::Unit => &[process::UNIT.0],
         ProcessGroup::Container => &[process::CONTAINER.0],
+        ProcessGroup::Command => &[process::COMMAND.0],
     }
 }
 
@@ -195,6 +196,7 @@ impl Found {
                 ProcessGroup::User => label.user = text(0),
                 ProcessGroup::Unit => label.unit = text(0),
                 ProcessGroup::Container => label.container = text(0),
+                ProcessGroup::Command => label.command = text(0),
             }
             label
         });

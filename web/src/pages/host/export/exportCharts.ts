@@ -1,11 +1,12 @@
 /** The charts as a file: what is on the screen as a picture, what it is drawn from as numbers. */
-import { buildCsv } from '../../lib/csv';
-import type { Span } from '../../lib/range';
-import { encodeInstant } from '../../lib/time';
-import type { HostSeries } from './useHostSeries';
-import { lineName } from './isolate';
-import { processOfLine } from './topTrack';
-import type { TrackId, TrackLine } from './trackParts';
+import { buildCsv } from '../../../lib/csv';
+import { save } from '../../../lib/save';
+import type { Span } from '../../../lib/range';
+import { encodeInstant } from '../../../lib/time';
+import { lineName } from '../isolate';
+import { processOfLine } from '../topTrack';
+import { type Track, type TrackId, type TrackLine, isSectionTrack } from '../trackParts';
+import type { Grid } from '../../../lib/snap';
 
 /** `db-01 2026-11-20T03.00.00Z.csv`: no signs that a file's name may not have. */
 export function fileName(name: string, span: Span, ending: string): string {
@@ -13,30 +14,22 @@ export function fileName(name: string, span: Span, ending: string): string {
   return `${name.replaceAll(/[^\p{L}\p{N}._-]/gu, '_')} ${from}.${ending}`;
 }
 
-export function seriesCsv({ grid, tracks }: HostSeries): string {
+export function seriesCsv(grid: Grid, tracks: readonly Track[]): string {
   const columns = tracks.flatMap((track) =>
     track.lines.map((line) => ({ name: columnName(track.id, line), values: line.values })),
   );
   return buildCsv(grid.timeMs, columns);
 }
 
-/** `disk.read`, and of a process `top.cc1.4711`. */
-function columnName(id: TrackId, { key, label }: TrackLine): string {
+/** `disk.read`, of a process `top.cc1.4711`, of one of several disks `disk_read.sda`. */
+function columnName(id: TrackId, { key, label, hint }: TrackLine): string {
   const process = id === 'top' ? processOfLine(key) : null;
-  return process ? `top.${label}.${String(process.pid)}` : lineName(id, key);
+  if (process) return `top.${label}.${String(process.pid)}`;
+  return lineName(id, isSectionTrack(id) && hint !== undefined ? hint : key);
 }
 
-export function saveText(name: string, body: string): void {
-  save(name, new Blob([body], { type: 'text/csv;charset=utf-8' }));
-}
-
-export function save(name: string, blob: Blob): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  // The browser has begun to read it by then.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+export function saveText(name: string, body: string, type: string): void {
+  save(name, new Blob([body], { type: `${type};charset=utf-8` }));
 }
 
 const HEAD = 34;
