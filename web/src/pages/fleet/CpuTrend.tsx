@@ -8,6 +8,9 @@ import { text } from '../../text';
 import styles from './FleetTable.module.css';
 import { TREND_MS, totalMs, trendGaps, useTrend } from './trends';
 
+/** An agent keeps what the server has not stored yet: the snapshots of a minute or two, each second at most. */
+const USUALLY_WAITING = 120;
+
 interface TrendProps {
   readonly host: Host;
   readonly width?: number;
@@ -24,7 +27,7 @@ export function CpuTrend({ host, width = 96 }: TrendProps): JSX.Element {
 export function GapMark({ host }: { readonly host: Host }): JSX.Element | null {
   const trend = useTrend(host.id);
   const missing = trend ? totalMs(trendGaps(trend, host)) : 0;
-  const waiting = host.bufferedFrames;
+  const waiting = host.bufferedFrames > USUALLY_WAITING ? host.bufferedFrames : 0;
   if (missing === 0 && waiting === 0) return null;
   const words = text.fleet.gap;
   const hints = [
