@@ -5,7 +5,7 @@
 
 STORE_HOSTS=${STORE_HOSTS:-1000} STORE_DURATION=${STORE_DURATION:-7d} STORE_INTERVAL=${STORE_INTERVAL:-30s}
 STORE_SHAPE=${STORE_SHAPE:-20/3} STORE_LONG=${STORE_LONG:-90d} STORE_LONG_SHAPE=${STORE_LONG_SHAPE:-50/8}
-STORE_REPEAT=${STORE_REPEAT:-100} STORE_USERS=${STORE_USERS:-10} STORE_COLD=${STORE_COLD:-5}
+STORE_REPEAT=${STORE_REPEAT:-100} STORE_USERS=${STORE_USERS:-10} STORE_PAUSE=${STORE_PAUSE:-1s} STORE_COLD=${STORE_COLD:-5}
 # Hosts and days of the curve.
 CURVE=${CURVE:-10:1d 100:1d 1000:1d 100:7d}
 PEERS_HOSTS=${PEERS_HOSTS:-100} PEERS_DURATION=${PEERS_DURATION:-7d} PEERS_INTERVAL=${PEERS_INTERVAL:-30s}
@@ -23,7 +23,21 @@ store_made() {
 store_server() {
     printf 'retention = "90d"\n' >"$DATA/server.toml"
     start_server_with_its_settings
+    store_rests
 }
+
+# Waits until the server has merged what is due after the store's last hour: until it uses less than a fiftieth of a core.
+store_rests() {
+    local before used=1000 tick
+    for ((tick = 0; used > 10 && tick < 120; tick++)); do
+        before=$(cpu_ticks "$(pid_of server)")
+        sleep 5
+        used=$(($(cpu_ticks "$(pid_of server)") - before))
+    done
+}
+
+# cpu_ticks PID: its CPU time, in hundredths of a second.
+cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 
 measure_store() {
     local until token
@@ -35,7 +49,9 @@ measure_store() {
     store_asked 1 "$token" long-1 1 1h,24h,7d,90d
     note "any of $STORE_HOSTS hosts, one user"
     store_asked 1 "$token" 'load-{n}' "$STORE_HOSTS" "1h,24h,$STORE_DURATION"
-    note "any of $STORE_HOSTS hosts, $STORE_USERS users"
+    note "any of $STORE_HOSTS hosts, $STORE_USERS users who look at each page for $STORE_PAUSE"
+    store_asked "$STORE_USERS" "$token" 'load-{n}' "$STORE_HOSTS" "1h,24h,$STORE_DURATION" --pause "$STORE_PAUSE"
+    note "any of $STORE_HOSTS hosts, $STORE_USERS users who never pause"
     store_asked "$STORE_USERS" "$token" 'load-{n}' "$STORE_HOSTS" "1h,24h,$STORE_DURATION"
     row "resident memory of the server at most" "$(status_kb "$(pid_of server)" VmHWM) kB"
     store_cold "$token"

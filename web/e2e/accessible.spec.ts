@@ -34,6 +34,8 @@ for (const scheme of ['dark', 'light'] as const) {
     for (const path of [
       '/',
       '/?view=heat',
+      '/?view=grid',
+      '/?view=grid&group=state',
       '/?group=state',
       '/?group=tag',
       '/events',

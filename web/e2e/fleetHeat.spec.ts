@@ -78,17 +78,17 @@ test('a click on the map opens the host at that moment', async ({ watched: page,
 test('columns and groups of the fleet', async ({ watched: page, recorded }) => {
   await page.goto('/');
   const table = page.getByRole('table', { name: 'Hosts of the fleet' });
-  await expect(table.getByRole('columnheader', { name: 'Uptime' })).toBeVisible();
+  await expect(table.getByRole('columnheader', { name: 'Pressure' })).toBeVisible();
   await page.getByRole('button', { name: 'Columns' }).click();
-  await page.getByRole('menuitemcheckbox', { name: 'Uptime' }).click();
+  await page.getByRole('menuitemcheckbox', { name: 'Pressure' }).click();
   await page.keyboard.press('Escape');
-  await expect(table.getByRole('columnheader', { name: 'Uptime' })).toHaveCount(0);
+  await expect(table.getByRole('columnheader', { name: 'Pressure' })).toHaveCount(0);
   await page.getByLabel('Group by').selectOption('state');
   await expect(page).toHaveURL(/group=state/);
   await expect(table.getByRole('rowheader', { name: /^up/ }).first()).toBeVisible();
   await page.reload();
   await expect(table.getByRole('row').filter({ hasText: recorded.host }).first()).toBeVisible();
-  await expect(table.getByRole('columnheader', { name: 'Uptime' })).toHaveCount(0);
+  await expect(table.getByRole('columnheader', { name: 'Pressure' })).toHaveCount(0);
 });
 
 test('a host is added with a fresh token', async ({ watched: page }) => {

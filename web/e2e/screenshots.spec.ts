@@ -92,6 +92,9 @@ test('every page in both themes, and in Chinese', async ({ watched: page, record
     await page.goto('/');
     await expect(page.getByRole('table', { name: 'Hosts of the fleet' })).toContainText(host);
     await keep(`fleet-${scheme}`);
+    await page.goto('/?view=grid');
+    await expect(page.getByRole('list', { name: 'Hosts of the fleet' })).toContainText(host);
+    await keep(`cards-${scheme}`);
     await page.goto('/?view=heat');
     await expect(page.getByRole('img', { name: 'CPU of all hosts over time' })).toBeVisible();
     await keep(`heat-${scheme}`);

@@ -120,12 +120,13 @@ fn measure(way: &Way) -> anyhow::Result<()> {
     let of_processes_us = of_processes_us.get(SAMPLES / 2).context("the thread's clock")?;
     let block = sample.blocks.first().context("the host's block")?;
     println!(
-        "{:28} {:4} processes, {:3} rows: median {:5} µs, of which processes {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
+        "{:28} {:4} processes, {:3} rows: median {:5} µs, of which processes {:5} µs, mean {:5} µs, least {:5} µs, most {:5} µs; {} KiB resident",
         way.name,
         block.integer(host::PROCESSES, 0).unwrap_or(0),
         rows / SAMPLES,
         costs_us[SAMPLES / 2],
         of_processes_us,
+        costs_us.iter().sum::<u64>() / SAMPLES as u64,
         costs_us[0],
         costs_us[SAMPLES - 1],
         block.integer(host::AGENT_RSS_BYTES, 0).unwrap_or(0) >> 10,

@@ -286,7 +286,7 @@ impl Sampler {
         let demand = Demand {
             processes: self.processes.wants_network(),
             states: self.sockets.wants_states(tick),
-            segments: self.sockets.segments(),
+            activity: self.sockets.activity(),
         };
         let states = self.connections.look(tick, demand, buffer);
         self.sockets.write_states(tick, states, buffer, host);

@@ -15,11 +15,11 @@ mod shared;
 mod silence;
 mod week;
 
-pub use maintenance::Maintenance;
 pub(crate) use maintenance::maintenance;
+pub use maintenance::{Maintenance, MaintenanceOrigin, MaintenanceText, Opening};
 pub use notification::{Ended, Notification};
 pub use route::{Refusal, Route};
-pub use silence::{Matcher, Silence, SilenceProblem};
+pub use silence::{MAX_MATCHERS, Matcher, Silence, SilenceProblem};
 pub use week::Times;
 
 /// Between two notifications of one group that tell of something new.

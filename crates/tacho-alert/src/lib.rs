@@ -22,8 +22,8 @@ mod threshold;
 
 pub use alert::{Alert, AlertKey, Change, ChangeKind, MAX_POINTS, alert_id};
 pub use calm::{
-    Dispatcher, Ended, Maintenance, Matcher, Muted, Notification, Refusal, Route, Silence, SilenceProblem,
-    Times,
+    Dispatcher, Ended, MAX_MATCHERS, Maintenance, MaintenanceOrigin, MaintenanceText, Matcher, Muted,
+    Notification, Opening, Refusal, Route, Silence, SilenceProblem, Times,
 };
 pub use condition::Condition;
 pub use engine::{Engine, EngineMemory, Limits, Presence, shown_value};

@@ -144,7 +144,7 @@ fn load_file(file: &str, text: &str, problems: &mut Vec<Problem>) -> RuleSet {
         }
     }
     top.tables("rule", |keys| set.rules.extend(rule(keys, file).map(Arc::new)));
-    top.tables("maintenance", |keys| set.maintenance.extend(crate::calm::maintenance(keys)));
+    top.tables("maintenance", |keys| set.maintenance.extend(crate::calm::maintenance(keys, file)));
     top.finish();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in &set.rules {

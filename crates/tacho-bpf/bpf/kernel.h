@@ -14,6 +14,9 @@ typedef long long s64;
 #define INLINE static inline __attribute__((always_inline))
 #define CONTEXT_ARGUMENT(context, position, type) ((type)(context)[position])
 
+/* What the compiler knows of a value and the kernel does not it must not build on. */
+#define FORGET(value) __asm__ volatile("" : "+r"(value))
+
 /* Declarations of maps: the loader reads them from the object's type information. */
 #define MAP_UINT(name, value) int(*name)[value]
 #define MAP_TYPE(name, value) typeof(value) *name
@@ -125,6 +128,8 @@ struct task_struct {
     struct task_struct *group_leader;
     u64 utime;
     u64 stime;
+    unsigned long nvcsw;
+    unsigned long nivcsw;
     u64 start_boottime;
     unsigned long min_flt;
     unsigned long maj_flt;

@@ -58,6 +58,27 @@ struct process_record {
     char comm[16];
 };
 
+/* One per process that is as it was told last, in place of its record: this bit and its pid. */
+enum { RESTS = 1u << 31 };
+
+/* Processes by pid, so many apart have the same place. What finds its place taken is told in full. */
+enum { PLACES = 1 << 14 };
+
+/* The process that has a place as it was told last, as far as it takes to know whether it is another by now. One that
+ * has not been on a CPU since has changed nothing itself. */
+struct told {
+    u64 start_boot_ns;
+    u64 switches;
+    struct css_set *cgroups;
+    /* Its pid, its parent's, and its state. 0 for one that may have changed in any case. */
+    u64 who;
+};
+
+/* A bit for each place whose process is to be told in full. */
+struct asked {
+    u64 places[PLACES / 64];
+};
+
 enum { COMMAND_BYTES = 128 };
 
 /* One per process that ended. */

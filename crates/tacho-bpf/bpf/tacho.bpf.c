@@ -27,6 +27,20 @@ struct {
     MAP_TYPE(value, u64);
 } lost_exits SEC(".maps");
 
+struct {
+    MAP_UINT(type, MAP_ARRAY);
+    MAP_UINT(max_entries, PLACES);
+    MAP_TYPE(key, u32);
+    MAP_TYPE(value, struct told);
+} told_last SEC(".maps");
+
+struct {
+    MAP_UINT(type, MAP_ARRAY);
+    MAP_UINT(max_entries, 1);
+    MAP_TYPE(key, u32);
+    MAP_TYPE(value, struct asked);
+} asked_for SEC(".maps");
+
 INLINE u32 state_of(struct task_struct *task)
 {
     struct task_struct___long_state *before_5_14 = (void *)task;
@@ -82,6 +96,54 @@ INLINE void tell_thread(struct seq_file *seq, struct task_struct *task)
     seq_write(seq, &record, sizeof(record));
 }
 
+/* No pid takes more than 22 bits, and no state more than 20. */
+INLINE u64 who_is(struct task_struct *task)
+{
+    return (u64)task->pid << 42 | (u64)task->real_parent->tgid << 20 | state_of(task);
+}
+
+/* The process has a single thread, which sleeps, and slept all the time since it was told. */
+INLINE int has_rested(struct task_struct *task, struct told *told)
+{
+    return told->start_boot_ns == task->start_boottime && told->switches == task->nvcsw + task->nivcsw &&
+           told->cgroups == task->cgroups && told->who == who_is(task) && state_of(task) != 0;
+}
+
+INLINE int is_asked_for(u32 place)
+{
+    u32 first = 0, word = place / 64;
+    struct asked *asked = map_lookup_elem(&asked_for, &first);
+
+    FORGET(word);
+    return asked && asked->places[word % (PLACES / 64)] & 1ull << place % 64;
+}
+
+/* Before anything else of the process is read: what it does meanwhile is then seen the next time. */
+INLINE void note_told(struct task_struct *task, struct told *told)
+{
+    told->start_boot_ns = task->start_boottime;
+    told->switches = task->nvcsw + task->nivcsw;
+    told->cgroups = task->cgroups;
+    /* Of several threads each may have run. One that has not run has not made another. */
+    told->who = task->signal->nr_threads == 1 ? who_is(task) : 0;
+}
+
+INLINE int tells_that_it_rests(struct seq_file *seq, struct task_struct *task)
+{
+    u32 place = (u32)task->pid % PLACES, record;
+    struct told *told = map_lookup_elem(&told_last, &place);
+
+    if (!told)
+        return 0;
+    if (!has_rested(task, told) || is_asked_for(place)) {
+        note_told(task, told);
+        return 0;
+    }
+    record = (u32)task->pid | RESTS;
+    seq_write(seq, &record, sizeof(record));
+    return 1;
+}
+
 INLINE void tell_process(struct seq_file *seq, struct task_struct *task)
 {
     struct process_record record = {};
@@ -125,10 +187,10 @@ int tasks(struct bpf_iter__task *context)
 
     if (!task)
         return 0;
-    if (task->pid == task->tgid)
-        tell_process(seq, task);
-    else
+    if (task->pid != task->tgid)
         tell_thread(seq, task);
+    else if (!tells_that_it_rests(seq, task))
+        tell_process(seq, task);
     return 0;
 }
 

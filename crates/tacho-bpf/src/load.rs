@@ -6,6 +6,7 @@ use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::{Btf, Ebpf, EbpfLoader};
 
+use crate::asked::Asked;
 use crate::error::BpfError;
 use crate::iterator::TaskIterator;
 use crate::memory::give_memory_back;
@@ -28,6 +29,7 @@ const MAX_RECORDS: usize = 32_768;
 #[derive(Debug)]
 pub struct Bpf {
     tasks: TaskIterator,
+    asked: Asked,
     pass: Pass,
     network: Option<Network>,
     exits: Option<Exits>,
@@ -66,6 +68,7 @@ impl Bpf {
             .load(&OBJECT.0)
             .map_err(|error| BpfError::Object(Box::new(error)))?;
         let tasks = TaskIterator::new(iterate(&mut object, &types, "tasks", "task")?);
+        let asked = Asked::new(take_map(&mut object, "asked_for")?)?;
         let mut refusals = Vec::new();
         let mut note = |what, error| refusals.push(Refusal { what, error });
         let exits = Exits::load(&mut object, &types).map_err(|error| note("exits", error)).ok();
@@ -82,12 +85,13 @@ impl Bpf {
             network = loaded.map_err(|error| note("network by control groups", error)).ok();
         }
         let pass = Pass::new(exits.is_some());
-        Ok(Self { tasks, pass, network, exits, refusals })
+        Ok(Self { tasks, asked, pass, network, exits, refusals })
     }
 
     /// Ends the programs that tell of ends.
     pub fn without_exits(mut self) -> Self {
         (self.exits, self.pass) = (None, Pass::new(false));
+        self.asked.ask_all();
         self
     }
 
@@ -106,18 +110,44 @@ impl Bpf {
         self.exits.is_some()
     }
 
-    /// Makes a pass over all tasks: every process the kernel lists, by pid.
+    /// Has the next pass tell of a process in full.
+    pub fn ask(&mut self, pid: u32) {
+        self.asked.ask(pid);
+    }
+
+    /// Makes a pass over all tasks: every process the kernel lists, by pid. One with a single thread that has not run
+    /// since it was told [rests](Task::rests): what others can change of it without having it run is as it was, but
+    /// for its state, its parent and its control group.
     pub fn read_tasks(&mut self) -> Result<&[Task], BpfError> {
         if let Some(network) = &self.network {
             network.charge()?;
+            // Packets count for who holds the socket, also while it sleeps.
+            if network.way() == NetworkWay::ControlGroups {
+                self.asked.ask_all();
+            }
         }
-        self.pass.begin();
-        self.tasks.read(&mut self.pass).map_err(BpfError::Iterator)?;
-        let tasks = self.pass.end();
+        if self.make_pass()? {
+            self.asked.ask_all();
+            self.make_pass()?;
+        }
         if let Some(network) = &mut self.network {
-            network.forget_ended(tasks);
+            network.forget_ended(self.pass.tasks());
         }
-        Ok(tasks)
+        Ok(self.pass.tasks())
+    }
+
+    /// `true`: to be made anew, with everything told in full.
+    fn make_pass(&mut self) -> Result<bool, BpfError> {
+        let asks_all = self.asked.put()?;
+        self.pass.begin();
+        // What a pass that failed told is not known.
+        self.asked.ask_all();
+        self.tasks.read(&mut self.pass).map_err(BpfError::Iterator)?;
+        self.pass.end();
+        if !self.pass.is_amiss() {
+            self.asked.ask_none();
+        }
+        Ok(self.pass.is_amiss() && !asks_all)
     }
 
     /// The tasks of the newest pass.

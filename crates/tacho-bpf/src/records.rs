@@ -6,6 +6,9 @@ use crate::task::{Bytes, Cpu, Ending, Exit, ExitStatus, Total};
 const EXITING: u32 = 0x4;
 const KERNEL_THREAD: u32 = 0x20_0000;
 
+/// In place of a record: the process with the rest of the bits as its pid is as it was told last.
+const RESTS: u32 = 1 << 31;
+
 /// The longest beginning of a command line in an exit record.
 const COMMAND_BYTES: usize = 128;
 
@@ -63,12 +66,19 @@ pub(crate) struct ProcessRecord {
 pub(crate) enum TaskRecord {
     Process(ProcessRecord),
     Thread(ThreadRecord),
+    /// The pid of a process that is as it was told last.
+    Rests(u32),
 }
 
 /// Takes one record off the front of `bytes`. `None`: not all of it is there.
 pub(crate) fn next_task(bytes: &mut &[u8]) -> Option<TaskRecord> {
     let mut ahead = Fields(bytes);
-    let is_process = ahead.u32()? == ahead.u32()?;
+    let first = ahead.u32()?;
+    if first & RESTS != 0 {
+        *bytes = ahead.0;
+        return Some(TaskRecord::Rests(first & !RESTS));
+    }
+    let is_process = first == ahead.u32()?;
     let (record, rest) = bytes.split_at_checked(if is_process { PROCESS_BYTES } else { THREAD_BYTES })?;
     let mut fields = Fields(record);
     let parsed = if is_process {
@@ -210,18 +220,21 @@ mod tests {
         let process = [7u32.to_ne_bytes(); PROCESS_BYTES / 4].concat();
         let mut thread = vec![0; THREAD_BYTES];
         thread[..8].copy_from_slice(&[7u32.to_ne_bytes(), 8u32.to_ne_bytes()].concat());
-        let both = [process, thread].concat();
-        for length in 0..=both.len() {
-            let mut bytes = &both[..length];
-            let (mut processes, mut threads) = (0, 0);
+        let rests = (9u32 | RESTS).to_ne_bytes().to_vec();
+        let all = [process, rests, thread].concat();
+        for length in 0..=all.len() {
+            let mut bytes = &all[..length];
+            let (mut processes, mut threads, mut resting) = (0, 0, 0);
             while let Some(record) = next_task(&mut bytes) {
                 match record {
                     TaskRecord::Process(process) => processes += process.pid,
                     TaskRecord::Thread(thread) => threads += thread.process,
+                    TaskRecord::Rests(pid) => resting += pid,
                 }
             }
             assert_eq!(processes > 0, length >= PROCESS_BYTES);
-            assert_eq!(threads > 0, length == both.len());
+            assert_eq!(resting, if length >= PROCESS_BYTES + 4 { 9 } else { 0 });
+            assert_eq!(threads > 0, length == all.len());
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Task {
     /// [`NetworkWay`](crate::NetworkWay) says; all 0 where the network is not told. Goes back as `disk_mark` does.
     pub network: Bytes,
     pub comm: [u8; 16],
+    /// It was told no more than that it is as the pass before found it.
+    pub rests: bool,
 }
 
 /// How a process ended.

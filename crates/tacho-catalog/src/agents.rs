@@ -296,7 +296,7 @@ mod tests {
         assert!(!catalog.revoke_agent("a1", 6).await.unwrap());
         let revoked = AgentRecord { revoked: true, ..known };
         assert_eq!(catalog.agent_by_certificate(&[7; 32]).await.unwrap(), Some(revoked));
-        assert!(catalog.remove_host("h1").await.unwrap());
+        assert!(catalog.remove_host("h1", &crate::hosts::change_for_tests(9)).await.unwrap());
         assert_eq!(catalog.agent_by_certificate(&[7; 32]).await.unwrap(), None);
     }
 

@@ -7,6 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use tacho_model::{HostFacts, HostKey, merge_tags};
 
 use crate::agents::count_change;
+use crate::audit::{self, AuditEntry};
 use crate::{Catalog, CatalogError, hex};
 
 mod names;
@@ -15,7 +16,6 @@ pub(crate) mod tags;
 
 pub use names::Renamed;
 pub(crate) use stored_facts::read_facts;
-pub use tags::TagChange;
 
 /// A host of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,30 @@ pub struct HostRecord {
     pub last_seen_ms: Option<i64>,
     /// Tags that were set here, in order.
     pub own_tags: Vec<String>,
+}
+
+/// Who changes a host, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostChange {
+    /// Of the entry in the list of changes: unique, sorts by time.
+    pub id: String,
+    pub time_ms: i64,
+    pub author: String,
+}
+
+impl HostChange {
+    /// As it stands in the list of changes; `before` and `after` are what held.
+    fn entry(&self, action: &str, host: &str, before: Option<String>, after: Option<String>) -> AuditEntry {
+        AuditEntry {
+            id: self.id.clone(),
+            time_ms: self.time_ms,
+            author: self.author.clone(),
+            action: action.to_owned(),
+            subject: host.to_owned(),
+            before,
+            after,
+        }
+    }
 }
 
 impl HostRecord {
@@ -201,11 +225,18 @@ impl Catalog {
     }
 
     /// Takes a host and its agents out of the inventory: their certificates are unknown from now on, their
-    /// marks, clocks and gaps are gone. Its history stays until retention drops it. `false` when there is no
-    /// such host.
-    pub async fn remove_host(&self, host_id: &str) -> Result<bool, CatalogError> {
+    /// marks, clocks and gaps are gone. Its history stays until retention drops it. Notes who did. `false` when
+    /// there is no such host.
+    pub async fn remove_host(&self, host_id: &str, change: &HostChange) -> Result<bool, CatalogError> {
         let doing = CatalogError::query("remove a host");
         let mut transaction = self.begin_write("remove a host").await?;
+        let found = sqlx::query("SELECT id, name FROM hosts WHERE id = ?")
+            .bind(host_id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(&doing)?;
+        let Some(found) = found else { return Ok(false) };
+        let host = host_key(&found).map_err(&doing)?;
         for sql in [
             "DELETE FROM delivery_marks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
             "DELETE FROM delivery_clocks WHERE agent_id IN (SELECT id FROM agents WHERE host_id = ?)",
@@ -213,14 +244,16 @@ impl Catalog {
         ] {
             sqlx::query(sql).bind(host_id).execute(&mut *transaction).await.map_err(&doing)?;
         }
-        let done = sqlx::query("DELETE FROM hosts WHERE id = ?")
+        sqlx::query("DELETE FROM hosts WHERE id = ?")
             .bind(host_id)
             .execute(&mut *transaction)
             .await
             .map_err(&doing)?;
+        let entry = change.entry("host.remove", &host.name, Some(host_id.to_owned()), None);
+        audit::write(&mut transaction, &entry).await.map_err(&doing)?;
         count_change(&mut transaction).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
 }
 
@@ -277,6 +310,11 @@ fn host_record(row: &SqliteRow) -> Result<HostRecord, sqlx::Error> {
 }
 
 #[cfg(test)]
+pub(crate) fn change_for_tests(time_ms: i64) -> HostChange {
+    HostChange { id: time_ms.to_string(), time_ms, author: "ann".to_owned() }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::open_for_tests as catalog;
@@ -329,8 +367,11 @@ mod tests {
         assert_eq!(catalog.host("h1").await.unwrap(), Some(full.clone()));
         assert_eq!(catalog.hosts().await.unwrap(), [full]);
         assert_eq!(catalog.host("nobody").await.unwrap(), None);
-        assert!(catalog.remove_host("h1").await.unwrap());
-        assert!(!catalog.remove_host("h1").await.unwrap());
+        let change = change_for_tests(9);
+        assert!(catalog.remove_host("h1", &change).await.unwrap());
+        assert!(!catalog.remove_host("h1", &change).await.unwrap());
+        let noted = catalog.audit_entries(None, 9).await.unwrap();
+        assert_eq!(noted, [change.entry("host.remove", "web", Some("h1".to_owned()), None)]);
         assert!(catalog.hosts().await.unwrap().is_empty());
     }
 }

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0009_alert_servers.sql"),
     },
     Migration { version: 10, name: "lake", sql: include_str!("../migrations/0010_lake.sql") },
+    Migration { version: 11, name: "maintenance", sql: include_str!("../migrations/0011_maintenance.sql") },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS catalog_schema (version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL)";

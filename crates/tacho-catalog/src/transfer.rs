@@ -178,7 +178,7 @@ mod tests {
     use tacho_model::{GapReason, HostFacts};
 
     use super::*;
-    use crate::{AlertEnd, AlertWrite, StreamKey, TagChange, open_for_tests};
+    use crate::{AlertEnd, AlertWrite, HostChange, StreamKey, open_for_tests};
 
     fn alert(id: &str, resolved_ms: Option<i64>) -> AlertRecord {
         AlertRecord {
@@ -225,7 +225,7 @@ mod tests {
             is_quiet: true,
         };
         here.write_alerts(&[AlertWrite::Ended(end)]).await.unwrap();
-        let tagged = TagChange { id: "1".to_owned(), time_ms: 7, author: "ann".to_owned() };
+        let tagged = HostChange { id: "1".to_owned(), time_ms: 7, author: "ann".to_owned() };
         here.set_host_tags("h1", &["dc=eu".to_owned()], &tagged).await.unwrap();
         let mut part = here.host_part("h1", 0, 1000).await.unwrap().unwrap();
         assert_eq!((part.alerts.len(), part.created_ms, part.last_seen_ms), (1, 5, Some(6)));

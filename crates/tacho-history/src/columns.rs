@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -165,6 +166,14 @@ fn common_field(position: usize, name: &str, id: i32) -> Field {
 fn field(name: &str, data_type: DataType, nullable: bool, id: i32) -> Field {
     Field::new(name, data_type, nullable)
         .with_metadata(HashMap::from([(FIELD_ID.to_owned(), id.to_string())]))
+}
+
+/// The numbers of a column of integers or times; what is where one is absent means nothing.
+pub(crate) fn integers(column: &ArrayRef) -> &[i64] {
+    match column.data_type() {
+        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
+        _ => column.as_primitive::<Int64Type>().values(),
+    }
 }
 
 /// The Parquet field id of a stored column.

@@ -70,6 +70,8 @@ pub(crate) struct Scan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EntityValue {
     Integer(i64),
+    /// Any of these, ascending.
+    OneOf(Vec<i64>),
     Text(String),
 }
 
@@ -150,6 +152,7 @@ impl Scan {
         ];
         predicates.extend(self.entity.iter().map(|(column, value)| match value {
             EntityValue::Integer(value) => Predicate::Integer { column: *column, min: *value, max: *value },
+            EntityValue::OneOf(values) => Predicate::OneOf { column: *column, values: values.clone() },
             EntityValue::Text(value) => Predicate::text(*column, (Some(value), Some(value))),
         }));
         predicates
@@ -169,6 +172,9 @@ impl Scan {
     fn is_of_entity(&self, row: &RowRef<'_>) -> bool {
         self.entity.iter().all(|(column, value)| match (row.cell(column - FIRST), value) {
             (tacho_model::Cell::Integer(cell), EntityValue::Integer(value)) => cell == *value,
+            (tacho_model::Cell::Integer(cell), EntityValue::OneOf(values)) => {
+                values.binary_search(&cell).is_ok()
+            }
             (tacho_model::Cell::Text(cell), EntityValue::Text(value)) => cell == value,
             _ => false,
         })

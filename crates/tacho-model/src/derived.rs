@@ -107,6 +107,12 @@ pub fn value(block: &Block, row: usize, name: &str) -> Option<f64> {
     }
 }
 
+/// What several columns of one row of a table need: computed for the first of them.
+#[derive(Debug, Default)]
+pub struct Shared {
+    cpu_total: Option<Option<f64>>,
+}
+
 /// A column divided by its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -146,6 +152,17 @@ impl Derived {
 
     /// Computes it from the cells of one row, given by position.
     pub fn evaluate(&self, interval_ms: i64, cell: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+        self.evaluate_with(interval_ms, cell, &mut Shared::default())
+    }
+
+    /// The same for one of several columns of a row.
+    pub fn evaluate_with(
+        &self,
+        interval_ms: i64,
+        cell: impl Fn(usize) -> Option<f64>,
+        shared: &mut Shared,
+    ) -> Option<f64> {
+        let mut cpu_total = |all: &CpuStates| *shared.cpu_total.get_or_insert_with(|| all.total(&cell));
         let interval = (interval_ms > 0).then_some(interval_ms as f64);
         match &self.formula {
             Formula::PerSecond { of, factor } => Some(cell(*of)? * factor * 1000.0 / interval?),
@@ -156,10 +173,10 @@ impl Derived {
                 }
                 Some(sum / (interval? * 1000.0))
             }
-            Formula::OfCpu { state, all } => quotient(cell(*state)?, all.total(&cell)?),
+            Formula::OfCpu { state, all } => quotient(cell(*state)?, cpu_total(all)?),
             Formula::CpuUsed(all) => {
                 let unused = cell(all.idle)? + cell(all.iowait).unwrap_or(0.0);
-                quotient(unused, all.total(&cell)?).map(|unused| 1.0 - unused)
+                quotient(unused, cpu_total(all)?).map(|unused| 1.0 - unused)
             }
             Formula::Less { all, part } => Some(cell(*all)? - cell(*part)?),
             Formula::LessRatio { all, part } => {

@@ -24,6 +24,7 @@ pub mod commands;
 mod file;
 mod files;
 mod follow;
+mod maintenance;
 mod message;
 mod office;
 mod pace;
@@ -39,6 +40,7 @@ mod thresholds;
 mod words;
 
 pub use files::{RulesError, load_rules};
+pub(crate) use maintenance::StoredWindow;
 pub use office::{LEASE, Membership};
 pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
 pub(crate) use rules::{RuleEdit, RuleEditError, RuleEditor};
@@ -77,6 +79,8 @@ pub(crate) struct Core {
     pub(crate) files: Arc<RuleSet>,
     /// What people said of rules by the API, which lies above those.
     pub(crate) stored_rules: Vec<RuleRecord>,
+    /// Maintenance windows that people made by the API, beside those of files.
+    pub(crate) windows: Vec<StoredWindow>,
     /// Knows what mutes alerts, whoever is told.
     pub(crate) mutes: Dispatcher,
     /// One for each receiver, in their order. They know nothing while another server tells.
@@ -130,6 +134,7 @@ impl Alerts {
             engine: Engine::new(Arc::clone(&rules), Limits::default()),
             files: rules,
             stored_rules: Vec::new(),
+            windows: Vec::new(),
             mutes: Dispatcher::new(None),
             dispatchers: receivers.iter().map(|it| Dispatcher::new(Some(it.route.clone()))).collect(),
             in_office: false,

@@ -7,7 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::{Extension, Router};
 use http::StatusCode;
-use tacho_catalog::Catalog;
+use tacho_catalog::{Catalog, HostChange};
 use tacho_history::History;
 use tacho_runtime::clock::NowMs;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
-use crate::auth::{Passwords, SignInLimit};
+use crate::auth::{Caller, Passwords, SignInLimit};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
@@ -39,10 +39,12 @@ mod fleet;
 mod gaps;
 mod greatest;
 mod guard;
+mod host_alert;
 mod host_tags;
 mod hosts;
 mod latest;
 mod live;
+mod maintenance;
 mod observe;
 mod one_process;
 mod openapi;
@@ -92,6 +94,13 @@ pub struct ApiState {
     pub sql: SqlSockets,
     /// Ends live streams, which would otherwise hold up the server's stop.
     pub stop: CancellationToken,
+}
+
+impl ApiState {
+    /// A change of a host by a caller, now.
+    fn host_change(&self, caller: Caller) -> HostChange {
+        HostChange { id: self.alerts.new_id(), time_ms: (self.now)(), author: caller.name }
+    }
 }
 
 /// The whole HTTP side. Whoever accepts connections puts a [`crate::auth::Peer`] into each request's
@@ -157,6 +166,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(rule_history::rule_history))
         .routes(routes!(alert_events::follow_alerts))
         .routes(routes!(silences::list_silences))
+        .routes(routes!(maintenance::list_windows))
         .routes(routes!(receivers::list_receivers))
         .routes(routes!(route::show_route))
         .routes(routes!(tables::list_tables))
@@ -173,6 +183,8 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(audit::list_changes))
         .routes(routes!(alerts::acknowledge_alert))
         .routes(routes!(silences::create_silence))
+        .routes(routes!(maintenance::create_window))
+        .routes(routes!(maintenance::replace_window, maintenance::remove_window))
         .routes(routes!(receivers::test_receiver))
         .routes(routes!(rules::create_rule))
         .routes(routes!(rules::replace_rule, rules::switch_rule, rules::remove_rule))

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use tacho_catalog::{AgentEntry, Catalog, HostRecord, Renamed, TagChange};
+use tacho_catalog::{AgentEntry, Catalog, HostChange, HostRecord, Renamed};
 use tacho_model::{check_tags, is_same_key};
 use tacho_runtime::clock;
 use tacho_runtime::files::create_private_directory;
@@ -96,7 +96,7 @@ pub async fn run_host(config: &Config, command: HostCommand) -> anyhow::Result<(
                 bail!("{new:?} {problem}");
             }
             let host = find(&catalog, &old).await?;
-            match catalog.rename_host(&host.key.id, new, clock::wall_ms()).await? {
+            match catalog.rename_host(&host.key.id, new, &by_command()).await? {
                 Renamed::Done(key) => writeln!(out, "{} is called {} now", host.key.name, key.name)?,
                 Renamed::Taken => bail!("another host is called {new}; `tacho-server host list` shows all"),
                 Renamed::Unknown => bail!("{old} was removed just now"),
@@ -121,7 +121,7 @@ pub async fn run_host(config: &Config, command: HostCommand) -> anyhow::Result<(
         }
         HostCommand::Remove { host } => {
             let host = find(&catalog, &host).await?;
-            if !catalog.remove_host(&host.key.id).await? {
+            if !catalog.remove_host(&host.key.id, &by_command()).await? {
                 bail!("{} was removed just now", host.key.name);
             }
             writeln!(out, "{} is removed; its agent is refused from now on", host.key.name)?;
@@ -168,16 +168,18 @@ async fn set_tags(
     tags: &[String],
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let time_ms = clock::wall_ms();
-    let id = ulid::Ulid::new().to_string().to_lowercase();
-    let change = TagChange { id, time_ms, author: AUTHOR.to_owned() };
-    if !catalog.set_host_tags(&host.key.id, tags, &change).await? {
+    if !catalog.set_host_tags(&host.key.id, tags, &by_command()).await? {
         bail!("{} was removed just now", host.key.name);
     }
     let host = HostRecord { own_tags: tags.to_vec(), ..host.clone() };
     let tags = host.tags();
     let text = if tags.is_empty() { "no tags".to_owned() } else { tags.join(" ") };
     Ok(writeln!(out, "{} has {text} now", host.key.name)?)
+}
+
+fn by_command() -> HostChange {
+    let id = ulid::Ulid::new().to_string().to_lowercase();
+    HostChange { id, time_ms: clock::wall_ms(), author: AUTHOR.to_owned() }
 }
 
 fn own_tags_text(host: &HostRecord) -> String {

@@ -17,35 +17,46 @@ export interface FleetSeries {
 
 export interface HostValues {
   readonly host: string;
+  readonly hostId: string;
   readonly values: readonly Reading[];
 }
 
 export interface FleetSeriesQuery extends Span {
   readonly column: string;
   readonly points: number;
+  /** Ids of some hosts; absent: all. */
+  readonly hosts?: readonly string[];
 }
+
+/** The server answers for no more hosts that are named. */
+export const MOST_NAMED = 200;
 
 interface WireFleetSeries {
   readonly time: readonly string[];
   readonly bucket_ms: number;
-  readonly hosts: readonly HostValues[];
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly host_id: string;
+    readonly values: readonly Reading[];
+  }[];
   readonly hosts_total: number;
 }
 
-export async function fetchFleetSeries(query: FleetSeriesQuery, signal: AbortSignal): Promise<FleetSeries> {
+export async function fetchFleetSeries(query: FleetSeriesQuery, signal?: AbortSignal): Promise<FleetSeries> {
   const wire = await request<WireFleetSeries>('fleet/series', {
     query: {
       column: query.column,
       from: writeTime(query.fromMs),
       to: writeTime(query.toMs),
       points: query.points,
+      hosts: query.hosts?.join(','),
     },
-    signal,
+    ...(signal ? { signal } : {}),
   });
   return {
     timeMs: wire.time.map((time) => parseTime(time) ?? 0),
     bucketMs: wire.bucket_ms,
-    hosts: wire.hosts,
+    hosts: wire.hosts.map(({ host, host_id, values }) => ({ host, hostId: host_id, values })),
     hostsTotal: wire.hosts_total,
   };
 }

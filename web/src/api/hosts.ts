@@ -1,3 +1,6 @@
+import type { Severity } from './alerts';
+import type { ProcessKey } from './processes';
+
 import { request } from './client';
 import { parseTime } from './wire';
 
@@ -26,6 +29,10 @@ export interface Latest {
   readonly processes: Reading;
   readonly uptime_seconds: Reading;
   readonly filesystem_used_ratio_max: Reading;
+  /** Of the hottest sensor. */
+  readonly temperature_max_celsius: Reading;
+  /** The worst of its sensors, by the settings of its agent. */
+  readonly temperature_level: 'normal' | 'note' | 'warning' | null;
 }
 
 export interface Collector {
@@ -64,6 +71,20 @@ export interface HostConflict {
   readonly since: string;
 }
 
+/** The worst alert that fires on a host. */
+export interface WorstAlert {
+  readonly id: string;
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly text: string;
+  readonly firedMs: number;
+  readonly muted: string | null;
+  readonly acknowledged: boolean;
+  readonly process: ProcessKey | null;
+  /** How many fire on it, this one included. */
+  readonly firing: number;
+}
+
 export interface Host {
   readonly id: string;
   readonly name: string;
@@ -73,17 +94,25 @@ export interface Host {
   readonly ownTags: readonly string[];
   readonly state: Presence;
   readonly lastSeenMs: number | null;
+  /** When it joined. */
+  readonly createdMs: number | null;
   /** How far its clock is ahead of the server's. */
   readonly clockOffsetMs: Reading;
   /** Snapshots that its agent keeps until it can deliver them. */
   readonly bufferedFrames: number;
   readonly agentVersion: string | null;
   readonly conflict: HostConflict | null;
+  readonly alert: WorstAlert | null;
   readonly facts: Facts | null;
   readonly latest: Latest | null;
 }
 
 export type WireLatest = Omit<Latest, 'timeMs'> & { readonly time: string };
+
+interface WireAlert extends Omit<WorstAlert, 'firedMs' | 'process'> {
+  readonly fired: string;
+  readonly process: { readonly pid: number; readonly start_time: string } | null;
+}
 
 interface WireHost {
   readonly id: string;
@@ -92,10 +121,12 @@ interface WireHost {
   readonly own_tags?: readonly string[];
   readonly state: Presence;
   readonly last_seen: string | null;
+  readonly created?: string;
   readonly clock_offset_ms?: Reading;
   readonly buffered_frames?: number;
   readonly agent_version: string | null;
   readonly conflict?: HostConflict | null;
+  readonly alert?: WireAlert | null;
   readonly facts: Facts | null;
   readonly latest: WireLatest | null;
 }
@@ -106,6 +137,30 @@ export function readLatest(wire: WireLatest | null | undefined): Latest | null {
   return { ...readings, timeMs: parseTime(time) ?? 0 };
 }
 
+function readAlert({
+  id,
+  rule,
+  severity,
+  text,
+  muted,
+  acknowledged,
+  firing,
+  ...wire
+}: WireAlert): WorstAlert {
+  const startMs = parseTime(wire.process?.start_time);
+  return {
+    id,
+    rule,
+    severity,
+    text,
+    muted,
+    acknowledged,
+    firing,
+    firedMs: parseTime(wire.fired) ?? 0,
+    process: wire.process && startMs !== null ? { pid: wire.process.pid, startMs } : null,
+  };
+}
+
 function readHost(wire: WireHost): Host {
   return {
     id: wire.id,
@@ -114,10 +169,12 @@ function readHost(wire: WireHost): Host {
     ownTags: wire.own_tags ?? [],
     state: wire.state,
     lastSeenMs: parseTime(wire.last_seen),
+    createdMs: parseTime(wire.created),
     clockOffsetMs: wire.clock_offset_ms ?? null,
     bufferedFrames: wire.buffered_frames ?? 0,
     agentVersion: wire.agent_version,
     conflict: wire.conflict ?? null,
+    alert: wire.alert ? readAlert(wire.alert) : null,
     facts: wire.facts,
     latest: readLatest(wire.latest),
   };
@@ -139,4 +196,14 @@ export async function fetchHost(name: string, signal: AbortSignal): Promise<Host
 /** Sets the tags of a host in place of those that were set before. */
 export async function setHostTags(name: string, tags: readonly string[]): Promise<void> {
   await request<unknown>(`hosts/${encodeURIComponent(name)}/tags`, { method: 'PUT', body: { tags } });
+}
+
+/** Its history stays with it, and it is still found by the old name. */
+export async function renameHost(id: string, name: string): Promise<void> {
+  await request<unknown>(`hosts/${encodeURIComponent(id)}`, { method: 'PATCH', body: { name } });
+}
+
+/** Takes it out of the inventory and refuses its agent. */
+export async function removeHost(id: string): Promise<void> {
+  await request<undefined>(`hosts/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }

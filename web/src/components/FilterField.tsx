@@ -10,7 +10,7 @@ export interface FilterFieldProps {
   readonly value: string;
   readonly onChange: (value: string) => void;
   readonly input: RefObject<HTMLInputElement | null>;
-  readonly width?: number;
+  readonly width?: number | string;
 }
 
 /** What is typed shows at once and reaches the address a moment later. */

@@ -1,9 +1,9 @@
-import { Button, Group, Modal, PasswordInput } from '@mantine/core';
+import { Modal, PasswordInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation } from '@tanstack/react-query';
 
 import { changeOwnPassword } from '../api/session';
-import { Failure } from './Failure';
+import { FormEnd } from './FormEnd';
 import { text } from '../text';
 
 export interface PasswordDialogProps {
@@ -55,12 +55,7 @@ function PasswordForm({ onDone }: { readonly onDone: () => void }): JSX.Element 
         required
         withAsterisk={false}
       />
-      <Failure error={change.error} />
-      <Group justify="flex-end" mt="md">
-        <Button type="submit" size="xs" loading={change.isPending}>
-          {text.access.changePassword}
-        </Button>
-      </Group>
+      <FormEnd label={text.access.changePassword} busy={change.isPending} error={change.error} />
     </form>
   );
 }

@@ -8,15 +8,18 @@ export interface SortHeaderProps {
   readonly label: string;
   readonly hint?: string | undefined;
   readonly numeric: boolean;
+  /** Words that begin with the worst. */
+  readonly descends?: boolean | undefined;
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
 }
 
 /** A column's head that sorts by it: numbers from the largest, words from A. */
-export function SortHeader({ column, label, hint, numeric, sort, onSort }: SortHeaderProps): JSX.Element {
+export function SortHeader(props: SortHeaderProps): JSX.Element {
+  const { column, label, hint, numeric, descends = numeric, sort, onSort } = props;
   const active = sort.column === column;
   const direction = active ? (sort.descending ? 'descending' : 'ascending') : 'none';
-  const next = { column, descending: active ? !sort.descending : numeric };
+  const next = { column, descending: active ? !sort.descending : descends };
   return (
     <th scope="col" aria-sort={direction} className={styles.head} data-numeric={numeric || undefined}>
       <button type="button" className={styles.button} title={hint} onClick={() => onSort(next)}>

@@ -74,6 +74,11 @@ const DURATION_UNITS: readonly (readonly [string, number])[] = [
   [text.units.second, 1],
 ];
 
+/** `61.4` → `61 °C`. */
+export function formatCelsius(value: Maybe): string {
+  return isAbsent(value) ? ABSENT : `${value.toFixed(0)} °C`;
+}
+
 /** A duration in its two largest units: `93784` → `1d 2h`, `75` → `1m 15s`, `0.25` → `250ms`. */
 export function formatDuration(seconds: Maybe): string {
   const { second, millisecond, between } = text.units;

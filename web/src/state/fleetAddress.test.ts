@@ -6,7 +6,8 @@ describe('fleet view in the address', () => {
   it.each<Partial<FleetView>>([
     {},
     { view: 'heat', reading: 'io_pressure_some_ratio', rangeMs: 7 * 86_400_000 },
-    { group: 'kernel' },
+    { view: 'grid' },
+    { view: 'table', group: 'kernel' },
     { group: 'tag' },
     { group: 'tag:机房' },
     { sort: { column: 'name', descending: true }, filter: '' },

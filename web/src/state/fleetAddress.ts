@@ -5,8 +5,11 @@ import type { Sort } from './hostAddress';
 /** What hosts are put together by. */
 export type FleetGroup = 'none' | 'state' | 'os' | 'kernel' | 'agent' | 'tag' | `tag:${string}`;
 
+export type FleetKind = 'table' | 'grid' | 'heat';
+
 export interface FleetView {
-  readonly view: 'table' | 'heat';
+  /** Null: as whoever looks likes it. */
+  readonly view: FleetKind | null;
   readonly sort: Sort;
   readonly filter: string;
   readonly group: FleetGroup;
@@ -24,8 +27,10 @@ export function readGroup(text: string | null): FleetGroup {
   return known ?? (key === undefined ? 'none' : `tag:${key}`);
 }
 
+export const FLEET_KINDS = ['table', 'grid', 'heat'] as const satisfies readonly FleetKind[];
+
 export const DEFAULT_FLEET: FleetView = {
-  view: 'table',
+  view: null,
   sort: { column: 'name', descending: false },
   filter: '',
   group: 'none',
@@ -35,7 +40,7 @@ export const DEFAULT_FLEET: FleetView = {
 
 export function encodeFleetView(view: FleetView): string {
   const params = new URLSearchParams();
-  if (view.view === 'heat') params.set('view', 'heat');
+  if (view.view !== null) params.set('view', view.view);
   if (view.reading !== DEFAULT_FLEET.reading) params.set('reading', view.reading);
   if (view.rangeMs !== DEFAULT_FLEET.rangeMs) params.set('range', formatLength(view.rangeMs));
   if (view.group !== 'none') params.set('group', view.group);
@@ -52,7 +57,7 @@ export function decodeFleetView(search: string): FleetView {
   const sort = /^(-?)([a-z_]{1,32})$/.exec(params.get('sort') ?? '');
   const reading = params.get('reading') ?? '';
   return {
-    view: params.get('view') === 'heat' ? 'heat' : 'table',
+    view: FLEET_KINDS.find((kind) => kind === params.get('view')) ?? null,
     sort: sort?.[2] === undefined ? DEFAULT_FLEET.sort : { column: sort[2], descending: sort[1] === '-' },
     filter: params.get('filter') ?? '',
     group: readGroup(params.get('group')),

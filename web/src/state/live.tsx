@@ -19,6 +19,10 @@ import { hostKey, hostsKey } from '../api/hosts';
 import { isReachable, onReachable } from '../api/reachable';
 import { sessionKey } from '../api/session';
 
+/** From so many hosts on something arrives all the time: it is shown once a second. */
+const LARGE_FLEET = 200;
+const LARGE_WAIT_MS = 1000;
+
 export class LiveStore {
   private state: LiveState = 'connecting';
   private snapshots: ReadonlyMap<string, LiveSnapshot> = new Map();
@@ -44,7 +48,8 @@ export class LiveStore {
     this.arrived.push(snapshot);
     if (this.frame !== 0) return;
     // A timer, not an animation frame: those stop in a background tab, and the list would grow.
-    this.frame = window.setTimeout(() => this.publish(), 16);
+    const wait = this.snapshots.size > LARGE_FLEET ? LARGE_WAIT_MS : 16;
+    this.frame = window.setTimeout(() => this.publish(), wait);
   }
 
   reset(): void {

@@ -2,7 +2,8 @@
 //!
 //! All sockets of this network namespace are asked of the kernel at once; on a host with very many of them, or
 //! with next to no traffic, less often than at every snapshot: the kernel walks a table that is sized by the
-//! machine's memory, whatever is in it. Sockets for datagrams are asked for every fifteen seconds. Of connections those get a row that carried most bytes since the look before.
+//! machine's memory, whatever is in it. Sockets for datagrams, and while all is quiet those that listen, are asked for
+//! every fifteen seconds. Of connections those get a row that carried most bytes since the look before.
 //! What connections carried is also summed up for the processes that hold them, for hosts where nothing better
 //! tells what a process sends and receives. A connection that begins and ends between two looks is not seen, and
 //! the kernel counts no bytes of UDP sockets.
@@ -22,6 +23,7 @@ use tacho_model::{Block, IntegerColumn, Row, TextColumn};
 use tacho_proc::{Buffer, TcpStates, tcp_state_name};
 
 use super::processes::Processes;
+use super::sockets::{Activity, may_rest};
 use super::status::Status;
 use super::traffic::Traffic;
 use super::{SamplerConfig, Tick};
@@ -36,12 +38,9 @@ pub(super) use owners::Owner;
 /// The kernel takes about a microsecond for a socket: so many a second are 0.4 % of a core.
 const SOCKETS_PER_SECOND: u64 = 4000;
 
-/// With fewer TCP segments than this since the look before, looking again may wait so long.
-const SEGMENTS_AT_REST: u64 = 64;
-const REST_US: u64 = 15_000_000;
-
-/// Sockets for datagrams are in tables of their own, one walk for each IP version.
-const UDP_PAUSE_US: u64 = 15_000_000;
+/// While next to nothing happens, listeners are looked at so often. Those for datagrams always are: they are in tables
+/// of their own, one walk for each IP version.
+const LISTENERS_PAUSE_US: u64 = 15_000_000;
 
 /// Links to open files read per second at most, and in one snapshot.
 const LINKS_PER_SECOND: u64 = 400;
@@ -65,11 +64,15 @@ pub(super) struct Connections {
     due_us: u64,
     udp_due_us: u64,
     looked_us: Option<u64>,
-    /// TCP segments that the host had sent and received at the newest look.
-    looked_segments: Option<u64>,
-    /// A look was taken for the snapshot that is being taken.
+    /// The newest look at listeners, with or without connections.
+    listened_us: Option<u64>,
+    /// What the host's TCP had done at the newest look.
+    looked: Option<Activity>,
+    /// A look was taken for the snapshot that is being taken, at listeners at least.
     has_looked: bool,
+    /// Since the look before.
     interval_us: Option<u64>,
+    listeners_interval_us: Option<u64>,
     process_bytes: Vec<ProcessBytes>,
     /// The kernel counts what connections carry.
     has_counters: bool,
@@ -86,8 +89,8 @@ pub(super) struct Demand {
     pub(super) processes: bool,
     /// How many TCP sockets there are in each state, if it costs little.
     pub(super) states: bool,
-    /// TCP segments that the host sent and received since its boot.
-    pub(super) segments: Option<u64>,
+    /// What the host's TCP did since its boot.
+    pub(super) activity: Option<Activity>,
 }
 
 /// What the connections of one process carried since the look before.
@@ -109,9 +112,11 @@ impl Connections {
             due_us: 0,
             udp_due_us: 0,
             looked_us: None,
-            looked_segments: None,
+            listened_us: None,
+            looked: None,
             has_looked: false,
             interval_us: None,
+            listeners_interval_us: None,
             process_bytes: Vec::new(),
             has_counters: false,
             ended: Vec::new(),
@@ -123,23 +128,38 @@ impl Connections {
     /// Looks at all sockets, if it is time, and finds the owners of those that matter. Answers how many there are in
     /// each state, if it came to that.
     pub(super) fn look(&mut self, tick: &Tick, demand: Demand, buffer: &mut Buffer) -> Option<TcpStates> {
-        let Demand { processes: for_processes, states, segments } = demand;
+        let Demand { processes: for_processes, states, activity } = demand;
         self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
         let soon_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 8);
-        if self.due_us > soon_us || (!for_processes && self.may_rest(soon_us, segments)) {
+        if self.due_us > soon_us {
             return None;
         }
-        (self.has_looked, self.looked_segments) = (true, segments);
-        self.interval_us =
-            self.looked_us.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked));
-        self.forget_ended();
-        let connections = for_processes || self.top.limit() > 0;
-        let scope = Scope { connections, states, udp: self.udp_due_us <= soon_us };
-        if scope.udp {
-            self.udp_due_us = tick.now_us.saturating_add(UDP_PAUSE_US);
+        let may_rest = !for_processes && self.may_rest(soon_us, activity);
+        let listeners_due_us = self.listened_us.unwrap_or(0).saturating_add(LISTENERS_PAUSE_US);
+        if may_rest && soon_us < listeners_due_us {
+            return None;
         }
+        self.has_looked = true;
+        let since = |looked: &mut Option<u64>| {
+            looked.replace(tick.now_us).map(|looked| tick.now_us.saturating_sub(looked))
+        };
+        self.listeners_interval_us = since(&mut self.listened_us);
+        self.forget_ended();
+        let udp = self.udp_due_us <= soon_us;
+        if udp {
+            self.udp_due_us = tick.now_us.saturating_add(LISTENERS_PAUSE_US);
+        }
+        if may_rest {
+            self.take_in(Scope { connections: false, states: false, udp }, false, buffer);
+            self.find_owners(tick, false);
+            return None;
+        }
+        self.interval_us = since(&mut self.looked_us);
+        self.looked = activity;
+        let connections = for_processes || self.top.limit() > 0;
+        let scope = Scope { connections, states, udp };
         let (has_counters, states) = self.take_in(scope, for_processes, buffer);
         self.has_counters = has_counters;
         self.top.choose(self.interval_us);
@@ -152,12 +172,8 @@ impl Connections {
         states
     }
 
-    fn may_rest(&self, until_us: u64, segments: Option<u64>) -> bool {
-        let (Some(looked_us), Some(before), Some(now)) = (self.looked_us, self.looked_segments, segments)
-        else {
-            return false;
-        };
-        until_us < looked_us.saturating_add(REST_US) && now.saturating_sub(before) < SEGMENTS_AT_REST
+    fn may_rest(&self, until_us: u64, now: Option<Activity>) -> bool {
+        self.looked_us.is_some_and(|looked_us| may_rest(self.looked, now, until_us.saturating_sub(looked_us)))
     }
 
     /// What processes received and sent over TCP, by pid; `None` when that is not known for this snapshot.
@@ -181,9 +197,12 @@ impl Connections {
         if !self.has_looked {
             return;
         }
-        let interval_us = self.interval_us.unwrap_or(0);
-        let interval_ms = i64::try_from(interval_us.saturating_add(500) / 1000).unwrap_or(i64::MAX);
-        (connections.interval_ms, listeners.interval_ms) = (interval_ms, interval_ms);
+        for (block, interval_us) in
+            [(&mut *connections, self.interval_us), (&mut *listeners, self.listeners_interval_us)]
+        {
+            let interval_us = interval_us.unwrap_or(0);
+            block.interval_ms = i64::try_from(interval_us.saturating_add(500) / 1000).unwrap_or(i64::MAX);
+        }
         for bytes in &self.process_bytes {
             if processes.name_of(bytes.owner).is_none() {
                 self.ended.push(bytes.owner.pid);
@@ -209,7 +228,9 @@ impl Connections {
         buffer: &mut Buffer,
     ) -> (bool, Option<TcpStates>) {
         let Self { source, tracker, top, listeners, status, .. } = self;
-        tracker.begin();
+        if scope.connections {
+            tracker.begin();
+        }
         top.begin();
         listeners.begin(scope.udp);
         let mut lacks_counters = false;
@@ -221,7 +242,9 @@ impl Connections {
                 tracked.unclaimed.add(change.traffic);
             }
         });
-        tracker.end(answer.is_complete);
+        if scope.connections {
+            tracker.end(answer.is_complete);
+        }
         answer.tell(scope, status);
         let too_many = [
             ("connections beyond the first 200000", tracker.left_some_out()),
@@ -230,8 +253,10 @@ impl Connections {
         for (reading, left_some_out) in too_many {
             status.set_absent(reading, left_some_out.then_some("too many"));
         }
-        // Linux 4.1 brought them.
-        status.set_absent("rx_bytes, tx_bytes", lacks_counters.then_some("not on this kernel"));
+        if scope.connections {
+            // Linux 4.1 brought them.
+            status.set_absent("rx_bytes, tx_bytes", lacks_counters.then_some("not on this kernel"));
+        }
         (answer.has_counters && !lacks_counters, answer.states)
     }
 

@@ -150,6 +150,7 @@ impl Processes {
     pub(super) fn collect(&mut self, tick: &Tick, surroundings: Surroundings<'_>, out: &mut Output<'_, '_>) {
         let heard = self.exits.hear();
         self.status.note("ends of processes", heard);
+        self.ask(tick);
         if self.list(surroundings.comings_and_goings).is_none() {
             return;
         }
@@ -202,6 +203,17 @@ impl Processes {
         let lost = ends.map_or(0, |ends| ends.lost);
         status.set_absent("some ends of processes", (lost > 0).then_some(TOO_MANY_ENDS));
         (ends, unseen)
+    }
+
+    /// Where those that rest are not told in full: what a row says of one that is due is as new as the row.
+    fn ask(&mut self, tick: &Tick) {
+        if !self.source.is_whole() {
+            return;
+        }
+        let until_us = rows::due_until_us(tick);
+        for entry in self.entries.iter().filter(|entry| self.rows.is_due(entry, until_us)) {
+            self.source.ask(entry.pid);
+        }
     }
 
     /// Lists the processes, unless the list can not have changed: making it is a third of the kernel's work for

@@ -16,6 +16,14 @@ use super::status::Status;
 /// Going through the kernel's table of connections takes longer than all else of a snapshot on a large machine.
 const STATES_INTERVAL_US: u64 = 15_000_000;
 
+/// A time in which next to nothing happens is one with fewer TCP segments than this in each fifteen seconds.
+const SEGMENTS_AT_REST: u64 = 64;
+const REST_US: u64 = 15_000_000;
+
+/// So long the table is left alone while next to nothing happens and no connection begins: then it can only tell what
+/// few segments did to connections that are known.
+const LONGEST_REST_US: u64 = 30_000_000;
+
 const STATE_COLUMNS: [(IntegerColumn, &[usize]); 6] = [
     (host::TCP_SYN_SENT, &[TcpStates::SYN_SENT]),
     (host::TCP_SYN_RECEIVED, &[TcpStates::SYN_RECEIVED]),
@@ -35,7 +43,24 @@ pub(super) struct Sockets {
     /// The newest reading, and when the next is due.
     newest: Option<TcpStates>,
     due_us: u64,
+    /// When the newest reading was taken, and what TCP had done by then.
+    counted: Option<(u64, Option<Activity>)>,
     pub(super) status: Status,
+}
+
+/// What TCP did since boot: segments received and sent, and connections begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Activity {
+    pub(super) segments: u64,
+    pub(super) opens: u64,
+}
+
+/// So little happened in `since_us` that the kernel's table of connections need not be gone through again.
+pub(super) fn may_rest(before: Option<Activity>, now: Option<Activity>, since_us: u64) -> bool {
+    let (Some(before), Some(now)) = (before, now) else { return false };
+    let longest_us = if now.opens == before.opens { LONGEST_REST_US } else { REST_US };
+    let segments_at_rest = SEGMENTS_AT_REST.saturating_mul(since_us.max(REST_US)) / REST_US;
+    since_us < longest_us && now.segments.saturating_sub(before.segments) < segments_at_rest
 }
 
 /// Where TCP states come from.
@@ -62,6 +87,7 @@ impl Sockets {
             states,
             newest: None,
             due_us: 0,
+            counted: None,
             status: Status::new("socket"),
         }
     }
@@ -84,7 +110,12 @@ impl Sockets {
 
     /// It is time to count sockets by state.
     pub(super) fn wants_states(&self, tick: &Tick) -> bool {
-        self.due_us <= tick.now_us
+        // A snapshot may come a little early.
+        let soon_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 8);
+        let rests = self.counted.is_some_and(|(counted_us, before)| {
+            may_rest(before, self.activity(), soon_us.saturating_sub(counted_us))
+        });
+        self.due_us <= soon_us && !rests
     }
 
     /// Writes the newest states. `counted`: a look at all connections has counted them; else they are asked for when
@@ -98,6 +129,7 @@ impl Sockets {
     ) {
         if self.wants_states(tick) {
             self.due_us = tick.now_us.saturating_add(STATES_INTERVAL_US);
+            self.counted = Some((tick.now_us, self.activity()));
             let states = counted.map_or_else(|| self.states.read(buffer), Ok);
             self.newest = self.status.note("tcp states", states);
         }
@@ -112,9 +144,14 @@ impl Sockets {
         host.optional(host::TCP_ESTABLISHED, established);
     }
 
-    /// TCP segments received and sent since boot, as of the newest snapshot.
-    pub(super) fn segments(&self) -> Option<u64> {
-        Some(self.before.tcp_segments_in?.saturating_add(self.before.tcp_segments_out?))
+    /// As of the newest snapshot, where the kernel tells.
+    pub(super) fn activity(&self) -> Option<Activity> {
+        let Protocols { tcp_segments_in, tcp_segments_out, tcp_active_opens, tcp_passive_opens, .. } =
+            self.before;
+        Some(Activity {
+            segments: tcp_segments_in?.saturating_add(tcp_segments_out?),
+            opens: tcp_active_opens?.saturating_add(tcp_passive_opens?),
+        })
     }
 
     fn read_counts(&mut self, buffer: &mut Buffer) -> SocketCounts {
@@ -155,5 +192,24 @@ impl StateReader {
             parse_tcp_table(text, &mut states);
         }
         Ok(states)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_left_alone_while_next_to_nothing_happens() {
+        let rests = |segments: u64, opens: u64, seconds: u64| {
+            let before = Some(Activity { segments: 1000, opens: 7 });
+            let now = Some(Activity { segments: 1000 + segments, opens: 7 + opens });
+            may_rest(before, now, seconds * 1_000_000)
+        };
+        assert!(rests(0, 0, 5) && rests(63, 1, 14) && rests(0, 0, 29) && rests(95, 0, 24));
+        assert!(!rests(64, 0, 5), "traffic");
+        assert!(!rests(0, 1, 15), "a connection began");
+        assert!(!rests(96, 0, 22) && !rests(0, 0, 30));
+        assert!(!may_rest(None, Some(Activity { segments: 0, opens: 0 }), 0), "nothing to compare with");
     }
 }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::glob::Glob;
-use crate::host::{matches_one, tag_value};
+use crate::host::{Host, matches_one, tag_value};
 
 /// Matchers of one silence.
-const MAX_MATCHERS: usize = 16;
+pub const MAX_MATCHERS: usize = 16;
 
 /// A label and a pattern for its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +79,18 @@ pub(super) fn matches_all(matchers: &[Matcher], alert: &Alert) -> bool {
     matchers.iter().all(|matcher| match matcher.label.as_str() {
         "tag" => matches_one(std::slice::from_ref(&matcher.pattern), &alert.tags),
         name => matcher.pattern.matches(label(alert, name).unwrap_or_default()),
+    })
+}
+
+/// Can alerts of this host match? What is asked of the alert itself is left open.
+pub(super) fn matches_host(matchers: &[Matcher], host: &Host) -> bool {
+    matchers.iter().all(|Matcher { label, pattern }| match label.as_str() {
+        "host" => pattern.matches(&host.key.name),
+        "host_id" => pattern.matches(&host.key.id),
+        "tag" => matches_one(std::slice::from_ref(pattern), &host.tags),
+        _ => label
+            .strip_prefix("tag.")
+            .is_none_or(|key| pattern.matches(tag_value(&host.tags, key).unwrap_or_default())),
     })
 }
 

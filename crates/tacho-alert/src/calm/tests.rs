@@ -196,6 +196,114 @@ fn a_maintenance_window_comes_again_and_may_cross_midnight() {
     assert_eq!(error.problems.len(), 3, "{error}");
 }
 
+fn window(days: &[&str], from: &str, to: &str, time_zone: &str) -> Maintenance {
+    let text = MaintenanceText {
+        name: "m".to_owned(),
+        matchers: Vec::new(),
+        days: days.iter().map(|day| (*day).to_owned()).collect(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        time_zone: time_zone.to_owned(),
+        comment: String::new(),
+    };
+    Maintenance::read(text, MaintenanceOrigin::Stored("1".to_owned())).unwrap()
+}
+
+#[test]
+fn a_window_says_when_it_opens_and_closes() {
+    let berlin = "Europe/Berlin";
+    for (days, from, to, zone, now, starts, ends) in [
+        (&["sat"][..], "23:00", "01:30", "UTC", "2026-11-20T12:00", "2026-11-21T23:00", "2026-11-22T01:30"),
+        (&["sat"], "23:00", "01:30", "UTC", "2026-11-21T23:00", "", "2026-11-22T01:30"),
+        (&["sat"], "23:00", "01:30", "UTC", "2026-11-22T01:30", "2026-11-28T23:00", "2026-11-29T01:30"),
+        // Whole days beside each other are one time.
+        (
+            &["sat", "sun"],
+            "00:00",
+            "24:00",
+            "UTC",
+            "2026-11-20T12:00",
+            "2026-11-21T00:00",
+            "2026-11-23T00:00",
+        ),
+        (&[], "00:00", "24:00", "UTC", "2026-11-20T12:00", "", ""),
+        (
+            &["fri"],
+            "22:00",
+            "06:00",
+            "Asia/Shanghai",
+            "2026-11-19T12:00",
+            "2026-11-20T14:00",
+            "2026-11-20T22:00",
+        ),
+        // On 29 March 2026 clocks there go from 02:00 to 03:00, on 25 October from 03:00 to 02:00.
+        (&[], "01:00", "04:00", berlin, "2026-03-28T12:00", "2026-03-29T00:00", "2026-03-29T02:00"),
+        (&["sun"], "02:15", "04:00", berlin, "2026-03-28T12:00", "2026-03-29T01:00", "2026-03-29T02:00"),
+        (&["sun"], "02:15", "02:45", berlin, "2026-03-28T12:00", "2026-04-05T00:15", "2026-04-05T00:45"),
+        (&["sun"], "01:00", "04:00", berlin, "2026-10-24T12:00", "2026-10-24T23:00", "2026-10-25T03:00"),
+        (&["sun"], "02:15", "02:45", berlin, "2026-10-25T00:30", "", "2026-10-25T00:45"),
+        (&["sun"], "02:15", "02:45", berlin, "2026-10-25T00:50", "2026-10-25T01:15", "2026-10-25T01:45"),
+    ] {
+        let ms = |text: &str| {
+            let time = (!text.is_empty()).then(|| format!("{text}:00Z").parse::<jiff::Timestamp>().unwrap());
+            time.map(jiff::Timestamp::as_millisecond)
+        };
+        let found = window(days, from, to, zone).opening(ms(now).unwrap());
+        let expected = Opening { starts_ms: ms(starts), ends_ms: ms(ends) };
+        assert_eq!(found, expected, "{days:?} {from}-{to} {zone} at {now}");
+    }
+}
+
+proptest::proptest! {
+    /// What is said of the times to come is what will be.
+    #[test]
+    fn a_window_opens_and_closes_when_it_says(
+        now_ms in 1_740_000_000_000_i64..1_900_000_000_000,
+        (from, to) in (0_i64..=1440, 0_i64..=1440),
+        days in proptest::sample::subsequence(vec!["mon", "wed", "thu", "sat", "sun"], 0..5),
+        zone in proptest::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+    ) {
+        let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let window = window(&days, &clock(from), &clock(to), zone);
+        let opening = window.opening(now_ms);
+        let is_open = window.is_open(now_ms);
+        proptest::prop_assert!(opening.starts_ms.is_none() || !is_open);
+        let next = if is_open { opening.ends_ms } else { opening.starts_ms };
+        let step = 7 * 60_000;
+        let until = next.unwrap_or(now_ms + 10 * 86_400_000).min(now_ms + 10 * 86_400_000);
+        let mut at = now_ms;
+        while at < until {
+            proptest::prop_assert_eq!(window.is_open(at), is_open, "at {}", at);
+            at += step;
+        }
+        if let Some(next) = next {
+            proptest::prop_assert_eq!((window.is_open(next - 1), window.is_open(next)), (is_open, !is_open));
+        }
+    }
+}
+
+#[test]
+fn a_window_is_about_hosts_by_name_and_tags_whatever_the_alert() {
+    let mut host = host(1);
+    host.tags = ["db".to_owned(), "dc=eu".to_owned()].into();
+    let mut window = window(&[], "00:00", "24:00", "UTC");
+    assert!(window.is_about(&host));
+    for (label, pattern, expected) in [
+        ("host", "web-?", true),
+        ("host", "!web-*", false),
+        ("host_id", "id1", true),
+        ("tag", "db", true),
+        ("tag", "!db", false),
+        ("tag.dc", "us", false),
+        ("rule", "nothing", true),
+        ("severity", "info", true),
+    ] {
+        window.text.matchers =
+            vec![Matcher { label: label.to_owned(), pattern: crate::Glob::new(pattern).unwrap() }];
+        assert_eq!(window.is_about(&host), expected, "{label} {pattern}");
+    }
+}
+
 #[test]
 fn a_receiver_hears_of_what_its_route_takes() {
     let mut world = World::new(3);

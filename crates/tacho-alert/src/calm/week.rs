@@ -1,8 +1,8 @@
 //! Times of the week that come again, by the clock on the wall of some place.
 
-use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
 const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
@@ -90,6 +90,38 @@ impl Window {
         }
         let yesterday = begins_on(now.weekday().previous());
         today && minute >= self.from || yesterday && minute < self.to
+    }
+}
+
+/// Days that [`Window::boundaries`] looks ahead: a window that falls into the hour that a clock skips opens a week later.
+const DAYS_AHEAD: i64 = 15;
+
+impl Window {
+    /// Moments around `now_ms` at which it may open or close, in order: its times of the day by the clock on the wall, and
+    /// when that clock is set.
+    pub(super) fn boundaries(&self, zone: &TimeZone, now_ms: i64) -> Vec<i64> {
+        let Ok(now) = Timestamp::from_millisecond(now_ms) else { return Vec::new() };
+        let today = now.to_zoned(zone.clone()).date();
+        let mut moments = Vec::new();
+        for day in -1..=DAYS_AHEAD {
+            for minute in [self.from, self.to] {
+                let time = today
+                    .at(0, 0, 0, 0)
+                    .checked_add(Span::new().days(day))
+                    .and_then(|time| time.checked_add(Span::new().minutes(minute)));
+                let Ok(time) = time else { continue };
+                // Where a clock is set back it shows a time twice.
+                let both =
+                    [zone.to_ambiguous_timestamp(time).earlier(), zone.to_ambiguous_timestamp(time).later()];
+                moments.extend(both.into_iter().flatten().map(Timestamp::as_millisecond));
+            }
+        }
+        let last_ms = moments.iter().copied().max().unwrap_or(now_ms);
+        let set = zone.following(now).map(|set| set.timestamp().as_millisecond());
+        moments.extend(set.take_while(|ms| *ms <= last_ms));
+        moments.sort_unstable();
+        moments.dedup();
+        moments
     }
 }
 

@@ -28,7 +28,10 @@ pub fn read_rule(text: &str) -> Result<Arc<Rule>, LoadError> {
     }
     let set = load_file(STORED_ORIGIN, text, &mut problems);
     if let Some(window) = set.maintenance.first() {
-        let text = format!("maintenance {:?} belongs into a file of rules_dir", window.name);
+        let text = format!(
+            "maintenance {:?} is no part of a rule; it belongs into a file of rules_dir, or is made by itself",
+            window.text.name
+        );
         problems.push(problem(1, &text));
     }
     if !disabled(text).is_empty() {

@@ -85,6 +85,25 @@ pub(crate) fn write(to: &OwnedFd, bytes: usize, piece: usize) {
     }
 }
 
+/// Writes a number, for [`hear`].
+pub(crate) fn tell(to: &OwnedFd, number: u32) {
+    let bytes = number.to_ne_bytes();
+    // SAFETY: so many bytes are there.
+    let written = unsafe { libc::write(to.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+    if usize::try_from(written) != Ok(bytes.len()) {
+        end_of_child();
+    }
+}
+
+/// Reads a number, which fits into a pipe in one piece.
+pub(crate) fn hear(from: &OwnedFd) -> u32 {
+    let mut bytes = [0; 4];
+    // SAFETY: there is room for so many.
+    let read = unsafe { libc::read(from.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
+    assert_eq!(read, 4);
+    u32::from_ne_bytes(bytes)
+}
+
 /// Reads, or receives, exactly so many bytes.
 pub(crate) fn read(from: &OwnedFd, bytes: usize) {
     receive(from, bytes, 0);

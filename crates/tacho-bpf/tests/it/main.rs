@@ -13,6 +13,7 @@ mod exits;
 mod network;
 mod object;
 mod processes;
+mod resting;
 
 /// Held by tests that want room in the ring of ends, which all processes of the machine share, by the one
 /// that fills it, and by all that start processes.

@@ -104,7 +104,7 @@ async fn gaps_leave_with_retention_and_with_their_host() {
 
     store(&catalog, &[gap(2, 1, 1, GapReason::Age)], 60_000).await;
     catalog.save_clock(&key(2), "clock", 60_000).await.unwrap();
-    assert!(catalog.remove_host("h1").await.unwrap());
+    assert!(catalog.remove_host("h1", &crate::hosts::change_for_tests(9)).await.unwrap());
     assert_eq!(all(&catalog).await, []);
     assert_eq!(catalog.mark(&key(2)).await.unwrap().version, 0);
     assert_eq!(catalog.clock(&key(2)).await.unwrap(), None);

@@ -2,8 +2,9 @@
 
 use tacho_model::HostKey;
 
-use super::host_key;
+use super::{HostChange, host_key};
 use crate::agents::count_change;
+use crate::audit;
 use crate::{Catalog, CatalogError};
 
 /// What came of renaming a host.
@@ -17,8 +18,13 @@ pub enum Renamed {
 }
 
 impl Catalog {
-    /// Gives a host another name. It is still found by the old one as long as no other host has that.
-    pub async fn rename_host(&self, host_id: &str, name: &str, now_ms: i64) -> Result<Renamed, CatalogError> {
+    /// Gives a host another name, and notes who did. It is still found by the old one as long as no other host has that.
+    pub async fn rename_host(
+        &self,
+        host_id: &str,
+        name: &str,
+        change: &HostChange,
+    ) -> Result<Renamed, CatalogError> {
         let doing = CatalogError::query("rename a host");
         let mut transaction = self.begin_write("rename a host").await?;
         let found = sqlx::query("SELECT id, name FROM hosts WHERE id = ?")
@@ -51,7 +57,7 @@ impl Catalog {
         sqlx::query("INSERT INTO host_names (name, host_id, renamed_ms) VALUES (?, ?, ?)")
             .bind(&*old.name)
             .bind(host_id)
-            .bind(now_ms)
+            .bind(change.time_ms)
             .execute(&mut *transaction)
             .await
             .map_err(&doing)?;
@@ -61,6 +67,9 @@ impl Catalog {
             .execute(&mut *transaction)
             .await
             .map_err(&doing)?;
+        let texts = (Some(old.name.to_string()), Some(name.to_owned()));
+        let entry = change.entry("host.rename", name, texts.0, texts.1);
+        audit::write(&mut transaction, &entry).await.map_err(&doing)?;
         count_change(&mut transaction).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)?;
         Ok(Renamed::Done(HostKey { id: old.id, name: name.into() }))
@@ -79,6 +88,7 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hosts::change_for_tests as change;
     use crate::open_for_tests as catalog;
 
     #[tokio::test]
@@ -86,11 +96,14 @@ mod tests {
         let (_dir, catalog) = catalog().await;
         catalog.host_for_join("web", b"m1", "h1", 0).await.unwrap();
         catalog.host_for_join("db", b"m2", "h2", 0).await.unwrap();
-        assert_eq!(catalog.rename_host("h1", "db", 1).await.unwrap(), Renamed::Taken);
-        assert_eq!(catalog.rename_host("h9", "x", 1).await.unwrap(), Renamed::Unknown);
+        assert_eq!(catalog.rename_host("h1", "db", &change(1)).await.unwrap(), Renamed::Taken);
+        assert_eq!(catalog.rename_host("h9", "x", &change(1)).await.unwrap(), Renamed::Unknown);
         let before = catalog.inventory_number().await.unwrap();
         let renamed = HostKey { id: "h1".into(), name: "shop".into() };
-        assert_eq!(catalog.rename_host("h1", "shop", 1).await.unwrap(), Renamed::Done(renamed.clone()));
+        assert_eq!(
+            catalog.rename_host("h1", "shop", &change(1)).await.unwrap(),
+            Renamed::Done(renamed.clone())
+        );
         assert!(catalog.inventory_number().await.unwrap() > before);
         for name in ["shop", "web", "h1"] {
             assert_eq!(catalog.host(name).await.unwrap().unwrap().key, renamed, "{name}");
@@ -100,16 +113,23 @@ mod tests {
         // Another host takes the old name, and it is that one's from then on.
         assert_eq!(&*catalog.host_for_join("web", b"m4", "h4", 3).await.unwrap().id, "h4");
         assert_eq!(&*catalog.host("web").await.unwrap().unwrap().key.id, "h4");
-        assert_eq!(catalog.rename_host("h1", "web", 4).await.unwrap(), Renamed::Taken);
+        assert_eq!(catalog.rename_host("h1", "web", &change(4)).await.unwrap(), Renamed::Taken);
         // There and back again.
         assert_eq!(
-            catalog.rename_host("h2", "x", 5).await.unwrap(),
+            catalog.rename_host("h2", "x", &change(5)).await.unwrap(),
             Renamed::Done(HostKey { id: "h2".into(), name: "x".into() })
         );
         assert_eq!(
-            catalog.rename_host("h2", "db", 6).await.unwrap(),
+            catalog.rename_host("h2", "db", &change(6)).await.unwrap(),
             Renamed::Done(HostKey { id: "h2".into(), name: "db".into() })
         );
         assert_eq!(&*catalog.host("x").await.unwrap().unwrap().key.name, "db");
+        let noted = catalog.audit_entries(None, 9).await.unwrap();
+        let renamed = &noted[2];
+        assert_eq!(
+            (renamed.action.as_str(), renamed.before.as_deref(), renamed.after.as_deref()),
+            ("host.rename", Some("web"), Some("shop"))
+        );
+        assert_eq!(noted.len(), 3, "what was not done is not noted");
     }
 }

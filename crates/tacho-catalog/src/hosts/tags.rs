@@ -5,19 +5,10 @@ use std::collections::HashMap;
 use sqlx::Row;
 use sqlx::sqlite::SqliteExecutor;
 
-use super::host_key;
+use super::{HostChange, host_key};
 use crate::agents::count_change;
-use crate::audit::{self, AuditEntry};
+use crate::audit;
 use crate::{Catalog, CatalogError, WriteTransaction};
-
-/// Who changes tags, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagChange {
-    /// Of the entry in the list of changes: unique, sorts by time.
-    pub id: String,
-    pub time_ms: i64,
-    pub author: String,
-}
 
 impl Catalog {
     /// Gives a host these tags in place of those that were set before, and notes who did; tags are in order and
@@ -26,7 +17,7 @@ impl Catalog {
         &self,
         host_id: &str,
         tags: &[String],
-        change: &TagChange,
+        change: &HostChange,
     ) -> Result<bool, CatalogError> {
         let doing = CatalogError::query("set tags of a host");
         let mut transaction = self.begin_write("set tags of a host").await?;
@@ -48,15 +39,7 @@ impl Catalog {
             .map_err(&doing)?;
         insert(&mut transaction, host_id, tags).await.map_err(&doing)?;
         let text = |tags: &[String]| (!tags.is_empty()).then(|| tags.join(" "));
-        let entry = AuditEntry {
-            id: change.id.clone(),
-            time_ms: change.time_ms,
-            author: change.author.clone(),
-            action: "host.tags".to_owned(),
-            subject: host.name.to_string(),
-            before: text(&before),
-            after: text(tags),
-        };
+        let entry = change.entry("host.tags", &host.name, text(&before), text(tags));
         audit::write(&mut transaction, &entry).await.map_err(&doing)?;
         count_change(&mut transaction).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)?;
@@ -113,12 +96,8 @@ pub(crate) async fn insert(
 mod tests {
     use tacho_model::HostFacts;
 
-    use super::*;
+    use crate::hosts::change_for_tests as change;
     use crate::open_for_tests as catalog;
-
-    fn change(time_ms: i64) -> TagChange {
-        TagChange { id: time_ms.to_string(), time_ms, author: "ann".to_owned() }
-    }
 
     fn strings(tags: &[&str]) -> Vec<String> {
         tags.iter().map(|tag| (*tag).to_owned()).collect()
@@ -147,7 +126,7 @@ mod tests {
                 (strings(&["dc=us"]), strings(&["dc=us", "rack=7"]))
             );
         }
-        catalog.remove_host("h1").await.unwrap();
+        catalog.remove_host("h1", &change(9)).await.unwrap();
         assert!(catalog.host_tags().await.unwrap().is_empty());
     }
 }

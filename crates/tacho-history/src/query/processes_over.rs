@@ -1,6 +1,7 @@
 //! What processes used over a range.
 
 mod peaks;
+mod texts;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,9 @@ pub struct ProcessesOver {
     pub other: ProcessUsage,
     /// Everything.
     pub totals: ProcessUsage,
+    /// False when there were so many processes that the least of them were only summed up: a process that was among them
+    /// for a while may have used more than its line says.
+    pub complete: bool,
 }
 
 /// What a process, or a group of processes, used. A number that no row had is absent.
@@ -160,6 +164,9 @@ const COLUMNS: [u16; 15] = [
     process::PAGE_FAULTS_MAJOR.0,
 ];
 
+/// Processes of one host in memory; some 40 MB. Above it the greatest of every order stay.
+pub(crate) const MOST_PROCESSES: usize = 100_000;
+
 /// Ranges from this length on are read by the hour.
 const BY_HOUR_MS: i64 = 3 * HOUR_MS;
 
@@ -168,8 +175,9 @@ pub(crate) fn processes_over(
     reading: &Arc<Reading>,
     query: &ProcessesQuery,
 ) -> Result<(ProcessesOver, ReadReport), HistoryError> {
-    let all = Kept { group: query.group, most: usize::MAX };
-    let (usages, plan) = usages(inner, reading, &query.host_id, query.from_ms..query.to_ms, all)?;
+    let most = if query.group == ProcessGroup::Process { MOST_PROCESSES } else { usize::MAX };
+    let kept = Kept { group: query.group, most };
+    let (usages, plan) = usages(inner, reading, &query.host_id, query.from_ms..query.to_ms, kept)?;
     Ok((usages.into_answer(query), reading.report(&plan)))
 }
 

@@ -8,7 +8,7 @@ use tacho_model::tables::{disk, filesystem, host, interface};
 use super::events::{Events, events};
 use super::figures::{Figures, figures};
 use super::processes_over::{
-    Kept, ORDERS, ProcessGroup, ProcessOrder, ProcessUsage, add_line, greatest_first, usages,
+    Kept, MOST_PROCESSES, ORDERS, ProcessGroup, ProcessOrder, ProcessUsage, Usages, usages,
 };
 use crate::inner::Inner;
 use crate::scan::{ReadReport, Reading};
@@ -93,9 +93,6 @@ const INTERFACE: Columns = (
     ],
 );
 
-/// Processes in memory; some 60 MB. Above it the greatest of every order stay.
-const MOST_PROCESSES: usize = 100_000;
-
 impl History {
     /// A range of one host in plain figures, and how it was found.
     pub async fn summary(&self, query: SummaryQuery) -> Result<(Summary, ReadReport), HistoryError> {
@@ -113,27 +110,23 @@ fn summary(
     let figures = |columns| figures(inner, reading, &query.host_id, columns, range.clone());
     let kept = Kept { group: ProcessGroup::Process, most };
     let (processes, plan) = usages(inner, reading, &query.host_id, range.clone(), kept)?;
-    let (lines, other) = processes.into_lines();
-    let mut totals = ProcessUsage::default();
-    lines.iter().chain([&other]).for_each(|line| add_line(&mut totals, line));
     let (of_host, _) = figures(HOST)?;
     let summary = Summary {
         host: of_host.into_iter().next(),
         disks: figures(DISK)?.0,
         filesystems: figures(FILESYSTEM)?.0,
         interfaces: figures(INTERFACE)?.0,
-        processes: ORDERS.iter().map(|by| (*by, greatest(&lines, *by, query.processes))).collect(),
-        totals,
+        processes: ORDERS.iter().map(|by| (*by, greatest(&processes, *by, query.processes))).collect(),
+        totals: processes.all_but(&[]),
         events: events(inner, reading, &query.host_id, range.clone(), query.events)?.0,
     };
     Ok((summary, reading.report(&plan)))
 }
 
 /// The greatest lines that used any of it.
-fn greatest(lines: &[ProcessUsage], by: ProcessOrder, limit: usize) -> Vec<ProcessUsage> {
-    let mut lines: Vec<_> = lines.iter().filter(|line| line.rank(by).is_some_and(|used| used > 0)).collect();
-    lines.sort_by(|a, b| greatest_first(by, a, b));
-    lines.into_iter().take(limit).cloned().collect()
+fn greatest(usages: &Usages, by: ProcessOrder, limit: usize) -> Vec<ProcessUsage> {
+    let lines = usages.greatest(by, limit).into_iter().map(|line| usages.named(line));
+    lines.filter(|line| line.rank(by).is_some_and(|used| used > 0)).collect()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tacho_model::ProcessKey;
-use tacho_model::tables::host;
+use tacho_model::tables::{host, process};
 
 use super::processes_at::processes_at;
 use super::processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesQuery, processes_over};
-use super::series::{Aggregate, ProcessSeriesQuery, SeriesQuery, process_series, series};
+use super::series::{Aggregate, SeriesQuery, series, series_of_processes};
 use crate::inner::Inner;
 use crate::scan::{ReadReport, Reading};
 use crate::{History, HistoryError};
@@ -74,34 +74,31 @@ fn top_series(
     query: &TopSeriesQuery,
 ) -> Result<(TopSeries, ReadReport), HistoryError> {
     let TopSeriesQuery { host_id, from_ms, to_ms, by, points, limit } = query.clone();
-    let (of_process, of_host) = columns_of(by);
+    let (columns_of_process, columns_of_host) = columns_of(by);
     let names = |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let aggregate = Aggregate::Average;
-    let total = SeriesQuery {
+    let of_host = SeriesQuery {
         host_id: host_id.clone(),
         table: &host::TABLE,
-        columns: names(of_host),
+        columns: names(columns_of_host),
         entity: None,
         from_ms,
         to_ms,
         points,
-        aggregate,
+        aggregate: Aggregate::Average,
     };
-    let (mut totals, _) = series(inner, reading, &total)?;
+    let (mut totals, _) = series(inner, reading, &of_host)?;
     let all = totals.pop().ok_or(HistoryError::EmptyRange { from_ms, to_ms })?;
-    let wanted =
-        ProcessesQuery { host_id: host_id.clone(), from_ms, to_ms, by, group: ProcessGroup::Process, limit };
+    let wanted = ProcessesQuery { host_id, from_ms, to_ms, by, group: ProcessGroup::Process, limit };
     let (greatest, _) = processes_over(inner, reading, &wanted)?;
     let used = greatest.rows.into_iter().filter(|row| row.rank(by).is_some_and(|rank| rank > 0));
     let alive = alive_at_end(inner, reading, query, &all.time_ms)?;
     let total = summed(&all.columns, all.time_ms.len());
+    let used: Vec<_> = used.filter_map(|usage| Some((usage.key?, usage))).collect();
+    let keys: Vec<_> = used.iter().map(|(key, _)| *key).collect();
+    let of_processes = SeriesQuery { table: &process::TABLE, columns: names(columns_of_process), ..of_host };
+    let (series, _) = series_of_processes(inner, reading, &of_processes, &keys)?;
     let mut processes = Vec::new();
-    for usage in used {
-        let Some(key) = usage.key else { continue };
-        let columns = names(of_process);
-        let host_id = host_id.clone();
-        let query = ProcessSeriesQuery { host_id, key, columns, from_ms, to_ms, points, aggregate };
-        let (found, _) = process_series(inner, reading, &query)?;
+    for ((key, usage), found) in used.into_iter().zip(series) {
         let mut values = summed(&found.columns, found.time_ms.len());
         if alive.contains(&key) {
             hold_to_end(&mut values, &total);

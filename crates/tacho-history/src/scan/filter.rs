@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 
 use super::{EntityValue, Hosts, Scan, TextMatch};
@@ -15,6 +15,8 @@ enum Condition {
     /// First included, second not.
     Between(i64, i64),
     Integer(i64),
+    /// Ascending.
+    OneOf(Vec<i64>),
     Text(String),
     Hosts(Hosts),
     Matching(TextMatch),
@@ -31,6 +33,7 @@ impl Filter {
         ];
         conditions.extend(scan.entity.iter().map(|(column, value)| match value {
             EntityValue::Integer(value) => (*column, Condition::Integer(*value)),
+            EntityValue::OneOf(values) => (*column, Condition::OneOf(values.clone())),
             EntityValue::Text(value) => (*column, Condition::Text(value.clone())),
         }));
         conditions
@@ -79,6 +82,7 @@ impl Condition {
         let holds: Vec<bool> = match self {
             Self::Between(from, to) => integers(column, |value| *from <= value && value < *to),
             Self::Integer(wanted) => integers(column, |value| value == *wanted),
+            Self::OneOf(wanted) => integers(column, |value| wanted.binary_search(&value).is_ok()),
             Self::Text(wanted) => texts(column, |text| text == wanted),
             Self::Hosts(hosts) => texts(column, |id| hosts.include(id)),
             Self::Matching(wanted) => texts(column, |text| wanted.holds(text)),
@@ -89,10 +93,7 @@ impl Condition {
 }
 
 fn integers(column: &ArrayRef, holds: impl Fn(i64) -> bool) -> Vec<bool> {
-    let values = match column.data_type() {
-        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
-        _ => column.as_primitive::<Int64Type>().values(),
-    };
+    let values = crate::columns::integers(column);
     if column.null_count() == 0 {
         return values.iter().map(|value| holds(*value)).collect();
     }

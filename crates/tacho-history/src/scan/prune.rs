@@ -17,6 +17,8 @@ use super::metadata::{FileMeta, GroupMeta};
 pub(crate) enum Predicate {
     /// Between the two, both included.
     Integer { column: usize, min: i64, max: i64 },
+    /// One of these, ascending.
+    OneOf { column: usize, values: Vec<i64> },
     /// Between the two, both included; without one there is no limit.
     Text { column: usize, least: Option<String>, greatest: Option<String> },
 }
@@ -59,7 +61,7 @@ impl Predicate {
 
     fn column(&self) -> usize {
         match self {
-            Self::Integer { column, .. } | Self::Text { column, .. } => *column,
+            Self::Integer { column, .. } | Self::OneOf { column, .. } | Self::Text { column, .. } => *column,
         }
     }
 
@@ -72,6 +74,9 @@ impl Predicate {
         match (self, statistics) {
             (Self::Integer { min, max, .. }, Statistics::Int64(values)) => {
                 overlaps(values.min_opt(), values.max_opt(), Some(min), Some(max))
+            }
+            (Self::OneOf { values: wanted, .. }, Statistics::Int64(values)) => {
+                one_between(wanted, values.min_opt(), values.max_opt())
             }
             (Self::Text { least, greatest, .. }, Statistics::ByteArray(_)) => {
                 let (least, greatest) = (bytes(least), bytes(greatest));
@@ -111,6 +116,9 @@ impl Predicate {
                 index.min_value(page).is_some()
                     && overlaps(index.min_value(page), index.max_value(page), Some(min), Some(max))
             }
+            (Self::OneOf { values, .. }, ColumnIndexMetaData::INT64(index)) => {
+                index.min_value(page).is_some_and(|min| one_between(values, Some(min), index.max_value(page)))
+            }
             (Self::Text { least, greatest, .. }, ColumnIndexMetaData::BYTE_ARRAY(index)) => {
                 let (least, greatest) = (bytes(least), bytes(greatest));
                 index.min_value(page).is_some()
@@ -134,6 +142,12 @@ fn overlaps<T: PartialOrd + ?Sized>(
 ) -> bool {
     let in_order = |low: Option<&T>, high: Option<&T>| low.zip(high).is_none_or(|(low, high)| low <= high);
     in_order(least, max) && in_order(min, greatest)
+}
+
+/// Could one of these, ascending, be between the two? What is not known excludes nothing.
+fn one_between(values: &[i64], least: Option<&i64>, greatest: Option<&i64>) -> bool {
+    let next = values.partition_point(|value| least.is_some_and(|least| value < least));
+    values.get(next).is_some_and(|value| greatest.is_none_or(|greatest| value <= greatest))
 }
 
 /// Rows that are in both; both ascending and without overlap.
@@ -176,6 +190,17 @@ mod tests {
                 prop_assert_eq!(has(&both, row), has(&left, row) && has(&right, row));
             }
         }
+    }
+
+    #[test]
+    fn one_of_some_values_is_between_bounds() {
+        for (least, greatest, is) in
+            [(0, 2, false), (0, 3, true), (4, 6, false), (4, 7, true), (8, 9, false), (3, 3, true)]
+        {
+            assert_eq!(one_between(&[3, 7], Some(&least), Some(&greatest)), is, "{least} to {greatest}");
+        }
+        assert!(one_between(&[3], None, None) && !one_between(&[], None, None));
+        assert!(one_between(&[3], Some(&2), None) && !one_between(&[3], Some(&4), None));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::bytes::{lines, number, words};
 pub struct Protocols {
     /// TCP connections now established or in CLOSE-WAIT, version 6 included.
     pub tcp_current_established: Option<u64>,
+    /// Connections begun here, and taken.
+    pub tcp_active_opens: Option<u64>,
+    pub tcp_passive_opens: Option<u64>,
     pub tcp_segments_in: Option<u64>,
     pub tcp_segments_out: Option<u64>,
     pub tcp_retransmits: Option<u64>,
@@ -37,6 +40,8 @@ pub fn parse_snmp(text: &[u8]) -> Protocols {
         for (name, value) in names.zip(values) {
             let field = match (protocol, name) {
                 (Some(b"Tcp:"), b"CurrEstab") => &mut protocols.tcp_current_established,
+                (Some(b"Tcp:"), b"ActiveOpens") => &mut protocols.tcp_active_opens,
+                (Some(b"Tcp:"), b"PassiveOpens") => &mut protocols.tcp_passive_opens,
                 (Some(b"Tcp:"), b"InSegs") => &mut protocols.tcp_segments_in,
                 (Some(b"Tcp:"), b"OutSegs") => &mut protocols.tcp_segments_out,
                 (Some(b"Tcp:"), b"RetransSegs") => &mut protocols.tcp_retransmits,
@@ -72,10 +77,11 @@ mod tests {
 
     #[test]
     fn counters_are_found_by_name() {
-        let text = b"Ip: A B\nIp: 1 2\nTcp: CurrEstab InSegs RetransSegs OutSegs\nTcp: 3 20 4 13\nUdp: InDatagrams InErrors\nUdp: 323 9\n";
+        let text = b"Ip: A B\nIp: 1 2\nTcp: ActiveOpens PassiveOpens CurrEstab InSegs RetransSegs OutSegs\nTcp: 5 6 3 20 4 13\nUdp: InDatagrams InErrors\nUdp: 323 9\n";
         let protocols = parse_snmp(text);
         assert_eq!((protocols.tcp_current_established, protocols.tcp_segments_in), (Some(3), Some(20)));
         assert_eq!((protocols.tcp_retransmits, protocols.tcp_segments_out), (Some(4), Some(13)));
+        assert_eq!((protocols.tcp_active_opens, protocols.tcp_passive_opens), (Some(5), Some(6)));
         assert_eq!(protocols.udp_errors_in, Some(9));
         assert_eq!(parse_snmp(b"Tcp: CurrEstab\nUdp: 1\n"), Protocols::default());
     }

@@ -1,5 +1,5 @@
 //! Takes in what other servers of the catalog stored: alerts that fire and end, who looks after them, rules,
-//! thresholds, silences.
+//! thresholds, silences, maintenance windows.
 
 use std::collections::HashSet;
 

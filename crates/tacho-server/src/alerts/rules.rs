@@ -146,11 +146,14 @@ impl Alerts {
         noted
     }
 
-    /// Takes the rules of people as the catalog has them. To be called with `writing` held, or before anybody else
-    /// knows of these alerts.
+    /// Takes the rules and maintenance windows of people as the catalog has them. To be called with `writing` held, or
+    /// before anybody else knows of these alerts.
     pub(super) async fn take_stored_rules(&self) -> Result<(), CatalogError> {
-        let stored = self.catalog().alert_rules().await?;
-        self.core().stored_rules = stored;
+        let (stored, windows) = (self.catalog().alert_rules().await?, self.read_windows().await?);
+        {
+            let mut core = self.core();
+            (core.stored_rules, core.windows) = (stored, windows);
+        }
         self.apply_rules();
         Ok(())
     }
@@ -174,7 +177,8 @@ impl Core {
                 enabled: record.enabled,
             })
             .collect();
-        let (rules, problems) = self.files.with_stored(&stored);
+        let (mut rules, problems) = self.files.with_stored(&stored);
+        rules.maintenance.extend(self.windows.iter().map(|stored| stored.window.clone()));
         for problem in problems {
             tracing::error!(error = %problem, "a stored rule can not be used");
         }

@@ -1,5 +1,8 @@
 //! Questions about all hosts at once.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -9,7 +12,8 @@ use tacho_model::{HostKey, tables};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorKind};
+use super::hosts::find_host;
 use super::parameters::{Problems, QueryOf, Unknown, list};
 use super::processes::{ProcessEntry, Reading};
 use super::series::AGGREGATES;
@@ -18,6 +22,9 @@ use super::time::Time;
 
 /// Hosts of one answer; those beyond it by name are left out, and counted.
 const MOST_HOSTS: usize = 2_000;
+
+/// Hosts that can be asked for by name: more than a page shows at once.
+const MOST_NAMED: usize = 200;
 
 const DEFAULT_POINTS: usize = 120;
 const MOST_POINTS: usize = 500;
@@ -34,6 +41,10 @@ pub(crate) struct FleetSeriesParameters {
     /// One column of table `host`, stored or derived.
     #[param(value_type = String, example = "cpu_used_ratio")]
     column: Option<String>,
+    /// Only these hosts, names or ids with commas between, at most 200; those that are not there are left out. All when
+    /// absent.
+    #[param(value_type = Option<String>, example = "web-1,web-2")]
+    hosts: Option<String>,
     /// Start, inclusive; an hour before `to` when absent.
     from: Option<String>,
     /// End, exclusive; now when absent.
@@ -58,13 +69,14 @@ pub(crate) struct FleetSeries {
     bucket_ms: i64,
     /// By name; no more than 2000.
     hosts: Vec<HostValues>,
-    /// How many there are.
+    /// How many there are of those that were asked for.
     hosts_total: usize,
 }
 
 #[derive(Serialize, ToSchema)]
 struct HostValues {
     host: String,
+    host_id: String,
     /// As many as times; null where there is no reading.
     values: Vec<Option<f64>>,
 }
@@ -99,7 +111,7 @@ struct HostProcess {
     process: ProcessEntry,
 }
 
-/// One reading of every host over time, in at most `points` buckets: what a heat map shows.
+/// One reading of every host, or of some, over time, in at most `points` buckets: what a heat map shows.
 #[utoipa::path(get, path = "/api/v1/fleet/series", tag = "hosts", params(FleetSeriesParameters),
     responses((status = 200, body = FleetSeries)))]
 pub(crate) async fn fleet_series(
@@ -107,7 +119,10 @@ pub(crate) async fn fleet_series(
     QueryOf(parameters): QueryOf<FleetSeriesParameters>,
 ) -> Result<Json<FleetSeries>, ApiError> {
     let wanted = parameters.read((state.now)())?;
-    let mut hosts: Vec<HostKey> = state.catalog.hosts().await?.into_iter().map(|record| record.key).collect();
+    let mut hosts = match &wanted.hosts {
+        Some(named) => named_hosts(&state, named).await?,
+        None => state.catalog.hosts().await?.into_iter().map(|record| record.key).collect(),
+    };
     hosts.sort_by(|a, b| a.name.cmp(&b.name));
     let hosts_total = hosts.len();
     hosts.truncate(MOST_HOSTS);
@@ -151,9 +166,24 @@ pub(crate) async fn fleet_processes(
     Ok(Json(FleetProcesses { processes, total }))
 }
 
+/// Those that are there, each once.
+async fn named_hosts(state: &ApiState, named: &[String]) -> Result<Vec<HostKey>, ApiError> {
+    let mut hosts: BTreeMap<Arc<str>, HostKey> = BTreeMap::new();
+    for name in named {
+        match find_host(state, name).await {
+            Ok(host) => drop(hosts.insert(Arc::clone(&host.id), host)),
+            Err(error) if error.kind == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(hosts.into_values().collect())
+}
+
 /// What was asked for.
 struct Wanted {
     column: String,
+    /// Names and ids; absent: all.
+    hosts: Option<Vec<String>>,
     from_ms: i64,
     to_ms: i64,
     points: usize,
@@ -167,11 +197,16 @@ impl FleetSeriesParameters {
         if columns.len() > 1 {
             problems.add("`column`: one at a time");
         }
+        let hosts = self.hosts.is_some().then(|| list(self.hosts.as_deref()));
+        if hosts.as_ref().is_some_and(|hosts| hosts.len() > MOST_NAMED) {
+            problems.add(format_args!("`hosts`: at most {MOST_NAMED}; leave it out for all"));
+        }
         let (from_ms, to_ms) = problems.range(self.from.as_deref(), self.to.as_deref(), now_ms);
         let points = problems.integer("points", self.points.as_deref(), DEFAULT_POINTS, 1..=MOST_POINTS);
         let aggregate = problems.choice("agg", self.agg.as_deref(), AGGREGATES, Aggregate::Average);
         problems.finish()?;
-        Ok(Wanted { column: columns.pop().unwrap_or_default(), from_ms, to_ms, points, aggregate })
+        let column = columns.pop().unwrap_or_default();
+        Ok(Wanted { column, hosts, from_ms, to_ms, points, aggregate })
     }
 }
 
@@ -189,6 +224,10 @@ impl Wanted {
         };
         let series = history.series(query).await?.pop();
         let values = series.and_then(|mut series| series.columns.pop()).map(|(_, values)| values);
-        Ok(HostValues { host: host.name.to_string(), values: values.unwrap_or_default() })
+        Ok(HostValues {
+            host: host.name.to_string(),
+            host_id: host.id.to_string(),
+            values: values.unwrap_or_default(),
+        })
     }
 }

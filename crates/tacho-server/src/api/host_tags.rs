@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use tacho_catalog::TagChange;
 use tacho_model::check_tags;
 use utoipa::ToSchema;
 
@@ -33,7 +32,7 @@ pub(crate) async fn set_tags(
 ) -> Result<Json<Host>, ApiError> {
     let tags = check_tags(&body.tags).map_err(|problem| ApiError::invalid(format!("`tags`: {problem}")))?;
     let key = find_host(&state, &name).await?;
-    let change = TagChange { id: state.alerts.new_id(), time_ms: (state.now)(), author: caller.name };
+    let change = state.host_change(caller);
     // Somebody else may have removed the host in this moment; then it is not found below.
     state.catalog.set_host_tags(&key.id, &tags, &change).await?;
     state.live.take_tags(state.catalog.host_tags().await?);

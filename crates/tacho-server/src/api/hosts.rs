@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tacho_catalog::{HostRecord, Renamed};
@@ -13,9 +13,11 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::error::{ApiError, ErrorKind};
+use super::host_alert::{WorstAlert, worst_alerts};
 use super::latest::Latest;
 use super::parameters::{BodyOf, PathOf};
 use super::time::Time;
+use crate::auth::Caller;
 use crate::live::{Conflict, HostState, LiveHost};
 
 #[derive(Serialize, ToSchema)]
@@ -48,6 +50,8 @@ pub(crate) struct Host {
     conflict: Option<HostConflict>,
     /// Null until its agent has told.
     facts: Option<Facts>,
+    /// The worst alert that fires; null where none does.
+    alert: Option<WorstAlert>,
     /// Null until it has sent a snapshot to this server.
     latest: Option<Latest>,
 }
@@ -125,12 +129,14 @@ pub(crate) async fn list_hosts(State(state): State<ApiState>) -> Result<Json<Hos
     let live = state.live.hosts();
     let live: HashMap<&str, &Arc<LiveHost>> = live.iter().map(|host| (&*host.key().id, host)).collect();
     let now_ms = (state.now)();
+    let mut alerts = worst_alerts(state.alerts.current());
     let hosts = records
         .into_iter()
         .map(|record| {
             let live = live.get(&*record.key.id).map(|host| &***host);
-            let conflict = state.live.conflicts().of(&record.key.id, now_ms);
-            Host { conflict: conflict.map(HostConflict::from), ..Host::new(record, live, now_ms) }
+            let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
+            let alert = alerts.remove(&*record.key.id);
+            Host { conflict, alert, ..Host::new(record, live, now_ms) }
         })
         .collect();
     Ok(Json(HostList { hosts }))
@@ -147,7 +153,8 @@ pub(crate) async fn show_host(
     let live = state.live.host(&record.key.id);
     let now_ms = (state.now)();
     let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
-    Ok(Json(Host { conflict, ..Host::new(record, live.as_deref(), now_ms) }))
+    let alert = worst_alerts(state.alerts.current()).remove(&*record.key.id);
+    Ok(Json(Host { conflict, alert, ..Host::new(record, live.as_deref(), now_ms) }))
 }
 
 /// Takes a host out of the inventory and refuses its agent from now on. Its history stays until retention
@@ -156,6 +163,7 @@ pub(crate) async fn show_host(
     params(("host" = String, Path, description = "Name or id.")), responses((status = 204)))]
 pub(crate) async fn remove_host(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     PathOf(name): PathOf<String>,
 ) -> Result<StatusCode, ApiError> {
     let key = find_host(&state, &name).await?;
@@ -163,7 +171,7 @@ pub(crate) async fn remove_host(
     // Its stream ends first, and what it has sent is stored: a later flush would write its marks again.
     state.live.remove(&key.id);
     state.history.flush().await.ok();
-    if !state.catalog.remove_host(&key.id).await? {
+    if !state.catalog.remove_host(&key.id, &state.host_change(caller)).await? {
         return Err(unknown_host(&name));
     }
     state.alerts.remove_host(&key.id).await?;
@@ -179,6 +187,7 @@ pub(crate) async fn remove_host(
     params(("host" = String, Path, description = "Name or id.")), responses((status = 200, body = Host)))]
 pub(crate) async fn change_host(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     PathOf(name): PathOf<String>,
     BodyOf(change): BodyOf<HostChange>,
 ) -> Result<Json<Host>, ApiError> {
@@ -187,7 +196,7 @@ pub(crate) async fn change_host(
         return Err(ApiError::invalid(format!("`name`: {problem}")));
     }
     let key = find_host(&state, &name).await?;
-    match state.catalog.rename_host(&key.id, wanted, (state.now)()).await? {
+    match state.catalog.rename_host(&key.id, wanted, &state.host_change(caller)).await? {
         Renamed::Done(key) => state.live.rename(&key),
         Renamed::Taken => {
             let message = format!("another host is called {wanted:?}; choose another name");
@@ -231,6 +240,7 @@ impl Host {
                 .iter()
                 .fold(0, |sum, buffered| sum.saturating_add(buffered.frames)),
             conflict: None,
+            alert: None,
             facts: facts.as_deref().map(Facts::from),
             latest: live.and_then(Latest::of_host),
         }

@@ -1,12 +1,18 @@
 //! The main readings of a host at one moment.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 use tacho_history::derived::value;
-use tacho_model::{Block, tables};
+use tacho_model::{Block, Snapshot, tables};
 use utoipa::ToSchema;
 
 use super::time::Time;
 use crate::live::LiveHost;
+
+/// Levels of a temperature, the worst first.
+const LEVELS: [&str; 3] = ["warning", "note", "normal"];
 
 /// The main readings of a host at one moment. Null is not known.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -35,6 +41,11 @@ pub(crate) struct Latest {
     io_pressure_some_ratio: Option<f64>,
     processes: Option<i64>,
     uptime_seconds: Option<i64>,
+    /// Of the hottest sensor.
+    temperature_max_celsius: Option<f64>,
+    /// The worst level of a temperature sensor, by the settings of the agent: `normal`, `note` or `warning`; null where the
+    /// newest minutes have no sensor.
+    temperature_level: Option<&'static str>,
     /// Of the fullest file system; null where the moment has no reading of file systems.
     filesystem_used_ratio_max: Option<f64>,
 }
@@ -46,6 +57,9 @@ impl Latest {
             host.with_block(&tables::host::TABLE, |snapshot, block| Self::of_row(snapshot.time_ms, block))?;
         latest.filesystem_used_ratio_max =
             host.with_block(&tables::filesystem::TABLE, |_, block| fullest(block)).flatten();
+        if latest.temperature_max_celsius.is_some() {
+            latest.temperature_level = worst_level(&host.snapshots());
+        }
         Some(latest)
     }
 
@@ -75,6 +89,8 @@ impl Latest {
             io_pressure_some_ratio: number("io_pressure_some_ratio"),
             processes: integer("processes"),
             uptime_seconds: integer("uptime_seconds"),
+            temperature_max_celsius: number("temperature_max_celsius"),
+            temperature_level: None,
             filesystem_used_ratio_max: None,
         }
     }
@@ -84,9 +100,23 @@ fn fullest(filesystems: &Block) -> Option<f64> {
     (0..filesystems.len()).filter_map(|row| value(filesystems, row, "used_ratio")).reduce(f64::max)
 }
 
+/// The worst of the newest levels of all temperature sensors. Each has a row once a minute, and when its level changes.
+fn worst_level(snapshots: &[Arc<Snapshot>]) -> Option<&'static str> {
+    let mut levels: HashMap<&str, &str> = HashMap::new();
+    for sensors in snapshots.iter().filter_map(|snapshot| snapshot.block(&tables::sensor::TABLE)) {
+        for row in 0..sensors.len() {
+            let texts = (sensors.text(tables::sensor::SENSOR, row), sensors.text(tables::sensor::LEVEL, row));
+            if let (Some(sensor), Some(level)) = texts {
+                levels.insert(sensor, level);
+            }
+        }
+    }
+    LEVELS.into_iter().find(|worst| levels.values().any(|level| level == worst))
+}
+
 #[cfg(test)]
 mod tests {
-    use tacho_model::tables::{filesystem, host};
+    use tacho_model::tables::{filesystem, host, sensor};
 
     use super::*;
 
@@ -109,11 +139,35 @@ mod tests {
             .filter(|(_, value)| value.is_null())
             .map(|(key, _)| key)
             .collect();
-        assert_eq!(absent, ["filesystem_used_ratio_max"]);
+        assert_eq!(absent, ["filesystem_used_ratio_max", "temperature_level"]);
         assert_eq!(latest["time"], "1970-01-01T00:00:05.000Z");
         assert_eq!(latest["memory_used_bytes"], 750);
         assert_eq!(latest["cpu_used_ratio"], 0.75);
         assert_eq!(latest["disk_read_bytes_per_second"], 200.0);
+    }
+
+    #[test]
+    fn the_worst_of_the_newest_levels_counts() {
+        let mut snapshots = Vec::new();
+        assert_eq!(worst_level(&snapshots), None);
+        for (rows, expected) in [
+            (&[("fan", ""), ("a", "normal"), ("b", "note")][..], Some("note")),
+            (&[], Some("note")),
+            (&[("a", "warning")], Some("warning")),
+            (&[("a", "normal")], Some("note")),
+            (&[("b", "normal")], Some("normal")),
+        ] {
+            let mut block = Block::new(&sensor::TABLE);
+            for (sensor, level) in rows {
+                let mut row = block.push();
+                row.text(sensor::SENSOR, sensor);
+                if !level.is_empty() {
+                    row.text(sensor::LEVEL, level);
+                }
+            }
+            snapshots.push(Arc::new(Snapshot { blocks: vec![block], ..Snapshot::default() }));
+            assert_eq!(worst_level(&snapshots), expected, "{rows:?}");
+        }
     }
 
     #[test]

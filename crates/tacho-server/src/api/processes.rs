@@ -99,6 +99,9 @@ pub(crate) struct Range {
     other: Usage,
     /// Everything.
     totals: Usage,
+    /// False when there were more than 100000 processes: the least of them are then in `other`, and a process that was
+    /// among them for a while may have used more than its line says.
+    complete: bool,
     /// With `debug=1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     debug: Option<Debug>,
@@ -186,6 +189,7 @@ impl Range {
             processes: found.rows.into_iter().map(UsageEntry::from).collect(),
             other: Usage::from(&found.other),
             totals: Usage::from(&found.totals),
+            complete: found.complete,
             debug: None,
         }
     }

@@ -85,13 +85,7 @@ pub(crate) async fn create_silence(
     if body.comment.chars().count() > LONGEST_COMMENT {
         problems.add(format_args!("`comment` has at most {LONGEST_COMMENT} characters"));
     }
-    let mut matchers = Vec::new();
-    for matcher in body.matchers {
-        match Glob::new(&matcher.pattern) {
-            Ok(pattern) => matchers.push(Matcher { label: matcher.label, pattern }),
-            Err(problem) => problems.add(format_args!("`pattern` {problem}")),
-        }
-    }
+    let matchers = read_matchers(body.matchers, &mut problems);
     problems.finish()?;
     let id = state.alerts.new_id();
     let silence = Silence { id, matchers, starts_ms, ends_ms, author: caller.name, comment: body.comment };
@@ -114,6 +108,17 @@ pub(crate) async fn remove_silence(
         return Err(ApiError::not_found(format!("there is no silence {id:?}; /api/v1/silences lists them")));
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn read_matchers(entries: Vec<MatcherEntry>, problems: &mut Problems) -> Vec<Matcher> {
+    let mut matchers = Vec::new();
+    for MatcherEntry { label, pattern } in entries {
+        match Glob::new(&pattern) {
+            Ok(pattern) => matchers.push(Matcher { label, pattern }),
+            Err(problem) => problems.add(format_args!("`pattern` {problem}")),
+        }
+    }
+    matchers
 }
 
 impl From<Silence> for SilenceEntry {

@@ -32,7 +32,7 @@ fn role_of(method: &str, path: &str) -> Role {
         | ("post", "/api/v1/events")
         | ("get", "/api/v1/audit") => Role::Operator,
         ("post" | "put" | "patch" | "delete", path)
-            if ["alerts", "silences", "receivers", "rules"]
+            if ["alerts", "maintenance", "silences", "receivers", "rules"]
                 .iter()
                 .any(|part| path.starts_with(&format!("/api/v1/{part}"))) =>
         {

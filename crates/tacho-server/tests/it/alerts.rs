@@ -105,6 +105,12 @@ async fn an_alert_fires_is_acknowledged_and_ends() {
     assert_eq!((&alert["rule"], &alert["entity"]), (&json!("file-system-full"), &json!("/")));
     assert_eq!((&alert["value"], &alert["text"]), (&json!(0.99), &json!("web: / is 99.0 % full")));
     assert_eq!(watched.server.json("/api/v1/alerts/count").await, json!({ "firing": 1, "pending": 0 }));
+    let hosts = watched.server.json("/api/v1/hosts").await;
+    let worst = &hosts["hosts"][0]["alert"];
+    assert_eq!(
+        ["id", "text", "severity", "firing", "muted"].map(|key| worst[key].clone()),
+        [alert["id"].clone(), alert["text"].clone(), alert["severity"].clone(), json!(1), Value::Null]
+    );
     let path = format!("/api/v1/alerts/{}", alert["id"].as_str().unwrap());
     let acknowledge = format!("{path}/acknowledge");
     let note = json!({ "note": "on it" });
@@ -132,6 +138,9 @@ async fn a_removed_host_leaves_no_alerts() {
     let answer = watched.server.call(Method::DELETE, "/api/v1/hosts/web").bearer(&token).send().await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     watched.alerts("", 0).await;
+    let noted = watched.server.call(Method::GET, "/api/v1/audit").bearer(&token).send().await.json();
+    let entry = &noted["entries"][0];
+    assert_eq!((&entry["action"], &entry["subject"]), (&json!("host.remove"), &json!("web")));
 }
 
 #[tokio::test]

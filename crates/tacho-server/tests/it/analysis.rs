@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tacho_catalog::StreamKey;
+use tacho_catalog::{HostChange, StreamKey};
 use tacho_model::tables::{event, host, process};
 use tacho_model::{Block, ProcessIdentity, ProcessKey, Snapshot};
 
@@ -94,7 +94,8 @@ async fn the_busiest_processes_of_the_fleet_come_first() {
     let rest = one["totals"]["cpu_user_us"].as_i64().unwrap() - 600_000_000;
     assert_eq!(one["other"]["cpu_user_us"], rest);
     // A renamed host is told by its new name.
-    server.state.catalog.rename_host("id-db", "store", at(0)).await.unwrap();
+    let renamed = HostChange { id: "1".to_owned(), time_ms: at(0), author: "ann".to_owned() };
+    server.state.catalog.rename_host("id-db", "store", &renamed).await.unwrap();
     assert_eq!(names(&server.json("/api/v1/top").await["processes"])[0], ("store", "miner"));
 }
 

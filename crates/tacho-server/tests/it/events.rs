@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tacho_catalog::{Role, TagChange};
+use tacho_catalog::{HostChange, Role};
 use tacho_server::posted::Posted;
 
 use crate::fixture::{Answer, Server, at};
@@ -25,7 +25,7 @@ async fn fleet() -> Server {
     for name in ["web-1", "web-2", "db-1"] {
         let key = server.join(name).await;
         if name.starts_with("web") {
-            let change = TagChange { id: name.to_owned(), time_ms: 1, author: "ann".to_owned() };
+            let change = HostChange { id: name.to_owned(), time_ms: 1, author: "ann".to_owned() };
             server.state.catalog.set_host_tags(&key.id, &["web".to_owned()], &change).await.unwrap();
         }
     }

@@ -15,7 +15,7 @@ use tacho_catalog::{Catalog, Role, UserRecord};
 use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, ProcessKey, Snapshot};
-use tacho_server::alerts::{Alerts, LEASE, Membership, Receiver, ReceiverKind};
+use tacho_server::alerts::{Alerts, LEASE, Membership, Receiver, ReceiverKind, load_rules};
 use tacho_server::api::{ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
@@ -103,7 +103,7 @@ impl Server {
         let mut config = HistoryConfig::new(path.join("history"));
         configure(&mut config);
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
-        let rules = Arc::new(tacho_alert::default_rules());
+        let rules = Arc::new(load_rules(&path.join("rules.d")).unwrap());
         let state = ApiState {
             posted: Posted::new(catalog.clone(), history.clone(), Arc::clone(&now)),
             history,

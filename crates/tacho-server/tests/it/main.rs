@@ -16,6 +16,7 @@ mod export;
 mod fixture;
 mod identity;
 mod live;
+mod maintenance;
 mod manual;
 mod nonsense;
 mod page;

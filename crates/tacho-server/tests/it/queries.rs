@@ -226,13 +226,30 @@ async fn one_reading_of_all_hosts_over_time() {
     let answer = server.json(&format!("/api/v1/fleet/series?column=cpu_used_ratio&{range}&points=24")).await;
     assert_eq!((&answer["bucket_ms"], &answer["hosts_total"]), (&json!(5_000), &json!(2)));
     assert_eq!(answer["time"].as_array().unwrap().len(), 24);
-    assert_eq!(answer["hosts"][0], json!({ "host": "new", "values": vec![Value::Null; 24] }));
-    assert_eq!(answer["hosts"][1], json!({ "host": "web", "values": vec![0.25; 24] }));
+    assert_eq!(
+        answer["hosts"][0],
+        json!({ "host": "new", "host_id": "id-new", "values": vec![Value::Null; 24] })
+    );
+    assert_eq!(answer["hosts"][1], json!({ "host": "web", "host_id": "id-web", "values": vec![0.25; 24] }));
     // From a minute on buckets are whole minutes, and there are as many values as times.
     let coarse = server.json(&format!("/api/v1/fleet/series?column=load1&{range}&points=2")).await;
     let times = coarse["time"].as_array().unwrap().len();
     assert_eq!(coarse["hosts"][1]["values"].as_array().unwrap().len(), times, "{coarse}");
-    for wrong in ["", "column=load1,load5", "column=nothing", "column=load1&points=501", "column=load1&x=1"] {
+    let some = format!("/api/v1/fleet/series?column=load1&{range}&points=2&hosts=");
+    let named = async |names: &str| {
+        let answer = server.json(&(some.clone() + names)).await;
+        let hosts = answer["hosts"].as_array().unwrap();
+        let names: Vec<_> = hosts.iter().map(|one| one["host"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(answer["hosts_total"], json!(hosts.len()));
+        names
+    };
+    assert_eq!(named("web,nobody,id-web").await, ["web"]);
+    assert_eq!(named("web,id-new").await, ["new", "web"]);
+    assert_eq!(named("").await, [""; 0]);
+    let many = format!("column=load1&hosts={}", vec!["a"; 201].join(","));
+    for wrong in
+        ["", "column=load1,load5", "column=nothing", "column=load1&points=501", "column=load1&x=1", &many]
+    {
         let answer = server.get(&format!("/api/v1/fleet/series?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
     }

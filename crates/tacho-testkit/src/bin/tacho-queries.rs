@@ -44,9 +44,21 @@ struct Arguments {
     /// How many ask at the same time.
     #[arg(long, default_value_t = 1)]
     users: usize,
+    /// How long each of them looks at an answer before asking again.
+    #[arg(long, default_value = "0s", value_parser = parse_duration)]
+    pause: Duration,
     /// Ask each once, and say nothing but its time: for somebody who restarts the server in between.
     #[arg(long)]
     once: bool,
+}
+
+impl Arguments {
+    fn crowd(&self) -> String {
+        match self.pause.as_secs_f64() {
+            0.0 => format!("{} at once", self.users),
+            pause => format!("{} who pause {pause} s", self.users),
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -66,7 +78,7 @@ fn main() -> anyhow::Result<()> {
             writeln!(
                 out,
                 "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>10}",
-                format!("over {} h, {} at once, ms", length_ms / 3_600_000, arguments.users),
+                format!("over {} h, {}, ms", length_ms / 3_600_000, arguments.crowd()),
                 "first",
                 "p50",
                 "p95",
@@ -137,10 +149,21 @@ impl Asker<'_> {
     }
 
     fn ask_by_all(&self, question: &Question) -> anyhow::Result<Vec<f64>> {
-        let rounds =
-            || (0..self.arguments.repeat).map(|_| self.ask(question).map(|(time, _)| time)).collect();
+        let Arguments { repeat, users, pause, .. } = *self.arguments;
+        let users = u32::try_from(users.max(1))?;
+        // They do not all begin at once, nor ask in step.
+        let rounds = |user: u32| {
+            std::thread::sleep(pause * user / users);
+            let ask = |_| {
+                let (time, _) = self.ask(question)?;
+                std::thread::sleep(pause);
+                Ok(time)
+            };
+            (0..repeat).map(ask).collect()
+        };
         std::thread::scope(|scope| {
-            let users: Vec<_> = (0..self.arguments.users.max(1)).map(|_| scope.spawn(rounds)).collect();
+            let rounds = &rounds;
+            let users: Vec<_> = (0..users).map(|user| scope.spawn(move || rounds(user))).collect();
             let mut all = Vec::new();
             for user in users {
                 let times: anyhow::Result<Vec<f64>> =

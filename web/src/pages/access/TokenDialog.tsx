@@ -4,7 +4,7 @@ import { type FormEvent, type JSX, useState } from 'react';
 import { createToken, tokensKey } from '../../api/access';
 import type { Role } from '../../api/session';
 import { CopyLine } from '../../components/CopyLine';
-import { Failure } from '../../components/Failure';
+import { FormEnd } from '../../components/FormEnd';
 import { text } from '../../text';
 import { useAccessChange } from './useAccessChange';
 
@@ -105,12 +105,7 @@ function TokenForm({ onClose }: { readonly onClose: () => void }): JSX.Element {
         onChange={(event) => setNote(event.currentTarget.value)}
         data-autofocus
       />
-      <Failure error={create.error} />
-      <Group justify="flex-end" mt="md">
-        <Button type="submit" size="xs" loading={create.isPending}>
-          {words.create}
-        </Button>
-      </Group>
+      <FormEnd label={words.create} busy={create.isPending} error={create.error} />
     </form>
   );
 }

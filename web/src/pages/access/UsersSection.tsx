@@ -1,4 +1,4 @@
-import { Button, Group, Modal, PasswordInput, SegmentedControl, TextInput } from '@mantine/core';
+import { Button, Modal, PasswordInput, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
@@ -9,6 +9,7 @@ import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
 import { PlusIcon } from '../../components/icons';
 import { Failure } from '../../components/Failure';
+import { FormEnd } from '../../components/FormEnd';
 import { text } from '../../text';
 import { dateOrNever } from './TokensSection';
 import { useAccessChange } from './useAccessChange';
@@ -96,12 +97,7 @@ function UserForm({ onDone }: { readonly onDone: () => void }): JSX.Element {
         onChange={(value) => setRole(ROLES.find((one) => one === value) ?? 'viewer')}
         data={ROLES.map((value) => ({ value, label: text.access.roles[value] }))}
       />
-      <Failure error={create.error} />
-      <Group justify="flex-end" mt="md">
-        <Button type="submit" size="xs" loading={create.isPending}>
-          {words.add}
-        </Button>
-      </Group>
+      <FormEnd label={words.add} busy={create.isPending} error={create.error} />
     </form>
   );
 }

@@ -13,6 +13,7 @@ import { text } from '../../text';
 import { AlertEvidence } from './AlertEvidence';
 import { alertLink } from './alertLink';
 import styles from './AlertsPage.module.css';
+import { MaintenanceSection } from './MaintenanceSection';
 import { RulesSection } from './RulesSection';
 import { SilencesSection } from './SilencesSection';
 
@@ -65,6 +66,7 @@ export function AlertsPage(): JSX.Element {
         )}
       </Loaded>
       <SilencesSection />
+      <MaintenanceSection />
       <RulesSection />
     </SectionPage>
   );

@@ -1,10 +1,10 @@
-import { Button, Code, Group, List, Modal, NativeSelect, TextInput, Textarea } from '@mantine/core';
+import { Code, List, Modal, NativeSelect, TextInput, Textarea } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { type Rule, type RuleProblem, checkRule, ruleCheckKey, rulesKey, saveRule } from '../../api/rules';
-import { Failure } from '../../components/Failure';
+import { FormEnd } from '../../components/FormEnd';
 import { text } from '../../text';
 import { RULE_TEMPLATES } from './ruleTemplates';
 
@@ -89,12 +89,7 @@ function RuleForm({ rule, onClose }: RuleFormProps): JSX.Element {
         maxLength={500}
         onChange={(event) => setNote(event.currentTarget.value)}
       />
-      <Failure error={save.error} />
-      <Group justify="flex-end" mt="md">
-        <Button type="submit" size="xs" loading={save.isPending} disabled={problems.length > 0}>
-          {words.save}
-        </Button>
-      </Group>
+      <FormEnd label={words.save} busy={save.isPending} disabled={problems.length > 0} error={save.error} />
     </form>
   );
 }

@@ -3,11 +3,11 @@ import { type JSX, useState } from 'react';
 import { type UseMutationResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { type Rule, fetchRules, removeRule, rulesKey, switchRule } from '../../api/rules';
+import { AddButton } from '../../components/AddButton';
 import { Confirm } from '../../components/Confirm';
 import { Failure } from '../../components/Failure';
 import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
-import { PlusIcon } from '../../components/icons';
 import { useMayChange } from '../../state/session';
 import { text } from '../../text';
 import { RuleDialog } from './RuleDialog';
@@ -25,13 +25,7 @@ export function RulesSection(): JSX.Element {
     <Section
       title={words.title}
       intro={words.intro}
-      action={
-        mayChange && (
-          <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setEdited(null)}>
-            {words.create}
-          </Button>
-        )
-      }
+      action={<AddButton label={words.create} onClick={() => setEdited(null)} />}
     >
       <Failure error={error} />
       <Loaded of={rules}>

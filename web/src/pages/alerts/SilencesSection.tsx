@@ -1,14 +1,15 @@
-import { Button, Group, Modal, NativeSelect, TextInput } from '@mantine/core';
+import { Modal, NativeSelect, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
 import { type Silence, createSilence, endSilence, fetchSilences, silencesKey } from '../../api/silences';
+import { AddButton } from '../../components/AddButton';
 import { Confirm } from '../../components/Confirm';
 import { Failure } from '../../components/Failure';
+import { FormEnd } from '../../components/FormEnd';
 import { Loaded } from '../../components/Loaded';
 import { type PlainColumn, PlainTable, Section } from '../../components/Section';
-import { PlusIcon } from '../../components/icons';
 import { formatDateTime } from '../../lib/time';
 import { parseLength } from '../../lib/range';
 import { useMayChange } from '../../state/session';
@@ -34,13 +35,7 @@ export function SilencesSection(): JSX.Element {
     <Section
       title={words.title}
       intro={words.intro}
-      action={
-        mayChange && (
-          <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setCreating(true)}>
-            {words.create}
-          </Button>
-        )
-      }
+      action={<AddButton label={words.create} onClick={() => setCreating(true)} />}
     >
       <Failure error={end.error} />
       <Loaded of={silences}>
@@ -132,12 +127,12 @@ function SilenceForm({ onDone }: { readonly onDone: () => void }): JSX.Element {
         maxLength={500}
         onChange={(event) => setComment(event.currentTarget.value)}
       />
-      <Failure error={save.error} />
-      <Group justify="flex-end" mt="md">
-        <Button type="submit" size="xs" loading={save.isPending} disabled={isWrong || matchers.length === 0}>
-          {words.save}
-        </Button>
-      </Group>
+      <FormEnd
+        label={words.save}
+        busy={save.isPending}
+        disabled={isWrong || matchers.length === 0}
+        error={save.error}
+      />
     </form>
   );
 }

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
 
 import { alertsKey } from '../../api/alerts';
+import { maintenanceKey } from '../../api/maintenance';
 import { silencesKey } from '../../api/silences';
 
 /** After somebody did something about alerts: they, and what keeps them quiet, are asked for again. */
@@ -11,6 +12,7 @@ export function useAlertsChange(): () => Promise<void> {
     await Promise.all([
       client.invalidateQueries({ queryKey: alertsKey }),
       client.invalidateQueries({ queryKey: silencesKey }),
+      client.invalidateQueries({ queryKey: maintenanceKey }),
     ]);
   }, [client]);
 }

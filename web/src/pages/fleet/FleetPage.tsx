@@ -2,7 +2,7 @@ import { Button, NativeSelect, SegmentedControl } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
-import { fetchHosts, hostsKey } from '../../api/hosts';
+import { type Host, fetchHosts, hostsKey } from '../../api/hosts';
 import { ColumnMenu } from '../../components/ColumnMenu';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
@@ -10,7 +10,9 @@ import { PlusIcon } from '../../components/icons';
 import { useKeys } from '../../components/useKeys';
 import {
   FLEET_GROUPS,
+  FLEET_KINDS,
   type FleetGroup,
+  type FleetKind,
   type FleetView,
   decodeFleetView,
   encodeFleetView,
@@ -19,18 +21,30 @@ import {
 import { useLiveSnapshots } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
+import { useMayChange } from '../../state/session';
 import { text } from '../../text';
 import type { AddHostDialog as AddHostDialogType, JoinSteps as JoinStepsType } from './AddHostDialog';
 import styles from './FleetPage.module.css';
+import type { FleetGrid as FleetGridType } from './FleetGrid';
 import type { FleetHeat as FleetHeatType } from './FleetHeat';
-import { FLEET_COLUMNS, FleetTable } from './FleetTable';
+import { FleetTable } from './FleetTable';
+import type { HostDialog as HostDialogType } from './HostDialog';
+import { SortChoice } from './SortChoice';
+import { FLEET_COLUMNS, HIDDEN_AT_FIRST } from './fleetColumns';
 import { buildItems, tagKeys } from './fleetGroups';
-import { type FleetRow, buildFleetRows, filterFleet, sortFleet } from './fleetRows';
+import { type FleetRow, filterFleet, fleetRowsBuilder, sortFleet } from './fleetRows';
 
 /** States change without a snapshot (a host goes silent), so that the inventory is asked again. */
 const HOSTS_REFETCH_MS = 10_000;
 const FleetHeat = lazy((): Promise<{ default: typeof FleetHeatType }> =>
   import('./FleetHeat').then((module) => ({ default: module.FleetHeat })),
+);
+
+const FleetGrid = lazy((): Promise<{ default: typeof FleetGridType }> =>
+  import('./FleetGrid').then((module) => ({ default: module.FleetGrid })),
+);
+const HostDialog = lazy((): Promise<{ default: typeof HostDialogType }> =>
+  import('./HostDialog').then((module) => ({ default: module.HostDialog })),
 );
 
 const AddHostDialog = lazy((): Promise<{ default: typeof AddHostDialogType }> =>
@@ -40,7 +54,9 @@ const JoinSteps = lazy((): Promise<{ default: typeof JoinStepsType }> =>
   import('./AddHostDialog').then((module) => ({ default: module.JoinSteps })),
 );
 
-const NONE_HIDDEN: readonly string[] = [];
+/** Narrower windows have cards at first: a table of many columns would have to be scrolled sideways. */
+const TABLE_WIDTH = 720;
+const isKind = (value: unknown): value is FleetKind => FLEET_KINDS.some((kind) => kind === value);
 
 export function FleetPage(): JSX.Element {
   const hosts = useQuery({
@@ -49,7 +65,8 @@ export function FleetPage(): JSX.Element {
     refetchInterval: HOSTS_REFETCH_MS,
   });
   const live = useDeferredValue(useLiveSnapshots());
-  const rows = useMemo(() => buildFleetRows(hosts.data ?? [], live), [hosts.data, live]);
+  const [build] = useState(fleetRowsBuilder);
+  const rows = useMemo(() => build(hosts.data ?? [], live), [build, hosts.data, live]);
   if (hosts.data) return hosts.data.length === 0 ? <EmptyFleet /> : <Fleet rows={rows} />;
   return hosts.error ? (
     <ErrorNotice error={hosts.error} onRetry={() => void hosts.refetch()} />
@@ -101,7 +118,14 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
   const items = useMemo(() => buildItems(shown, view.group), [shown, view.group]);
   const groups = useMemo(() => groupChoices(tagKeys(rows), view.group), [rows, view.group]);
   const names = useMemo(() => new Set(shown.map(({ name }) => name)), [shown]);
-  const [hidden, setHidden] = usePreference('fleet.hidden', NONE_HIDDEN, isStringList);
+  const [hidden, setHidden] = usePreference('fleet.hidden', HIDDEN_AT_FIRST, isStringList);
+  const usual = window.innerWidth < TABLE_WIDTH ? 'grid' : 'table';
+  const [liked, setLiked] = usePreference<FleetKind>('fleet.view', usual, isKind);
+  const kind = view.view ?? liked;
+  const mayChange = useMayChange();
+  const [changing, setChanging] = useState<string | null>(null);
+  const onChange = useCallback((host: Host) => setChanging(host.id), []);
+  const changed = changing === null ? undefined : rows.find(({ host }) => host.id === changing)?.host;
   const up = rows.filter((row) => row.state === 'up').length;
   const silent = rows.filter((row) => row.state === 'silent').length;
   const down = rows.length - up - silent;
@@ -122,28 +146,37 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
         <SegmentedControl
           size="xs"
           aria-label={text.fleet.views}
-          value={view.view}
-          onChange={(next) => change({ view: next === 'heat' ? 'heat' : 'table' })}
-          data={(['table', 'heat'] as const).map((one) => ({ value: one, label: text.fleet.view[one] }))}
+          value={kind}
+          onChange={(next) => {
+            if (!isKind(next)) return;
+            // The heat map is for a look, the others are how somebody likes the page.
+            if (next !== 'heat') setLiked(next);
+            change({ view: next });
+          }}
+          data={FLEET_KINDS.map((one) => ({ value: one, label: text.fleet.view[one] }))}
         />
-        {view.view === 'table' && (
+        {kind === 'grid' && <SortChoice sort={view.sort} onSort={(sort) => change({ sort })} />}
+        {kind !== 'heat' && (
           <NativeSelect
             size="xs"
+            className={styles.choice}
             aria-label={text.fleet.groupBy}
             value={view.group}
             onChange={({ currentTarget: { value } }) => change({ group: readGroup(value) })}
             data={groups}
           />
         )}
-        <FilterField
-          label={text.fleet.filter}
-          hint={text.fleet.filterHint}
-          value={view.filter}
-          onChange={onFilter}
-          input={filterInput}
-          width={280}
-        />
-        {view.view === 'table' && (
+        <div className={styles.filter}>
+          <FilterField
+            label={text.fleet.filter}
+            hint={text.fleet.filterHint}
+            value={view.filter}
+            onChange={onFilter}
+            input={filterInput}
+            width="100%"
+          />
+        </div>
+        {kind === 'table' && (
           <ColumnMenu
             items={FLEET_COLUMNS.map(({ id }) => ({
               id,
@@ -153,19 +186,41 @@ function Fleet({ rows }: { readonly rows: readonly FleetRow[] }): JSX.Element {
             onToggle={(id, isShown) =>
               setHidden(isShown ? hidden.filter((one) => one !== id) : [...hidden, id])
             }
-            onReset={() => setHidden(NONE_HIDDEN)}
+            onReset={() => setHidden(HIDDEN_AT_FIRST)}
           />
         )}
-        <Button size="xs" variant="default" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
-          {text.fleet.add}
+        <Button
+          size="xs"
+          variant="default"
+          className={styles.add}
+          aria-label={text.fleet.add}
+          onClick={() => setAdding(true)}
+        >
+          <PlusIcon />
+          <span className={styles.addLabel}>{text.fleet.add}</span>
         </Button>
       </div>
-      {view.view === 'heat' ? (
-        <Suspense fallback={<PageLoading />}>
-          <FleetHeat view={view} change={change} hosts={names} />
-        </Suspense>
+      {kind === 'table' ? (
+        <FleetTable
+          items={items}
+          hidden={hidden}
+          sort={view.sort}
+          onSort={(sort) => change({ sort })}
+          onChange={mayChange ? onChange : undefined}
+        />
       ) : (
-        <FleetTable items={items} hidden={hidden} sort={view.sort} onSort={(sort) => change({ sort })} />
+        <Suspense fallback={<PageLoading />}>
+          {kind === 'grid' ? (
+            <FleetGrid items={items} onChange={mayChange ? onChange : undefined} />
+          ) : (
+            <FleetHeat view={view} change={change} hosts={names} />
+          )}
+        </Suspense>
+      )}
+      {changed && (
+        <Suspense>
+          <HostDialog host={changed} onClose={() => setChanging(null)} />
+        </Suspense>
       )}
       {adding && (
         <Suspense>

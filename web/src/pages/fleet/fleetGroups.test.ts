@@ -12,10 +12,12 @@ const host = (name: string, os: string | null, cpu: number | null, state: Host['
   ownTags: [],
   state,
   lastSeenMs: 1,
+  createdMs: 0,
   clockOffsetMs: null,
   bufferedFrames: 0,
   agentVersion: '0.1.0',
   conflict: null,
+  alert: null,
   facts:
     os === null ? null : ({ os, kernel: '6.1', addresses: [], architecture: 'x86_64' } as unknown as Facts),
   latest: cpu === null ? null : ({ timeMs: 1, cpu_used_ratio: cpu } as Host['latest']),
@@ -29,7 +31,7 @@ const rows = buildFleetRows(
     host('d', null, null, 'down'),
   ],
   new Map(),
-);
+).rows;
 
 describe('groups of the fleet', () => {
   it('stand above their hosts, whose order stays, those without one last', () => {
@@ -69,7 +71,7 @@ describe('the filter of the fleet', () => {
         host('c', null, 0.2),
       ],
       new Map(),
-    );
+    ).rows;
     const shown = (group: 'tag' | 'tag:dc') =>
       buildItems(tagged, group).map((item) =>
         item.kind === 'group' ? `[${item.name ?? '?'}]` : item.row.name,

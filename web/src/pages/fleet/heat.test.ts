@@ -8,9 +8,9 @@ const series: FleetSeries = {
   timeMs: [0, 60_000, 120_000],
   bucketMs: 60_000,
   hosts: [
-    { host: 'web-10', values: [0.1, 0.2, null] },
-    { host: 'web-9', values: [0.3, 0.95, 0.3] },
-    { host: 'db', values: [null, null, null] },
+    { host: 'web-10', hostId: 'web-10', values: [0.1, 0.2, null] },
+    { host: 'web-9', hostId: 'web-9', values: [0.3, 0.95, 0.3] },
+    { host: 'db', hostId: 'db', values: [null, null, null] },
   ],
   hostsTotal: 3,
 };
@@ -35,7 +35,7 @@ describe('the heat map', () => {
   it('has one scale for all hosts: shares to 1, others to a round number', () => {
     expect(buildHeat(series, cpu, all, false).top).toBe(1);
     expect(buildHeat(series, findReading('load1'), all, false).top).toBe(1);
-    const bytes = { ...series, hosts: [{ host: 'a', values: [900, 5000, 0] }] };
+    const bytes = { ...series, hosts: [{ host: 'a', hostId: 'a', values: [900, 5000, 0] }] };
     expect(buildHeat(bytes, findReading('net_rx_bytes_per_second'), all, false).top).toBe(6 * 1024);
   });
   it('shows only hosts that are wanted', () => {

@@ -70,7 +70,14 @@ export const admin = {
       subject: 'Of what',
       before: 'Before',
       after: 'Since then',
-      actions: { host_tags: 'changed the tags' } as Readonly<Record<string, string>>,
+      actions: {
+        host_tags: 'changed the tags',
+        host_rename: 'renamed the host',
+        host_remove: 'removed the host',
+        maintenance_create: 'made the maintenance window',
+        maintenance_change: 'changed the maintenance window',
+        maintenance_remove: 'ended the maintenance window',
+      } as Readonly<Record<string, string>>,
     },
     agents: {
       title: 'From the agents',

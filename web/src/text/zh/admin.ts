@@ -70,7 +70,14 @@ export const admin: typeof english = {
       subject: '对象',
       before: '修改前',
       after: '修改后',
-      actions: { host_tags: '修改标签' },
+      actions: {
+        host_tags: '修改标签',
+        host_rename: '重命名主机',
+        host_remove: '移除主机',
+        maintenance_create: '创建维护时段',
+        maintenance_change: '修改维护时段',
+        maintenance_remove: '结束维护时段',
+      },
     },
     agents: {
       title: '来自采集代理',

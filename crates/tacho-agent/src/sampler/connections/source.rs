@@ -223,7 +223,9 @@ impl Answer {
         if let Some(udp) = self.udp {
             status.note("udp listeners", udp);
         }
-        let are_absent = scope.connections && self.tcp.is_ok() && !self.has_counters;
-        status.set_absent("connections", are_absent.then_some("this kernel has no socket diagnosis"));
+        if scope.connections {
+            let are_absent = self.tcp.is_ok() && !self.has_counters;
+            status.set_absent("connections", are_absent.then_some("this kernel has no socket diagnosis"));
+        }
     }
 }

@@ -163,6 +163,10 @@ impl Entry {
 
     /// Reads the process anew. `false`: the pid is another process's now.
     pub(super) fn read(&mut self, moment: &Moment, source: &mut ProcessSource) -> Result<bool, ProcError> {
+        if source.rests(self.pid) && !self.keeps_credit {
+            self.stay(moment, source);
+            return Ok(true);
+        }
         let run_mark = self.take_run_mark(source);
         let has_run = run_mark.is_none() || run_mark != self.run_mark;
         if !has_run && !self.must_be_read && !self.wants_io {

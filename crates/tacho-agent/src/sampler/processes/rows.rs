@@ -152,8 +152,7 @@ impl Rows {
     }
 
     fn choose(&mut self, tick: &Tick, entries: &mut [Entry], ended: &[Ended]) {
-        // A row that comes half an interval early keeps to its interval better than one that is as late.
-        let until_us = tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 2);
+        let until_us = due_until_us(tick);
         self.candidates.clear();
         let alive = entries.iter().enumerate().filter(|(_, entry)| earns_row(entry, until_us));
         let candidates = &mut self.candidates;
@@ -193,6 +192,12 @@ impl Rows {
             state: entry.reading.state,
         }
     }
+}
+
+/// Rows due by then are due now: one that comes half an interval early keeps to its interval better than one that is
+/// as late.
+pub(super) fn due_until_us(tick: &Tick) -> u64 {
+    tick.now_us.saturating_add(tick.interval_us.unwrap_or(0) / 2)
 }
 
 /// In how long a process has its turn, in step with those in which resting processes are read.

@@ -160,6 +160,22 @@ impl ProcessSource {
         }
     }
 
+    /// Has the next list tell of a process in full that may else be told to rest.
+    pub(super) fn ask(&mut self, pid: u32) {
+        match self {
+            Self::Proc(_) => {}
+            Self::Bpf(source) => source.ask(pid),
+        }
+    }
+
+    /// The process is known not to have run since it was read last, before anything of it is read.
+    pub(super) fn rests(&mut self, pid: u32) -> bool {
+        match self {
+            Self::Proc(_) => false,
+            Self::Bpf(source) => source.rests(pid),
+        }
+    }
+
     /// How much the first thread of a process has run, where knowing that saves reading the process.
     pub(super) fn run_mark(&mut self, pid: u32, kept: &mut KeptFiles) -> Option<RunMark> {
         match self {

@@ -1,5 +1,7 @@
 //! The sampler by BPF, on the machine that runs the tests. Where there is no BPF a test says so and passes.
 
+#![expect(unsafe_code, reason = "memory of another process")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use tacho_model::tables::{host, process};
 use tacho_model::{IntegerColumn, ProcessIdentity};
 
+use super::child::Forked;
 use super::machine::{block, check_sums};
 use super::real::{boot_us, sampler};
 use crate::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice};
@@ -54,13 +57,23 @@ impl Recording {
     }
 
     pub(super) fn tick(&mut self) {
-        self.sampler.sample(boot_us(), &mut self.sample);
+        self.tick_at(boot_us());
+    }
+
+    fn tick_at(&mut self, now_us: u64) {
+        self.sampler.sample(now_us, &mut self.sample);
         check_sums(&self.sample);
         self.identities.extend(self.sample.new_identities.iter().cloned());
     }
 
     pub(super) fn value(&self, row: usize, column: IntegerColumn) -> Option<i64> {
         block(&self.sample, &process::TABLE).integer(column, row)
+    }
+
+    /// The row of a process in this snapshot.
+    fn row_of(&self, pid: u32) -> Option<usize> {
+        let is_it = |id| self.identities.get(id).is_some_and(|known| known.key.pid == i64::from(pid));
+        self.sample.processes.iter().position(is_it)
     }
 
     /// Rows of this snapshot of processes that ended and that are children of this one.
@@ -123,10 +136,13 @@ fn processes_that_no_snapshot_saw_have_a_row_each() {
     killed.wait().unwrap();
     pids.push(killed.id());
     let ends = recording.ends_of(&pids);
+    // What one used since the newest tick comes with the last word on it, and the row does not wait for that longer than
+    // a snapshot.
+    assert!(ends.values().map(|ended| ended.cpu_us).sum::<i64>() > 0, "{ends:?}");
     for (code, pid) in (0..20).zip(&pids) {
         let ended = &ends[&i64::from(*pid)];
         assert_eq!((ended.code, ended.signal), (Some(code), None), "{ended:?}");
-        assert!(ended.cpu_us > 0 && ended.lifetime_us > 0, "{ended:?}");
+        assert!(ended.lifetime_us > 0, "{ended:?}");
         assert!(ended.identity.command.starts_with("sh -c i=0;"), "{ended:?}");
         assert!(!ended.identity.command.contains("secret"), "{ended:?}");
         assert_eq!(ended.identity.name, "sh");
@@ -168,12 +184,7 @@ fn network_bytes_are_in_the_rows_and_in_the_sums() {
     client.write_all(&text).unwrap();
     server.read_exact(&mut text).unwrap();
     recording.tick();
-    let own = i64::from(std::process::id());
-    let row = recording
-        .sample
-        .processes
-        .iter()
-        .position(|id| recording.identities.get(id).is_some_and(|identity| identity.key.pid == own));
+    let row = recording.row_of(std::process::id());
     // Other tests of this process use the network as well.
     let tx_bytes = recording.value(row.unwrap(), process::NET_TX_BYTES);
     assert!(tx_bytes >= Some(100_000), "{tx_bytes:?}");
@@ -206,4 +217,59 @@ fn everybody_is_there_under_the_same_key_whoever_reads() {
         }
     }
     assert!(compared > 5, "{compared}");
+}
+
+#[test]
+fn what_a_row_says_of_a_process_at_rest_is_as_new_as_the_row() {
+    const BYTES: usize = 8 << 20;
+    const STEP_US: u64 = 5_000_000;
+    let Some(mut recording) = Recording::start() else { return };
+    // SAFETY: asks for new memory; the address is nobody else's.
+    let memory = unsafe {
+        let (rights, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        libc::mmap(std::ptr::null_mut(), BYTES, rights, kind, -1, 0)
+    };
+    assert_ne!(memory, libc::MAP_FAILED);
+    let mut sleeper = Forked::start(None).unwrap();
+    sleeper.work_ms(0);
+    let mut now_us = boot_us() + STEP_US;
+    recording.tick_at(now_us);
+    let row = recording.row_of(sleeper.pid).unwrap();
+    let before = recording.value(row, process::RSS_BYTES).unwrap();
+    if !fill(sleeper.pid, memory, BYTES) {
+        return sleeper.end();
+    }
+    let mut rows = 0;
+    for _ in 0..13 {
+        now_us += STEP_US;
+        recording.tick_at(now_us);
+        // The first may be of what the process did before.
+        let Some(row) = recording.row_of(sleeper.pid) else { continue };
+        let now = recording.value(row, process::RSS_BYTES).unwrap();
+        assert!(now >= before + 4_000_000, "{now} after {before}");
+        rows += 1;
+    }
+    assert!(rows > 0, "a process at rest has a row each minute");
+    sleeper.work_ms(50);
+    recording.tick_at(now_us + STEP_US);
+    let row = recording.row_of(sleeper.pid).unwrap();
+    let cpu = [process::CPU_USER_US, process::CPU_SYSTEM_US].map(|column| recording.value(row, column));
+    let cpu_us: i64 = cpu.iter().flatten().sum();
+    assert!(cpu_us >= 49_000, "{cpu_us}");
+    sleeper.end();
+}
+
+/// Writes to the memory of another process; `false` where that is forbidden.
+#[expect(clippy::print_stderr, reason = "a test that can not run says why")]
+fn fill(pid: u32, memory: *mut libc::c_void, bytes: usize) -> bool {
+    let filled = vec![7u8; bytes];
+    let from = libc::iovec { iov_base: filled.as_ptr().cast_mut().cast(), iov_len: bytes };
+    let to = libc::iovec { iov_base: memory, iov_len: bytes };
+    // SAFETY: reads `filled`, which is as long; writes memory of the other process only.
+    let written =
+        unsafe { libc::process_vm_writev(pid.cast_signed(), &raw const from, 1, &raw const to, 1, 0) };
+    if written < 0 {
+        eprintln!("not tested, another process may not be written to: {}", std::io::Error::last_os_error());
+    }
+    written > 0
 }

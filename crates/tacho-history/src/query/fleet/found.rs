@@ -46,13 +46,12 @@ impl<'a> Found<'a> {
 
     fn take_host(&mut self, id: &str, OfHost { name, usages }: OfHost) {
         let host = HostKey { id: id.into(), name: name.into() };
-        let (lines, other) = usages.into_lines();
         let searching = !self.query.matching.is_empty();
-        if searching && lines.is_empty() {
+        if searching && usages.len() == 0 {
             return;
         }
         let mut whole = ProcessUsage::default();
-        for line in &lines {
+        for line in usages.others(&[]) {
             add_line(&mut whole, line);
             whole.rss_bytes_max = whole.rss_bytes_max.max(line.rss_bytes_max);
             whole.cpu_ratio_max = match (whole.cpu_ratio_max, line.cpu_ratio_max) {
@@ -62,12 +61,16 @@ impl<'a> Found<'a> {
         }
         if !searching {
             // Nobody knows what the processes in it are called.
-            add_line(&mut whole, &other);
-            add_line(&mut self.other, &other);
+            add_line(&mut whole, usages.other());
+            add_line(&mut self.other, usages.other());
         }
         add_line(&mut self.totals, &whole);
         self.hosts.push(OnHost { host: host.clone(), usage: whole });
-        self.processes.extend(lines.into_iter().map(|usage| OnHost { host: host.clone(), usage }));
+        // Of one host as many as of all.
+        let greatest = usages.greatest(self.query.by, self.query.limit);
+        usages.others(&greatest).for_each(|line| add_line(&mut self.other, line));
+        let named = greatest.into_iter().map(|line| usages.named(line));
+        self.processes.extend(named.map(|usage| OnHost { host: host.clone(), usage }));
     }
 
     fn keep_greatest(&mut self) {

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::{Float64Type, Int32Type};
 use tacho_model::ProcessKey;
 
 use super::peaks::{Peaks, Point};
+use super::texts::{Numbered, Texts};
 use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
+use crate::columns::integers;
 use crate::time::hour;
 
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
@@ -37,12 +39,24 @@ const LAST_TIME: usize = 19;
 pub(crate) struct Usages {
     group: ProcessGroup,
     by_key: HashMap<Key, usize>,
-    lines: Vec<ProcessUsage>,
+    lines: Vec<Line>,
+    texts: Texts,
     /// Numbers of processes, and which line has been found to have which; not kept when lines are processes.
     processes: HashMap<ProcessKey, usize>,
     members: HashSet<(usize, usize)>,
     other: ProcessUsage,
+    /// False when lines were forgotten.
+    complete: bool,
 }
+
+/// What a process or group used. The texts of a process are kept apart, as it shares most of them with others.
+struct Line {
+    usage: ProcessUsage,
+    /// In the order of [`LABELS`].
+    texts: [u32; LABELS.len()],
+}
+
+const LABELS: [usize; 5] = [NAME, COMMAND, USER, UNIT, CONTAINER];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
@@ -70,26 +84,36 @@ impl Usages {
             group,
             by_key: HashMap::new(),
             lines: Vec::new(),
+            texts: Texts::new(),
             processes: HashMap::new(),
             members: HashSet::new(),
             other,
+            complete: true,
         }
     }
 
     /// Adds rows, which are sorted by process.
     pub(crate) fn add(&mut self, batch: &RecordBatch, peaks: &mut Peaks) {
         let columns = Columns::new(batch);
+        let mut labels = LABELS.map(|column| Numbered::new(batch, column));
         let mut first = 0;
         while first < batch.num_rows() {
             let key = columns.key(first);
             let same = (first..batch.num_rows()).take_while(|row| columns.key(*row) == key).count();
-            self.add_process(&columns, key, first..first + same, peaks);
+            self.add_process(&columns, &mut labels, key, first..first + same, peaks);
             first += same;
         }
     }
 
     /// Adds rows of one process. A user or unit may change with time, so groups are told row by row.
-    fn add_process(&mut self, columns: &Columns<'_>, key: ProcessKey, rows: Range<usize>, peaks: &mut Peaks) {
+    fn add_process(
+        &mut self,
+        columns: &Columns<'_>,
+        labels: &mut [Numbered<'_>; LABELS.len()],
+        key: ProcessKey,
+        rows: Range<usize>,
+        peaks: &mut Peaks,
+    ) {
         if key.is_other() {
             columns.add_to(&mut self.other, rows);
             return;
@@ -100,10 +124,14 @@ impl Usages {
             let same = (first..rows.end).take_while(|row| columns.grouped_by(self.group, *row) == grouped_by);
             let end = first + same.count();
             let line = self.line(columns, key, first);
-            columns.add_to(&mut self.lines[line], first..end);
+            let Line { usage, texts } = &mut self.lines[line];
+            columns.add_to(usage, first..end);
             if self.group == ProcessGroup::Process {
-                columns.peaks_of_process(&mut self.lines[line], first..end);
-                columns.identify(&mut self.lines[line], end - 1);
+                columns.peaks_of_process(usage, first..end);
+                // Named as by its newest row: when the rows just added are the newest, that is the last of them.
+                if columns.last_times[end - 1] >= usage.last_seen_ms {
+                    *texts = labels.each_mut().map(|label| label.number(end - 1, &mut self.texts));
+                }
             } else {
                 let process = self.member(line, key);
                 columns.points(line, process, first..end, peaks);
@@ -121,11 +149,12 @@ impl Usages {
         };
         let lines = &mut self.lines;
         let line = *self.by_key.entry(key).or_insert_with(|| {
-            lines.push(named(self.group, process, name.unwrap_or_default()));
+            let usage = named(self.group, process, name.unwrap_or_default());
+            lines.push(Line { usage, texts: [0; LABELS.len()] });
             lines.len() - 1
         });
         if name.is_none() {
-            lines[line].processes = 1;
+            lines[line].usage.processes = 1;
         }
         line
     }
@@ -135,28 +164,63 @@ impl Usages {
         let next = self.processes.len();
         let process = *self.processes.entry(process).or_insert(next);
         if self.members.insert((line, process)) {
-            self.lines[line].processes += 1;
+            self.lines[line].usage.processes += 1;
         }
         process
     }
 
     pub(crate) fn set_peaks(&mut self, line: usize, cpu_ratio: Option<f64>, rss_bytes: Option<i64>) {
-        let line = &mut self.lines[line];
+        let line = &mut self.lines[line].usage;
         line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio);
         line.rss_bytes_max = line.rss_bytes_max.max(rss_bytes);
     }
 
-    pub(crate) fn into_answer(mut self, query: &ProcessesQuery) -> ProcessesOver {
-        let mut totals = ProcessUsage::default();
-        self.lines.iter().chain([&self.other]).for_each(|line| add_line(&mut totals, line));
-        // A host that starts many processes has a hundred times more lines than anyone asks for: only those are sorted.
-        if query.limit < self.lines.len() {
-            self.lines.select_nth_unstable_by(query.limit, |a, b| greatest_first(query.by, a, b));
-            let rest = self.lines.split_off(query.limit);
-            rest.iter().for_each(|line| add_line(&mut self.other, line));
+    pub(crate) fn into_answer(self, query: &ProcessesQuery) -> ProcessesOver {
+        let greatest = self.greatest(query.by, query.limit);
+        ProcessesOver {
+            rows: greatest.iter().map(|line| self.named(*line)).collect(),
+            other: self.all_but(&greatest),
+            totals: self.all_but(&[]),
+            complete: self.complete,
         }
-        self.lines.sort_by(|a, b| greatest_first(query.by, a, b));
-        ProcessesOver { rows: self.lines, other: self.other, totals }
+    }
+
+    /// The greatest lines, at most so many, by number.
+    pub(crate) fn greatest(&self, by: ProcessOrder, limit: usize) -> Vec<usize> {
+        let order = |a: &usize, b: &usize| greatest_first(by, &self.lines[*a].usage, &self.lines[*b].usage);
+        let mut lines: Vec<_> = (0..self.lines.len()).collect();
+        // A host that starts many processes has a hundred times more lines than anyone asks for: only those are sorted.
+        if limit < lines.len() {
+            lines.select_nth_unstable_by(limit, order);
+            lines.truncate(limit);
+        }
+        lines.sort_by(order);
+        lines
+    }
+
+    /// A line with all its texts.
+    pub(crate) fn named(&self, line: usize) -> ProcessUsage {
+        let Line { usage, texts } = &self.lines[line];
+        let mut usage = usage.clone();
+        if usage.key.is_some() {
+            let [name, command, user, unit, container] = texts.map(|text| self.texts.get(text).to_owned());
+            usage = ProcessUsage { name, command, user, unit, container, ..usage };
+        }
+        usage
+    }
+
+    /// What all lines but some used, and what agents summed up.
+    pub(crate) fn all_but(&self, lines: &[usize]) -> ProcessUsage {
+        let mut rest = self.other.clone();
+        self.others(lines).for_each(|line| add_line(&mut rest, line));
+        rest
+    }
+
+    /// All lines but some, in no order; those of processes without their texts.
+    pub(crate) fn others(&self, lines: &[usize]) -> impl Iterator<Item = &ProcessUsage> {
+        let mut left_out = vec![false; self.lines.len()];
+        lines.iter().for_each(|line| left_out[*line] = true);
+        self.lines.iter().zip(left_out).filter(|(_, left_out)| !left_out).map(|(line, _)| &line.usage)
     }
 
     /// How many lines there are so far.
@@ -164,23 +228,28 @@ impl Usages {
         self.lines.len()
     }
 
-    /// All lines in no order, and what agents summed up.
-    pub(crate) fn into_lines(self) -> (Vec<ProcessUsage>, ProcessUsage) {
-        (self.lines, self.other)
+    /// What agents summed up, and lines that were forgotten.
+    pub(crate) fn other(&self) -> &ProcessUsage {
+        &self.other
     }
 
     /// Keeps the greatest lines by each of some orders, so many of each; the rest is only summed up. For lines that are
     /// processes: one that comes again starts a new line.
     pub(crate) fn forget_least(&mut self, orders: &[ProcessOrder], kept: usize) {
-        let mut greatest = HashSet::new();
-        for by in orders {
-            self.lines.sort_by(|a, b| greatest_first(*by, a, b));
-            greatest.extend(self.lines.iter().take(kept).map(|line| line.key));
+        let greatest: HashSet<_> = orders.iter().flat_map(|by| self.greatest(*by, kept)).collect();
+        let all = std::mem::take(&mut self.lines).into_iter().enumerate();
+        let before = std::mem::replace(&mut self.texts, Texts::new());
+        for (number, Line { usage, texts }) in all {
+            if greatest.contains(&number) {
+                let texts = texts.map(|text| self.texts.number(before.get(text)));
+                self.lines.push(Line { usage, texts });
+            } else {
+                add_line(&mut self.other, &usage);
+                self.complete = false;
+            }
         }
-        let rest = self.lines.extract_if(.., |line| !greatest.contains(&line.key));
-        rest.for_each(|line| add_line(&mut self.other, &line));
         let keys = self.lines.iter().enumerate();
-        self.by_key = keys.filter_map(|(line, usage)| Some((Key::Process(usage.key?), line))).collect();
+        self.by_key = keys.filter_map(|(line, of)| Some((Key::Process(of.usage.key?), line))).collect();
     }
 }
 
@@ -302,26 +371,6 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Names a process as its newest row does.
-    fn identify(&self, line: &mut ProcessUsage, row: usize) {
-        // Called with the last of rows that were just added: when they are the newest, so is it.
-        if self.last_times[row] < line.last_seen_ms {
-            return;
-        }
-        for (to, column) in [
-            (&mut line.name, NAME),
-            (&mut line.command, COMMAND),
-            (&mut line.user, USER),
-            (&mut line.unit, UNIT),
-            (&mut line.container, CONTAINER),
-        ] {
-            let text = self.text(column, row).unwrap_or_default();
-            if to != text {
-                text.clone_into(to);
-            }
-        }
-    }
-
     /// In cores, user and system time together; absent where the agent could not measure either.
     fn cpu_ratio(&self, row: usize) -> Option<f64> {
         if self.rolled {
@@ -362,13 +411,6 @@ fn group_column(group: ProcessGroup) -> Option<usize> {
         ProcessGroup::Unit => Some(UNIT),
         ProcessGroup::Container => Some(CONTAINER),
         ProcessGroup::Command => Some(COMMAND),
-    }
-}
-
-fn integers(column: &ArrayRef) -> &[i64] {
-    match column.data_type() {
-        DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().values(),
-        _ => column.as_primitive::<Int64Type>().values(),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Which stored columns a query needs, and their values row by row.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use tacho_model::{ColumnType, Meaning, Table};
 
 use crate::HistoryError;
-use crate::columns::FIRST;
-use crate::derived::{self, Derived};
+use crate::columns::{FIRST, integers};
+use crate::derived::{self, Derived, Shared};
 
 /// The columns asked for, and the stored ones they need.
 pub(crate) struct Wanted {
@@ -90,11 +90,12 @@ impl Wanted {
         input: impl Fn(usize) -> Option<f64>,
         values: &mut [Option<f64>],
     ) {
+        let mut shared = Shared::default();
         for (column, value) in self.columns.iter().zip(values) {
             *value = match column {
                 Column::Stored(place) => input(*place),
                 Column::Derived(derived, places) => {
-                    derived.evaluate(interval_ms, |position| input(places[position]))
+                    derived.evaluate_with(interval_ms, |position| input(places[position]), &mut shared)
                 }
             };
         }
@@ -105,34 +106,17 @@ impl Wanted {
 pub(crate) struct Numbers<'a> {
     times: &'a [i64],
     intervals: &'a [i64],
-    columns: Vec<Values<'a>>,
-}
-
-enum Values<'a> {
-    Integers(&'a [i64], Option<&'a NullBuffer>),
-    Floats(&'a [f64], Option<&'a NullBuffer>),
-    None,
+    /// By column, then row; not a number where one is absent.
+    columns: Vec<Cow<'a, [f64]>>,
 }
 
 impl<'a> Numbers<'a> {
     /// The inputs begin with column `first`.
     pub(crate) fn new(batch: &'a RecordBatch, first: usize) -> Self {
-        let values = |column: &'a ArrayRef| {
-            // Most columns have no absent value: then nothing has to be looked up per row.
-            let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
-            match column.data_type() {
-                DataType::Int64 => Values::Integers(column.as_primitive::<Int64Type>().values(), nulls),
-                DataType::Timestamp(..) => {
-                    Values::Integers(column.as_primitive::<TimestampMillisecondType>().values(), nulls)
-                }
-                DataType::Float64 => Values::Floats(column.as_primitive::<Float64Type>().values(), nulls),
-                _ => Values::None,
-            }
-        };
         Self {
-            times: batch.column(0).as_primitive::<TimestampMillisecondType>().values(),
-            intervals: batch.column(1).as_primitive::<Int64Type>().values(),
-            columns: batch.columns().iter().skip(first).map(values).collect(),
+            times: integers(batch.column(0)),
+            intervals: integers(batch.column(1)),
+            columns: batch.columns().iter().skip(first).map(numbers).collect(),
         }
     }
 
@@ -145,16 +129,28 @@ impl<'a> Numbers<'a> {
     }
 
     pub(crate) fn get(&self, input: usize, row: usize) -> Option<f64> {
-        match self.columns.get(input)? {
-            Values::Integers(values, nulls) => is_valid(*nulls, row).then(|| values[row] as f64),
-            Values::Floats(values, nulls) => is_valid(*nulls, row).then(|| values[row]),
-            Values::None => None,
-        }
+        let value = *self.columns.get(input)?.get(row)?;
+        (!value.is_nan()).then_some(value)
     }
 }
 
-fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
-    nulls.is_none_or(|nulls| nulls.is_valid(row))
+/// A column as numbers, all at once: row by row each would be asked for its type. Empty for texts.
+fn numbers(column: &ArrayRef) -> Cow<'_, [f64]> {
+    let mut values: Cow<'_, [f64]> = match column.data_type() {
+        DataType::Int64 | DataType::Timestamp(..) => {
+            integers(column).iter().map(|value| *value as f64).collect()
+        }
+        DataType::Float64 => column.as_primitive::<Float64Type>().values().as_ref().into(),
+        _ => return Cow::default(),
+    };
+    if let Some(nulls) = column.nulls().filter(|nulls| nulls.null_count() > 0) {
+        for (value, is_valid) in values.to_mut().iter_mut().zip(nulls) {
+            if !is_valid {
+                *value = f64::NAN;
+            }
+        }
+    }
+    values
 }
 
 /// Entities met so far.

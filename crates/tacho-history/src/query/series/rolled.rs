@@ -8,7 +8,7 @@ use tacho_model::Table;
 use super::Aggregate;
 use super::columns::{Column, Wanted};
 use crate::columns::FIRST;
-use crate::derived::{Derived, Rate};
+use crate::derived::{Derived, Rate, Shared};
 use crate::rollup::{Level, Number, Spec, spec};
 
 /// The columns asked for, and the stored ones of the rollup that they need.
@@ -138,6 +138,7 @@ impl Rolled {
         let rows = input(0).filter(|rows| *rows > 0.0);
         let mean =
             |sum, count| input(count).filter(|count| *count > 0.0).zip(input(sum)).map(|(n, sum)| sum / n);
+        let mut shared = Shared::default();
         for (column, value) in self.columns.iter().zip(values) {
             *value = match column {
                 From::Value(place, factor) => input(*place).map(|value| value * factor),
@@ -150,7 +151,7 @@ impl Rolled {
                         Part { sum, count: None } => input(sum),
                         Part { sum, count: Some(count) } => mean(sum, count),
                     };
-                    let of_bucket = derived.evaluate(interval_ms, part);
+                    let of_bucket = derived.evaluate_with(interval_ms, part, &mut shared);
                     match self.aggregate {
                         Aggregate::Sum => of_bucket.zip(rows).map(|(value, rows)| value * rows),
                         _ => of_bucket,

@@ -137,7 +137,9 @@ async fn of_too_many_processes_the_greatest_stay_and_sums_are_exact() {
     let lines = |summary: &Summary| summary.processes[0].1.len();
     assert!(lines(&whole) > 80 && lines(&bounded) <= 32, "{} {}", lines(&whole), lines(&bounded));
     for ((by, exact), (_, kept)) in whole.processes.iter().zip(&bounded.processes) {
-        let key = |lines: &[ProcessUsage]| lines.first().map(|line| line.key);
-        assert_eq!(key(exact), key(kept), "{by:?}");
+        let who = |lines: &[ProcessUsage]| {
+            lines.first().map(|line| (line.key, line.name.clone(), line.command.clone(), line.user.clone()))
+        };
+        assert_eq!(who(exact), who(kept), "{by:?}");
     }
 }

@@ -24,6 +24,8 @@ const NS_PER_US: u64 = 1000;
 pub(in super::super) struct BpfSource {
     pub(super) proc: Box<ProcSource>,
     bpf: Bpf,
+    /// Where the task is that was asked for last: processes are gone through by pid.
+    position: usize,
     lists: u64,
     /// Processes that `/proc` has and the pass has not, by pid.
     hidden: Vec<u32>,
@@ -108,7 +110,7 @@ fn comm_of(comm: &[u8; 16]) -> Comm {
 
 impl BpfSource {
     pub(super) fn new(bpf: Bpf, proc: Box<ProcSource>) -> Self {
-        Self { proc, bpf, lists: 0, hidden: Vec::new(), listed: Vec::new() }
+        Self { proc, bpf, position: 0, lists: 0, hidden: Vec::new(), listed: Vec::new() }
     }
 
     pub(super) fn ways(&self) -> Ways {
@@ -160,9 +162,28 @@ impl BpfSource {
         Ok(())
     }
 
+    /// Has the next pass tell of a process in full.
+    pub(super) fn ask(&mut self, pid: u32) {
+        self.bpf.ask(pid);
+    }
+
+    /// The process has not run since it was told last.
+    pub(super) fn rests(&mut self, pid: u32) -> bool {
+        self.task(pid).is_some_and(|task| task.rests)
+    }
+
+    fn task(&mut self, pid: u32) -> Option<&Task> {
+        let tasks = self.bpf.tasks();
+        let is_there = |position: &usize| tasks.get(*position).is_some_and(|task| task.pid == pid);
+        let near = [self.position, self.position + 1].into_iter().find(is_there);
+        let position = near.or_else(|| tasks.binary_search_by_key(&pid, |task| task.pid).ok())?;
+        self.position = position;
+        tasks.get(position)
+    }
+
     pub(super) fn read(&mut self, pid: u32, kept: &mut KeptFiles) -> Result<Reading, ProcError> {
-        if let Some(task) = self.bpf.task(pid) {
-            return Ok(self.reading(task));
+        if let Some(task) = self.task(pid).copied() {
+            return Ok(self.reading(&task));
         }
         let mut reading = self.proc.read(pid, kept)?;
         if self.tells_exits() {
