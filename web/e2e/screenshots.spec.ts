@@ -104,6 +104,10 @@ test('every page in both themes, and in Chinese', async ({ watched: page, record
     await expect(screen.rows().first()).toBeVisible();
     await expect(page.locator('[data-track="top"] canvas')).toBeVisible();
     await keep(`host-${scheme}`);
+    await page.getByRole('button', { name: 'Show Disks' }).click();
+    await expect(page.locator('[data-track="disk_read"] canvas')).toBeVisible();
+    await keep(`sections-${scheme}`);
+    await page.getByRole('button', { name: 'Fold the section Disks' }).click();
     await page.goto(`/hosts/${host}?${span}&${selection}&changes=before`);
     await expect(page.getByRole('table', { name: 'What changed?' })).toBeVisible();
     await keep(`changes-${scheme}`);
