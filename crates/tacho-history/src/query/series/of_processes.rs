@@ -1,0 +1,144 @@
+//! Readings of some processes of a host over time, all read at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tacho_model::tables::process;
+use tacho_model::{Meaning, ProcessKey};
+
+use super::lines::Lines;
+use super::{Buckets, IDLE_MS, Numbers, ProcessSeriesQuery, Rolled, Series, SeriesQuery, Wanted, placed};
+use crate::HistoryError;
+use crate::columns::{INTERVAL, TIME, integers, layout};
+use crate::inner::Inner;
+use crate::rollup::Level;
+use crate::scan::{EntityValue, ReadReport, Reading, Scan, read_each};
+
+/// One row of a process: its stored numbers.
+struct Row {
+    time_ms: i64,
+    interval_ms: i64,
+    inputs: Vec<Option<f64>>,
+}
+
+pub(crate) fn process_series(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &ProcessSeriesQuery,
+) -> Result<(Series, ReadReport), HistoryError> {
+    let of_all = SeriesQuery {
+        host_id: query.host_id.clone(),
+        table: &process::TABLE,
+        columns: query.columns.clone(),
+        entity: None,
+        from_ms: query.from_ms,
+        to_ms: query.to_ms,
+        points: query.points,
+        aggregate: query.aggregate,
+    };
+    let (mut series, report) = series_of_processes(inner, reading, &of_all, &[query.key])?;
+    Ok((series.swap_remove(0), report))
+}
+
+/// Series of some processes of a host, in their order.
+pub(crate) fn series_of_processes(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &SeriesQuery,
+    keys: &[ProcessKey],
+) -> Result<(Vec<Series>, ReadReport), HistoryError> {
+    let table = query.table;
+    let buckets = Buckets::new(table, query.from_ms, query.to_ms, query.points)?;
+    let wanted = Wanted::new(table, &query.columns)?;
+    let rolled = Rolled::new(table, &wanted, query.aggregate);
+    buckets.check(keys.len(), wanted.len())?;
+    // Rows from shortly before tell whether the process was idle when the range begins. They are planned apart: a
+    // rollup that begins before the range has what does not belong to it.
+    let known_ms = query.from_ms.saturating_sub(IDLE_MS)..query.from_ms;
+    let (known, plan) = {
+        let state = inner.state();
+        let plan = |range, level| state.plan(table, &query.host_id, range, level);
+        (plan(known_ms, Level::Raw), plan(query.from_ms..buckets.read_to_ms(), buckets.level))
+    };
+    let one_of = |value: fn(&ProcessKey) -> i64| {
+        let values: BTreeSet<_> = keys.iter().map(value).collect();
+        EntityValue::OneOf(values.into_iter().collect())
+    };
+    let filter = [
+        ("pid".to_owned(), one_of(|key| key.pid)),
+        ("start_time".to_owned(), one_of(|key| key.start_time_ms)),
+    ];
+    let places: HashMap<_, _> =
+        keys.iter().enumerate().map(|(place, key)| ((key.pid, key.start_time_ms), place)).collect();
+    let mut lines: Vec<_> = keys.iter().map(|_| Lines::new(buckets, wanted.len(), query.aggregate)).collect();
+    let mut values = vec![None; wanted.len()];
+    let mut rows: Vec<Vec<Row>> = keys.iter().map(|_| Vec::new()).collect();
+    for part in known.parts.iter().filter(|part| part.level == Level::Raw).chain(&plan.parts) {
+        let of_buckets = rolled.as_ref().filter(|_| part.level != Level::Raw);
+        let stored = of_buckets.map_or_else(|| wanted.stored(), Rolled::stored_columns);
+        let entity = &layout(part.table).entity;
+        let columns = [&[TIME, INTERVAL], entity.as_slice(), stored.as_slice()].concat();
+        let mut scan = Scan::new(part.table, &query.host_id, columns, part.range.clone(), reading);
+        scan.entity = placed(part.table, &filter);
+        read_each(inner, scan, &part.files, &part.frames, |batch| {
+            let numbers = Numbers::new(&batch, 2 + entity.len());
+            let (pids, starts) = (integers(batch.column(2)), integers(batch.column(3)));
+            for row in 0..batch.num_rows() {
+                // The pid of one and the start of another are nobody's.
+                let Some(place) = places.get(&(pids[row], starts[row])) else { continue };
+                let (time_ms, interval_ms) = numbers.time_and_interval(row);
+                if let Some(rolled) = of_buckets {
+                    rolled.evaluate(interval_ms, |input| numbers.get(input, row), &mut values);
+                    let bucket = (time_ms, part.level.bucket_ms());
+                    let from_ms = Rolled::covered_from_ms(interval_ms, |input| numbers.get(input, row));
+                    lines[*place].add_bucket(bucket, from_ms, interval_ms, &values);
+                    continue;
+                }
+                let inputs = (0..numbers.len()).map(|input| numbers.get(input, row)).collect();
+                rows[*place].push(Row { time_ms, interval_ms, inputs });
+            }
+            Ok(())
+        })?;
+    }
+    let series = keys.iter().zip(lines).zip(rows).map(|((key, mut lines), rows)| {
+        add_rows(&mut lines, rows, query.from_ms, &wanted);
+        lines.into_series(vec![key.pid.to_string(), key.start_time_ms.to_string()], &query.columns)
+    });
+    Ok((series.collect(), reading.report(&plan)))
+}
+
+/// Adds the rows of one process, and those that its agent left out.
+fn add_rows(lines: &mut Lines, mut rows: Vec<Row>, from_ms: i64, wanted: &Wanted) {
+    rows.sort_by_key(|row| row.time_ms);
+    let mut values = vec![None; wanted.len()];
+    let mut add = |row: &Row| {
+        wanted.evaluate(row.interval_ms, |input| row.inputs.get(input).copied().flatten(), &mut values);
+        if row.time_ms >= from_ms {
+            lines.add(row.time_ms, row.interval_ms, &values);
+        }
+    };
+    let mut before: Option<&Row> = None;
+    for row in &rows {
+        if let Some(idle) = before.and_then(|before| idle_between(before, row, wanted)) {
+            add(&idle);
+        }
+        add(row);
+        before = Some(row);
+    }
+}
+
+/// The row that the agent did not send because the process did nothing: no usage, gauges as before.
+fn idle_between(before: &Row, after: &Row, wanted: &Wanted) -> Option<Row> {
+    let end_ms = after.time_ms.saturating_sub(after.interval_ms.max(0));
+    let interval_ms = end_ms.saturating_sub(before.time_ms);
+    let gap_ms = after.time_ms.saturating_sub(before.time_ms);
+    if interval_ms <= 0 || gap_ms > IDLE_MS.max(after.interval_ms.saturating_mul(5) / 4) {
+        return None;
+    }
+    let hold = |(input, value): (usize, &Option<f64>)| match wanted.meaning(input) {
+        Meaning::Delta => value.map(|_| 0.0),
+        Meaning::Gauge | Meaning::Label => *value,
+    };
+    let inputs = before.inputs.iter().enumerate().map(hold).collect();
+    Some(Row { time_ms: end_ms, interval_ms, inputs })
+}
