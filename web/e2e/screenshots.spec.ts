@@ -17,6 +17,9 @@ const { SCREENSHOTS: directory } = process.env;
 const CALM_MS = directory === undefined ? 0 : 150_000;
 const INCIDENT_MS = directory === undefined ? 8000 : 40_000;
 
+/** The small line of a host. */
+const LINE = 'svg[role="img"] path[d^="M"]';
+
 const at = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Nothing is on its way any more. */
@@ -90,10 +93,14 @@ test('every page in both themes, and in Chinese', async ({ watched: page, record
   for (const scheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.goto('/');
-    await expect(page.getByRole('table', { name: 'Hosts of the fleet' })).toContainText(host);
+    const table = page.getByRole('table', { name: 'Hosts of the fleet' });
+    await expect(table).toContainText(host);
+    await expect(table.locator(LINE).first()).toBeAttached();
     await keep(`fleet-${scheme}`);
     await page.goto('/?view=grid');
-    await expect(page.getByRole('list', { name: 'Hosts of the fleet' })).toContainText(host);
+    const cards = page.getByRole('list', { name: 'Hosts of the fleet' });
+    await expect(cards).toContainText(host);
+    await expect(cards.locator(LINE).first()).toBeAttached();
     await keep(`cards-${scheme}`);
     await page.goto('/?view=heat');
     await expect(page.getByRole('img', { name: 'CPU of all hosts over time' })).toBeVisible();
