@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use crate::columns::{Encoded, Layout, usual};
 
 /// Rows that are looked at: some hours of one host.
-const SAMPLE_ROWS: usize = 4096;
+const SAMPLE_ROWS: usize = 8192;
 
 /// Fewer rows take few bytes in any way.
 const LEAST_ROWS: usize = 256;
