@@ -292,3 +292,41 @@ fn as_dictionary(field: &Field) -> Field {
         _ => field.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tacho_model::tables::host;
+
+    use super::*;
+    use crate::testing::{Bench, START, frame_at};
+
+    #[tokio::test]
+    async fn pages_are_looked_up_for_the_columns_asked_for_and_kept() {
+        let bench = Bench::new().await;
+        for sequence in 1..300u64 {
+            bench.append(&frame_at("a", 0, sequence, START + 1000 * sequence as i64)).await;
+        }
+        bench.history.flush().await.unwrap();
+        let inner = &bench.history.inner;
+        let file = &inner.state().files.of(&host::TABLE)[0].clone();
+        let source = Source::open(inner, &Arc::default(), file).unwrap();
+        let cache = MetadataCache::default();
+        let meta = cache.get(file, &source).unwrap();
+        let known = |leaves: &[usize]| {
+            let group = cache.group(file, &meta, 0, leaves, &source).unwrap();
+            (0..20).filter(|leaf| group.pages(*leaf).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&[0, 7]), [0, 7]);
+        assert_eq!(known(&[7, 9]), [0, 7, 9]);
+        let group = cache.group(file, &meta, 0, &[], &source).unwrap();
+        // Bounds are kept of those columns only that files are sorted by.
+        assert!(group.pages(0).unwrap().bounds.is_some() && group.pages(9).unwrap().bounds.is_none());
+        let rows: Vec<_> =
+            group.pages(9).unwrap().places.iter().flatten().map(|page| page.first_row_index).collect();
+        assert_eq!(rows, [0]);
+        let entries = cache.lock();
+        let entry = &entries.by_id[&file.record.id];
+        assert_eq!(entry.bytes, bytes_of(&meta.reader) + group.bytes());
+        assert_eq!(entries.bytes, entry.bytes);
+    }
+}
