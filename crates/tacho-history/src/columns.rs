@@ -94,7 +94,8 @@ impl Layout {
         );
         let schema = Arc::new(Schema::new(fields));
         let encodings: Vec<_> = schema.fields().iter().map(|field| usual(field)).collect();
-        let build = |level| properties(&schema, table, &sort, level, &encodings);
+        let all: Vec<_> = (0..encodings.len()).collect();
+        let build = |level| properties(&schema, table, &all, &sort, level, &encodings);
         let properties = [build(0), build(1), build(2)];
         let hourly = stored_table(table.name).is_some_and(|(_, _, level)| level == Level::Hour);
         let period_ms = if hourly { 24 * HOUR_MS } else { HOUR_MS };
@@ -113,7 +114,13 @@ impl Layout {
 
     /// How a file is written with each column as it takes least.
     pub(crate) fn properties_with(&self, level: i64, encodings: &[Encoded]) -> WriterProperties {
-        properties(&self.schema, self.table, &self.sort, level, encodings)
+        let all: Vec<_> = (0..encodings.len()).collect();
+        properties(&self.schema, self.table, &all, &self.sort, level, encodings)
+    }
+
+    /// How a file of some of the columns is written, to see what they take.
+    pub(crate) fn properties_of(&self, columns: &[usize], encodings: &[Encoded]) -> WriterProperties {
+        properties(&self.schema, self.table, columns, &[], 0, encodings)
     }
 
     /// The stored column called `name`.
@@ -213,6 +220,7 @@ pub(crate) fn usual(field: &Field) -> Encoded {
 fn properties(
     schema: &Schema,
     table: &Table,
+    columns: &[usize],
     sort: &[usize],
     level: i64,
     encodings: &[Encoded],
@@ -235,7 +243,8 @@ fn properties(
         .set_dictionary_enabled(false)
         // Statistics of a hundred columns nobody prunes by would be a third of a small file.
         .set_statistics_enabled(EnabledStatistics::None);
-    for ((position, field), encoded) in schema.fields().iter().enumerate().zip(encodings) {
+    for (position, encoded) in columns.iter().zip(encodings) {
+        let field = schema.field(*position);
         let path = ColumnPath::from(field.name().as_str());
         let text = usual(field) == Encoded::Dictionary;
         // Labels repeat: a dictionary and run lengths take next to nothing.
@@ -254,7 +263,7 @@ fn properties(
                 .set_column_dictionary_enabled(path.clone(), *encoded == Encoded::Dictionary)
                 .set_column_dictionary_page_size_limit(path.clone(), NUMBER_DICTIONARY_BYTES);
         }
-        if sort.contains(&position) {
+        if sort.contains(position) {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
         }
     }

@@ -1,7 +1,7 @@
 //! Chooses how the columns of a file are encoded: what is best depends on the machine that the values come from, so each way
 //! is tried on the first rows.
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -24,52 +24,68 @@ pub(crate) fn choose(layout: &Layout, rows: &RecordBatch) -> Result<Option<Vec<E
         return Ok(None);
     }
     let rows = rows.slice(0, rows.num_rows().min(SAMPLE_ROWS));
-    let fields = layout.schema.fields();
-    let first: Vec<Encoded> = fields.iter().map(|field| usual(field)).collect();
-    let mut best: Vec<(Encoded, u64)> = first.iter().copied().zip(sizes(layout, &rows, &first)?).collect();
-    for encoded in [Encoded::Split, Encoded::Plain, Encoded::Delta, Encoded::Dictionary] {
-        let tried: Vec<Encoded> = fields
-            .iter()
-            .zip(&first)
-            .map(|(field, usual)| if can_be(encoded, field.data_type()) { encoded } else { *usual })
-            .collect();
-        let sizes = sizes(layout, &rows, &tried)?;
-        for (((kept, size), usual), (tried, bytes)) in
-            best.iter_mut().zip(&first).zip(tried.iter().zip(sizes))
-        {
-            let worth = if kept == usual { *size * WORTH_PERCENT / 100 } else { *size };
-            if tried != usual && bytes < worth {
-                (*kept, *size) = (*tried, bytes);
+    let usual: Vec<Encoded> = layout.schema.fields().iter().map(|field| usual(field)).collect();
+    let open: Vec<usize> = (0..usual.len()).filter(|column| varies(rows.column(*column))).collect();
+    let mut best = usual.clone();
+    let mut least = vec![0; usual.len()];
+    for (column, bytes) in open.iter().zip(sizes(layout, &rows, &open, |column| usual[column])?) {
+        least[*column] = bytes;
+    }
+    for encoded in [Encoded::Plain, Encoded::Delta, Encoded::Dictionary] {
+        let other =
+            |column: &usize| usual[*column] != encoded && can_be(encoded, rows.column(*column).data_type());
+        let tried: Vec<usize> = open.iter().copied().filter(other).collect();
+        for (column, bytes) in tried.iter().zip(sizes(layout, &rows, &tried, |_| encoded)?) {
+            let (best, least) = (&mut best[*column], &mut least[*column]);
+            let worth = if *best == usual[*column] { *least * WORTH_PERCENT / 100 } else { *least };
+            if bytes < worth {
+                (*best, *least) = (encoded, bytes);
             }
         }
     }
-    Ok(Some(best.into_iter().map(|(encoded, _)| encoded).collect()))
+    Ok(Some(best))
 }
 
+/// Is it a column of numbers that are not all the same? Else it takes next to nothing in any way.
+fn varies(column: &ArrayRef) -> bool {
+    match column.data_type() {
+        DataType::Int64 | DataType::Float64 | DataType::Timestamp(..) => {
+            let others = column.len().saturating_sub(1);
+            column.slice(column.len() - others, others).to_data() != column.slice(0, others).to_data()
+        }
+        _ => false,
+    }
+}
+
+/// Floats are split unless something else is better.
 fn can_be(encoded: Encoded, data_type: &DataType) -> bool {
     match encoded {
-        Encoded::Split => *data_type == DataType::Float64,
+        Encoded::Split => false,
         Encoded::Delta => matches!(data_type, DataType::Int64 | DataType::Timestamp(..)),
         Encoded::Plain | Encoded::Dictionary => true,
     }
 }
 
-/// Bytes of each column, compressed.
+/// Bytes of some columns, compressed.
 fn sizes(
     layout: &Layout,
     rows: &RecordBatch,
-    encodings: &[Encoded],
-) -> Result<impl Iterator<Item = u64> + use<>, ParquetError> {
+    columns: &[usize],
+    encoded: impl Fn(usize) -> Encoded,
+) -> Result<Vec<u64>, ParquetError> {
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let encodings: Vec<_> = columns.iter().map(|column| encoded(*column)).collect();
     let options = ArrowWriterOptions::new()
-        .with_properties(layout.properties_with(0, encodings))
+        .with_properties(layout.properties_of(columns, &encodings))
         .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(std::io::sink(), layout.schema.clone(), options)?;
-    writer.write(rows)?;
+    let rows = rows.project(columns)?;
+    let mut writer = ArrowWriter::try_new_with_options(std::io::sink(), rows.schema(), options)?;
+    writer.write(&rows)?;
     let written = writer.close()?;
     let columns = written.row_groups().iter().flat_map(|group| group.columns());
-    let sizes: Vec<u64> =
-        columns.map(|column| u64::try_from(column.compressed_size()).unwrap_or(u64::MAX)).collect();
-    Ok(sizes.into_iter())
+    Ok(columns.map(|column| u64::try_from(column.compressed_size()).unwrap_or(u64::MAX)).collect())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! | of | is kept |
 //! |---|---|
 //! | a label, a text | its value in the newest row |
-//! | a delta `x` | `x_sum`; `x_min` and `x_max` as rates per second; `x_count` |
+//! | a delta `x` | `x_sum`; `x_min` and `x_max` as rates per second, to six digits; `x_count` |
 //! | a gauge `x` | `x_min`, `x_max`, `x_sum`, `x_count`, `x_last` |
-//! | some [derived](crate::derived) columns `x` | `x_min`, `x_max`: extremes of a quotient are not the quotient of extremes |
+//! | some [derived](crate::derived) columns `x` | `x_min`, `x_max`, to six digits: extremes of a quotient are not the quotient of extremes |
 //! | the rows | `rows`, `first_time`, `last_time`; `interval_ms` is the sum of theirs |
 //!
 //! `time` is where the bucket starts. A rollup belongs to rows that were rolled up together, so a bucket may have
@@ -22,6 +22,7 @@ use std::sync::LazyLock;
 
 use tacho_model::{Table, tables};
 
+pub(crate) use bucket::six_digits;
 pub(crate) use roller::{Combiner, Roller};
 pub(crate) use spec::{Number, Spec};
 

@@ -8,6 +8,7 @@ mod hosts;
 mod matching;
 mod memory;
 mod metadata;
+mod page_index;
 mod pages;
 mod prune;
 mod reading;
@@ -340,10 +341,13 @@ impl FileRows {
         let reading = &scan.reading;
         reading.row_groups.add(meta.reader.metadata().num_row_groups() as u64);
         reading.rows.add(u64::try_from(file.record.rows).unwrap_or_default());
-        let mut chunks = Vec::new();
+        let conditions: Vec<_> = scan.conditions().collect();
+        let leaves = leaves_of(&meta, scan.columns.iter().chain(&conditions));
+        let (mut chunks, mut ahead) = (Vec::new(), page_index::budget());
         for index in row_groups(&meta, &predicates) {
-            let group = inner.metadata.group(file, &meta, index, source)?;
+            let group = inner.metadata.group(file, &meta, index, &leaves, source)?;
             if let Some(Selected { selection, rows }) = select(&meta, &group, &predicates) {
+                page_index::read_ahead(&group, selection.as_ref(), &leaves, &mut ahead, source);
                 chunks.push(Chunk { group, selection, rows });
             }
         }

@@ -19,6 +19,7 @@ use crate::load::BOOTED_BEFORE_MS;
 use crate::synthetic::{Host, HostShape};
 
 const HOUR_MS: i64 = 3_600_000;
+const DAY_HOURS: i64 = 24;
 /// An hour is complete when nothing was written to it for some minutes.
 const QUIET_MS: i64 = 12 * 60_000;
 
@@ -124,7 +125,10 @@ impl Store {
             }
             now_ms.store(hour.saturating_mul(HOUR_MS), Ordering::Relaxed);
             history.flush().await?;
-            history.maintain().await;
+            // Days come out the same when their hours are merged at their end, without parts of days before.
+            if self.limit_bytes.is_some() || hour % DAY_HOURS == 0 || end_hour - hour < DAY_HOURS {
+                history.maintain().await;
+            }
             each(&Hour { end_ms: hour.saturating_mul(HOUR_MS), snapshots, history: history.stats() });
             (writers, made) = next.await.context("making snapshots panicked")?;
         }

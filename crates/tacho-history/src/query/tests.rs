@@ -325,7 +325,7 @@ fn is_exact(column: &str, aggregate: Aggregate) -> bool {
 fn near(left: &[Option<f64>], right: &[Option<f64>]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).all(|pair| match pair {
-            (Some(left), Some(right)) => (left - right).abs() <= 1e-9 * left.abs().max(1.0),
+            (Some(left), Some(right)) => (left - right).abs() <= 1e-6 * left.abs().max(1.0),
             (left, right) => left == right,
         })
 }

@@ -170,7 +170,11 @@ impl Columns {
         let kind = column.column_type;
         let sum = self.of(column, SUM, "sum", kind, "Sum.");
         let (extreme, least, greatest) = match delta {
-            true => (ColumnType::Float, "Least rate per second.", "Greatest rate per second."),
+            true => (
+                ColumnType::Float,
+                "Least rate per second, to six digits.",
+                "Greatest rate per second, to six digits.",
+            ),
             false => (kind, "Least.", "Greatest."),
         };
         let min = self.of(column, MIN, "min", extreme, least);
@@ -191,7 +195,8 @@ impl Columns {
                 doc: format!("{} {doc}", derived.doc).leak(),
             })
         };
-        let (min, max) = (add(id, "min", "Least."), add(id + 1, "max", "Greatest."));
+        let (min, max) =
+            (add(id, "min", "Least, to six digits."), add(id + 1, "max", "Greatest, to six digits."));
         Some(Extremes { derived, min, max, any_known: derived.name == "cpu_ratio" })
     }
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::Int32Type;
 use proptest::prelude::*;
 use tacho_model::{Cell, Table, tables};
 
-use super::bucket::{Bucket, Cells, Sums};
+use super::bucket::{Bucket, Cells, Sums, six_digits};
 use super::{Level, Spec, spec};
 use crate::columns::FIRST;
 use crate::head::Frame;
@@ -114,7 +114,7 @@ fn note(sums: &mut Sums, value: i64, delta: bool, interval_ms: i64) {
         sums.range = Some((min.min(value), max.max(value)));
         sums.last = Some(value);
     } else if interval_ms > 0 {
-        sums.float_range = span(sums.float_range, value as f64 * 1000.0 / interval_ms as f64);
+        sums.float_range = span(sums.float_range, six_digits(value as f64 * 1000.0 / interval_ms as f64));
     }
 }
 
@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-/// Sums and extremes over a range, which no level may change.
+/// Sums over a range, and extremes to six digits, which no level may change.
 async fn answers(history: &History, host: &str, (from_ms, to_ms): (i64, i64)) -> Vec<String> {
     let mut answers = Vec::new();
     for (table, columns, aggregate) in [
@@ -308,7 +308,11 @@ async fn one_bucket(
         points: 1,
         aggregate,
     };
-    history.series(query).await.unwrap()
+    let mut series = history.series(query).await.unwrap();
+    for value in series.iter_mut().flat_map(|series| &mut series.columns).flat_map(|(_, values)| values) {
+        *value = value.map(|value| if aggregate == Aggregate::Max { six_digits(value) } else { value });
+    }
+    series
 }
 
 proptest! {

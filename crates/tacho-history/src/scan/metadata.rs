@@ -1,12 +1,13 @@
 //! Footers of files, and where the pages of their row groups are, decoded once and kept.
 //!
-//! A file of a thousand hosts has hundreds of thousands of pages. So these are looked up for the row groups that a
-//! question needs, which is one where it is about one host.
+//! A file of a thousand hosts has hundreds of thousands of pages. So these are looked up for the row groups and columns
+//! that a question needs, which is one row group where it is about one host.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::page_index::{self, ColumnPages};
 use super::pages::as_if_unpacked;
 use super::source::Source;
 use crate::columns::{layout, text_type};
@@ -16,9 +17,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{
-    FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
+use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 
 /// Most memory for footers and pages. When it is full, the half used longest ago goes.
@@ -61,24 +60,34 @@ struct Entry {
     used: u64,
 }
 
-/// A row group and its pages: a footer as if it were the file's only one, and as if its columns were not packed. Cheap
-/// to clone.
+/// A row group: a footer as if it were the file's only one, and as if its columns were not packed; and the pages of
+/// those columns that were asked for. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupMeta {
     parquet: Arc<ParquetMetaData>,
     /// By column.
     packed: Arc<[bool]>,
+    pages: Arc<HashMap<usize, Arc<ColumnPages>>>,
 }
 
 impl GroupMeta {
     fn new(file: &FileMetaData, group: RowGroupMetaData) -> Result<Self, ParquetError> {
         let (group, packed) = as_if_unpacked(group)?;
         let parquet = Arc::new(ParquetMetaData::new(file.clone(), vec![group]));
-        Ok(Self { parquet, packed: packed.into() })
+        Ok(Self { parquet, packed: packed.into(), pages: Arc::default() })
     }
 
     pub(super) fn parquet(&self) -> &ParquetMetaData {
         &self.parquet
+    }
+
+    pub(super) fn column(&self, leaf: usize) -> Option<&ColumnChunkMetaData> {
+        self.parquet.row_groups().first()?.columns().get(leaf)
+    }
+
+    /// Pages of a column, if it was asked for and the file tells of them.
+    pub(super) fn pages(&self, leaf: usize) -> Option<&ColumnPages> {
+        self.pages.get(&leaf).map(Arc::as_ref)
     }
 
     pub(super) fn is_packed(&self, column: usize) -> bool {
@@ -88,6 +97,20 @@ impl GroupMeta {
     pub(super) fn rows(&self) -> usize {
         let rows = self.parquet.row_groups().first().map(RowGroupMetaData::num_rows);
         usize::try_from(rows.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Columns of which it is not known yet where their pages are.
+    fn unknown(&self, leaves: &[usize]) -> Vec<usize> {
+        leaves.iter().copied().filter(|leaf| !self.pages.contains_key(leaf)).collect()
+    }
+
+    fn add_pages(&mut self, pages: impl IntoIterator<Item = (usize, Arc<ColumnPages>)>) {
+        Arc::make_mut(&mut self.pages).extend(pages);
+    }
+
+    fn bytes(&self) -> usize {
+        let pages = self.pages.values().map(|pages| pages.bytes());
+        self.parquet.memory_size() + pages.sum::<usize>()
     }
 }
 
@@ -116,30 +139,39 @@ impl MetadataCache {
         known.map_or_else(|| load(file, source), Ok)
     }
 
-    /// A row group of a file and its pages. An error means that the file could not be read.
+    /// A row group of a file and the pages of some of its columns. An error means that the file could not be read.
     pub(crate) fn group(
         &self,
         file: &FileEntry,
         meta: &FileMeta,
         group: usize,
+        leaves: &[usize],
         source: &Source,
     ) -> Result<GroupMeta, String> {
         let known =
             self.lock().by_id.get(&file.record.id).and_then(|entry| entry.groups.get(&group).cloned());
-        if let Some(known) = known {
-            return Ok(known);
+        let mut wanted = match known {
+            Some(known) => known,
+            None => meta.whole_group(group)?,
+        };
+        let unknown = wanted.unknown(leaves);
+        if unknown.is_empty() {
+            return Ok(wanted);
         }
-        let loaded = meta.group(group, source)?;
-        let bytes = loaded.parquet.memory_size();
+        wanted.add_pages(page_index::read(&wanted, &unknown, source)?);
         let mut entries = self.lock();
         // A file whose footer had to go meanwhile keeps nothing.
-        if let Some(entry) = entries.by_id.get_mut(&file.record.id)
-            && entry.groups.insert(group, loaded.clone()).is_none()
-        {
+        if let Some(entry) = entries.by_id.get_mut(&file.record.id) {
+            // Somebody else may have looked up others at the same time.
+            let before = match entry.groups.insert(group, wanted.clone()) {
+                Some(before) => before.bytes(),
+                None => 0,
+            };
+            let bytes = wanted.bytes().saturating_sub(before);
             entry.bytes += bytes;
             entries.add(bytes);
         }
-        Ok(loaded)
+        Ok(wanted)
     }
 
     pub(crate) fn forget(&self, id: &str) {
@@ -232,23 +264,6 @@ impl FileMeta {
         GroupMeta::new(file.file_metadata(), row_group).map_err(|error| error.to_string())
     }
 
-    fn group<R: ChunkReader>(&self, group: usize, source: &R) -> Result<GroupMeta, String> {
-        let GroupMeta { parquet, packed } = self.whole_group(group)?;
-        let mut only = Arc::unwrap_or_clone(parquet);
-        // One after the other: between the two of one row group lie those of many others.
-        for (columns, offsets) in [
-            (PageIndexPolicy::Optional, PageIndexPolicy::Skip),
-            (PageIndexPolicy::Skip, PageIndexPolicy::Optional),
-        ] {
-            let mut reader = ParquetMetaDataReader::new_with_metadata(only)
-                .with_column_index_policy(columns)
-                .with_offset_index_policy(offsets);
-            let read = reader.read_page_indexes(source).and_then(|()| reader.finish());
-            only = read.map_err(|error| error.to_string())?;
-        }
-        Ok(GroupMeta { parquet: Arc::new(only), packed })
-    }
-
     /// How the decoder is told of some of the file's columns.
     pub(super) fn levels(&self, leaves: &[usize]) -> Result<FieldLevels, String> {
         let schema = self.reader.parquet_schema();
@@ -275,5 +290,43 @@ fn as_dictionary(field: &Field) -> Field {
     match field.data_type() {
         DataType::Utf8 => field.clone().with_data_type(text_type()),
         _ => field.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tacho_model::tables::host;
+
+    use super::*;
+    use crate::testing::{Bench, START, frame_at};
+
+    #[tokio::test]
+    async fn pages_are_looked_up_for_the_columns_asked_for_and_kept() {
+        let bench = Bench::new().await;
+        for sequence in 1..300u64 {
+            bench.append(&frame_at("a", 0, sequence, START + 1000 * sequence as i64)).await;
+        }
+        bench.history.flush().await.unwrap();
+        let inner = &bench.history.inner;
+        let file = &inner.state().files.of(&host::TABLE)[0].clone();
+        let source = Source::open(inner, &Arc::default(), file).unwrap();
+        let cache = MetadataCache::default();
+        let meta = cache.get(file, &source).unwrap();
+        let known = |leaves: &[usize]| {
+            let group = cache.group(file, &meta, 0, leaves, &source).unwrap();
+            (0..20).filter(|leaf| group.pages(*leaf).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&[0, 7]), [0, 7]);
+        assert_eq!(known(&[7, 9]), [0, 7, 9]);
+        let group = cache.group(file, &meta, 0, &[], &source).unwrap();
+        // Bounds are kept of those columns only that files are sorted by.
+        assert!(group.pages(0).unwrap().bounds.is_some() && group.pages(9).unwrap().bounds.is_none());
+        let rows: Vec<_> =
+            group.pages(9).unwrap().places.iter().flatten().map(|page| page.first_row_index).collect();
+        assert_eq!(rows, [0]);
+        let entries = cache.lock();
+        let entry = &entries.by_id[&file.record.id];
+        assert_eq!(entry.bytes, bytes_of(&meta.reader) + group.bytes());
+        assert_eq!(entries.bytes, entry.bytes);
     }
 }

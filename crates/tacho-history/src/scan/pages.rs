@@ -58,9 +58,8 @@ impl RowGroups for OpenGroup<'_> {
         let missing = || ParquetError::General(format!("it has no column {column}"));
         let chunk =
             self.row_groups().next().and_then(|group| group.columns().get(column)).ok_or_else(missing)?;
-        let offsets = self.metadata().offset_index().and_then(|index| index.first()?.get(column));
-        let locations = offsets.map(|offsets| offsets.page_locations().clone());
-        let packed = SerializedPageReader::new(Arc::clone(self.source), chunk, self.num_rows(), locations)?;
+        let places = self.group.pages(column).and_then(|pages| pages.places.clone());
+        let packed = SerializedPageReader::new(Arc::clone(self.source), chunk, self.num_rows(), places)?;
         let unpacker = self.group.is_packed(column).then(|| Arc::clone(self.unpacker));
         Ok(Box::new(OneChunk(Some(Box::new(Pages { packed, unpacker })))))
     }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use parquet::arrow::arrow_reader::RowSelection;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
@@ -40,11 +40,11 @@ pub(crate) fn row_groups(meta: &FileMeta, predicates: &[Predicate]) -> Vec<usize
 
 /// What of one of them has to be decoded; `None` when that is nothing.
 pub(crate) fn select(meta: &FileMeta, group: &GroupMeta, predicates: &[Predicate]) -> Option<Selected> {
-    let (parquet, rows) = (group.parquet(), group.rows());
+    let rows = group.rows();
     let all = std::iter::once(0..rows).collect();
     let kept = predicates
         .iter()
-        .fold(all, |kept: Vec<_>, predicate| intersect(&kept, &predicate.pages(meta, parquet, rows)));
+        .fold(all, |kept: Vec<_>, predicate| intersect(&kept, &predicate.pages(meta, group, rows)));
     let kept_rows: usize = kept.iter().map(ExactSizeIterator::len).sum();
     if kept_rows == 0 {
         return None;
@@ -87,22 +87,16 @@ impl Predicate {
     }
 
     /// Rows of the pages of the one row group in which it may hold.
-    fn pages(&self, meta: &FileMeta, parquet: &ParquetMetaData, rows: usize) -> Vec<Range<usize>> {
+    fn pages(&self, meta: &FileMeta, group: &GroupMeta, rows: usize) -> Vec<Range<usize>> {
         let all = || std::iter::once(0..rows).collect();
         let Some(leaf) = meta.leaf(self.column()) else { return Vec::new() };
-        let index = parquet.column_index().and_then(|index| index.first()?.get(leaf));
-        let offsets = parquet.offset_index().and_then(|index| index.first()?.get(leaf));
-        let (Some(index), Some(offsets)) = (index, offsets) else { return all() };
-        if matches!(index, ColumnIndexMetaData::NONE) {
-            return all();
-        }
+        let pages = group.pages(leaf).and_then(|pages| pages.places.as_ref().zip(pages.bounds.as_ref()));
+        let Some((places, bounds)) = pages else { return all() };
         let start = |page: usize| {
-            let location = offsets.page_locations().get(page);
-            location.map_or(rows, |location| {
-                usize::try_from(location.first_row_index).unwrap_or_default().min(rows)
-            })
+            let place = places.get(page);
+            place.map_or(rows, |place| usize::try_from(place.first_row_index).unwrap_or_default().min(rows))
         };
-        let pages = (0..offsets.page_locations().len()).filter(|page| self.may_hold_in_page(index, *page));
+        let pages = (0..places.len()).filter(|page| self.may_hold_in_page(bounds, *page));
         pages.map(|page| start(page)..start(page + 1)).filter(|range| !range.is_empty()).collect()
     }
 

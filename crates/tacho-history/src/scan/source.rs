@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use rustix::fs::Advice;
 
 use super::{ReadFailure, Reading};
 use crate::HistoryError;
@@ -75,6 +78,13 @@ impl Source {
             offset += read as u64;
         }
         Ok(hasher.finalize())
+    }
+
+    /// Asks the system to read ahead; that it does not is no failure.
+    pub(super) fn will_need(&self, range: &Range<u64>) {
+        if let Some(length) = NonZeroU64::new(range.end.saturating_sub(range.start)) {
+            rustix::fs::fadvise(&self.0.file, range.start, Some(length), Advice::WillNeed).ok();
+        }
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -12,6 +12,7 @@ use super::peaks::{Peaks, Point};
 use super::texts::{Numbered, Texts};
 use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
 use crate::columns::integers;
+use crate::rollup::six_digits;
 use crate::time::hour;
 
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
@@ -171,7 +172,7 @@ impl Usages {
 
     pub(crate) fn set_peaks(&mut self, line: usize, cpu_ratio: Option<f64>, rss_bytes: Option<i64>) {
         let line = &mut self.lines[line].usage;
-        line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio);
+        line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio.map(six_digits));
         line.rss_bytes_max = line.rss_bytes_max.max(rss_bytes);
     }
 
@@ -359,7 +360,7 @@ impl<'a> Columns<'a> {
 
     fn peaks_of_process(&self, line: &mut ProcessUsage, rows: Range<usize>) {
         for row in rows {
-            line.cpu_ratio_max = max_float(line.cpu_ratio_max, self.cpu_ratio(row));
+            line.cpu_ratio_max = max_float(line.cpu_ratio_max, self.cpu_ratio(row).map(six_digits));
             line.rss_bytes_max = line.rss_bytes_max.max(self.integer(RSS, row));
         }
     }

@@ -17,7 +17,7 @@ fn figure(figures: &Figures, name: &str) -> Figure {
 }
 
 fn near(left: Option<f64>, right: f64) -> bool {
-    left.is_some_and(|left| (left - right).abs() < 1e-9 * right.abs().max(1.0))
+    left.is_some_and(|left| (left - right).abs() < 1e-6 * right.abs().max(1.0))
 }
 
 #[tokio::test]
