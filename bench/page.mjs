@@ -73,7 +73,7 @@ function bundle() {
   const first = [...html.matchAll(/(?:src|href)="\/assets\/([^"]+)"/g)].map(([, name]) => name);
   const font = assets.filter((name) => name.endsWith('.woff2'));
   const sum = (names) => names.reduce((total, name) => total + sent(name), 0);
-  row('first page, sent', `${(sum([...first, ...font]) / 1000).toFixed(1)} kB`);
+  row('first page, sent', `${(sum([...new Set([...first, ...font])]) / 1000).toFixed(1)} kB`);
   row('all of the page, sent', `${(sum(assets.filter((name) => !name.endsWith('.gz'))) / 1000).toFixed(1)} kB`);
 }
 

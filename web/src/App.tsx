@@ -2,6 +2,7 @@ import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
+import { takeAnswers } from './ahead';
 import { type Session, fetchSession, rememberedSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
@@ -33,16 +34,19 @@ const sessionQuery = {
   retryDelay: 2000,
 };
 
+/** Answers that take longer are drawn when they come. */
+const ANSWERS_MS = 250;
+
 /**
- * Who is signed in, and the code of the first page: with both there, the first thing that is drawn is the page. Who was signed in
- * last is shown until the server has said who is.
+ * Who is signed in, the code of the first page, and what it asked the server: with all there, the first thing that is drawn is
+ * the whole page. Who was signed in last is shown until the server has said who is.
  */
 export async function prepare(client: QueryClient): Promise<void> {
   const { page } = parseRoute(window.location.pathname);
   const known = rememberedSession();
   if (known) client.setQueryData(sessionKey, known);
   const session = client.prefetchQuery({ ...sessionQuery, staleTime: 0, retry: false });
-  await Promise.allSettled([known ? known : session, pages.fetchPage(page)]);
+  await Promise.allSettled([known ? known : session, pages.fetchPage(page), takeAnswers(client, ANSWERS_MS)]);
 }
 
 export function App(): JSX.Element {

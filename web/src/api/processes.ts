@@ -120,6 +120,12 @@ function readTotals(wire: WireTotals): ProcessTotals {
 
 const path = (host: string): string => `hosts/${encodeURIComponent(host)}/processes`;
 
+export const processesAtKey = (host: string, atMs: number): readonly [string, string, number] => [
+  'processes-at',
+  host,
+  atMs,
+];
+
 export async function fetchProcessesAt(
   host: string,
   atMs: number,
