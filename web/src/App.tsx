@@ -15,6 +15,7 @@ import { FleetPage } from './pages/fleet/FleetPage';
 import * as pages from './pages';
 import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
+import { whenIdle } from './lib/idle';
 import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
 import { useContrast, useZone } from './state/settings';
 import { text } from './text';
@@ -96,8 +97,10 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   useKeys({ '?': openHelp, d: toggleScheme });
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
-    void pages.host.fetch();
-    void import('./components/Palette');
+    whenIdle(() => {
+      void pages.host.fetch();
+      void import('./components/Palette');
+    });
   }, []);
 
   return (

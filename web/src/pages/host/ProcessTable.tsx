@@ -22,6 +22,8 @@ export interface SumRow {
 
 export interface ProcessTableProps {
   readonly rows: readonly ProcessRow[];
+  /** What the table is going to have, before it is laid out. */
+  readonly height: number;
   readonly columns: readonly ProcessColumn[];
   readonly colors: ReadonlyMap<string, SlotName>;
   readonly sums: readonly SumRow[];
@@ -39,7 +41,7 @@ export interface ProcessTableProps {
 export function ProcessTable(props: ProcessTableProps): JSX.Element {
   const { rows, columns, colors, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
+  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT, props.height);
   return (
     <div className={styles.scroller} ref={scroller}>
       <table
