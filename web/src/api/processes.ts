@@ -77,6 +77,8 @@ export interface ProcessesOver extends Span {
   readonly processes: readonly ProcessTotals[];
   readonly other: (Totals & { readonly processes: number | null }) | null;
   readonly totals: Totals | null;
+  /** False when there were more than the server ranks: the least are in `other`, and some of the lines may tell too little. */
+  readonly complete: boolean;
 }
 
 interface WireIdentity {
@@ -160,6 +162,7 @@ export async function fetchProcessesOver(query: ProcessesQuery, signal: AbortSig
     processes: WireTotals[];
     other: ProcessesOver['other'];
     totals: Totals | null;
+    complete: boolean;
   }>(path(query.host), {
     query: {
       from: writeTime(query.fromMs),
@@ -176,5 +179,6 @@ export async function fetchProcessesOver(query: ProcessesQuery, signal: AbortSig
     processes: wire.processes.map(readTotals),
     other: wire.other,
     totals: wire.totals,
+    complete: wire.complete,
   };
 }

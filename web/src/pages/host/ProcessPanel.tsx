@@ -106,6 +106,11 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
       <div className={styles.bar} data-loading={found.loading || undefined}>
         <FocusLine focus={focus} shown={shown} {...props} />
         <div className={styles.spring} />
+        {shown?.kind === 'over' && !shown.answer.complete && (
+          <span className={styles.incomplete} role="note" data-hint={text.processes.incompleteHint}>
+            {text.processes.incomplete}
+          </span>
+        )}
         <span className={styles.count}>{countText(rows.length, table.rows.length, table.over)}</span>
         <Controls
           {...{ change, offered, chosen, setChosen, filterInput }}

@@ -125,6 +125,7 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
         }
         const whole = column.bar === 'cpu' ? wholeCpu : column.bar === 'memory' ? wholeMemory : null;
         const value = row[column.id];
+        const hasBar = column.bar && typeof value === 'number' && value > 0 && whole !== null && whole > 0;
         const label = column.format(row, nowMs);
         return (
           <td
@@ -132,9 +133,10 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
             data-numeric={column.numeric || undefined}
             data-faint={value === 0 || value === null || undefined}
             data-column={column.id}
+            data-bar={hasBar || undefined}
             title={cellTitle(column, row, label)}
           >
-            {column.bar && typeof value === 'number' && whole !== null && whole > 0 && (
+            {hasBar && (
               <span
                 className={styles.bar}
                 style={{ width: `${String(Math.min(1, value / whole) * 100)}%` }}
