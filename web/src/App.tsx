@@ -98,8 +98,8 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
     whenIdle(() => {
-      void pages.host.fetch();
-      void import('./components/Palette');
+      // Who wants it then is told why it can not be had.
+      Promise.all([pages.host.fetch(), import('./components/Palette')]).catch(() => undefined);
     });
   }, []);
 
