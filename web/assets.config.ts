@@ -25,11 +25,30 @@ export function firstPageFiles(directory: string): readonly string[] {
   const html = readFileSync(join(directory, 'index.html'), 'utf8');
   const named = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map(([, name = '']) => name);
   const fonts = readdirSync(join(directory, 'assets')).filter((name) => FIRST_FONT.test(name));
-  return ['index.html', ...named, ...fonts.map((name) => `assets/${name}`)];
+  return [...new Set(['index.html', ...named, ...fonts.map((name) => `assets/${name}`)])];
 }
 
 export const firstPageBytes = (directory: string): number =>
   firstPageFiles(directory).reduce((sum, name) => sum + wireBytes(directory, name), 0);
+
+/** Has the browser fetch the font beside the styles that ask for it: a page that gets it late is laid out twice. */
+export function fontAhead(): Plugin {
+  return {
+    name: 'tacho-font-ahead',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { bundle = {} }) =>
+        Object.keys(bundle)
+          .filter((name) => FIRST_FONT.test(name.replace(/^assets\//, '')))
+          .map((name) => ({
+            tag: 'link',
+            attrs: { rel: 'preload', as: 'font', type: 'font/woff2', crossorigin: true, href: `/${name}` },
+            injectTo: 'head',
+          })),
+    },
+  };
+}
 
 /** Packs the files of a build, and fails it when its first page is too large. */
 export function packed(): Plugin {

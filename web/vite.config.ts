@@ -1,13 +1,14 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
-import { packed } from './assets.config.ts';
+import { fontAhead, packed } from './assets.config.ts';
+import { plainCharts } from './uplot.config.ts';
 
 // `npm run dev` serves the page and passes API calls on to a server, by default the one `make run` starts.
 const server = process.env.TACHO_URL ?? 'http://127.0.0.1:9380';
 
 export default defineConfig({
-  plugins: [react(), packed()],
+  plugins: [react(), plainCharts(), fontAhead(), packed()],
   build: {
     target: 'baseline-widely-available',
     // Fonts and images stay files: the content security policy allows no `data:` fonts.

@@ -2,6 +2,7 @@ import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
+import { takeAnswers } from './ahead';
 import { type Session, fetchSession, rememberedSession, sessionKey } from './api/session';
 import { ApiError } from './api/client';
 import { Header } from './components/Header';
@@ -14,6 +15,7 @@ import { FleetPage } from './pages/fleet/FleetPage';
 import * as pages from './pages';
 import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
+import { whenIdle } from './lib/idle';
 import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
 import { useContrast, useZone } from './state/settings';
 import { text } from './text';
@@ -33,16 +35,19 @@ const sessionQuery = {
   retryDelay: 2000,
 };
 
+/** Answers that take longer are drawn when they come. */
+const ANSWERS_MS = 250;
+
 /**
- * Who is signed in, and the code of the first page: with both there, the first thing that is drawn is the page. Who was signed in
- * last is shown until the server has said who is.
+ * Who is signed in, the code of the first page, and what it asked the server: with all there, the first thing that is drawn is
+ * the whole page. Who was signed in last is shown until the server has said who is.
  */
 export async function prepare(client: QueryClient): Promise<void> {
   const { page } = parseRoute(window.location.pathname);
   const known = rememberedSession();
   if (known) client.setQueryData(sessionKey, known);
   const session = client.prefetchQuery({ ...sessionQuery, staleTime: 0, retry: false });
-  await Promise.allSettled([known ? known : session, pages.fetchPage(page)]);
+  await Promise.allSettled([known ? known : session, pages.fetchPage(page), takeAnswers(client, ANSWERS_MS)]);
 }
 
 export function App(): JSX.Element {
@@ -92,8 +97,10 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   useKeys({ '?': openHelp, d: toggleScheme });
   useEffect(() => {
     // Fetched ahead while the fleet is read, so that the first host opens at once.
-    void pages.host.fetch();
-    void import('./components/Palette');
+    whenIdle(() => {
+      // Who wants it then is told why it can not be had.
+      Promise.all([pages.host.fetch(), import('./components/Palette')]).catch(() => undefined);
+    });
   }, []);
 
   return (

@@ -71,6 +71,58 @@ export function openLive(host: string | null, listener: LiveListener): () => voi
   };
 }
 
+/** A stream that was opened before anything was drawn. */
+interface EarlyLive {
+  readonly host: string;
+  state: LiveState;
+  newest: LiveSnapshot | null;
+  /** Who took it. */
+  listener: LiveListener | null;
+}
+
+let early: (EarlyLive & { readonly stop: () => void }) | null = null;
+/** A stream that nobody took by then is closed. */
+const EARLY_MS = 5000;
+
+/** Follows a host for whoever is going to follow it soon; settles when its newest snapshot is there. */
+export function openLiveEarly(host: string): Promise<void> {
+  const live: EarlyLive = { host, state: 'connecting', newest: null, listener: null };
+  return new Promise((resolve) => {
+    const stop = openLive(host, {
+      onSnapshot: (snapshot) => {
+        live.newest = snapshot;
+        live.listener?.onSnapshot(snapshot);
+        resolve();
+      },
+      onState: (state) => {
+        live.state = state;
+        live.listener?.onState(state);
+      },
+      onPresence: () => live.listener?.onPresence(),
+    });
+    const opened = Object.assign(live, { stop });
+    early = opened;
+    setTimeout(() => {
+      if (!live.listener) stop();
+      if (early === opened) early = null;
+    }, EARLY_MS);
+  });
+}
+
+/** What the stream that was opened early brought of a host. */
+export const earlySnapshot = (host: string | null): LiveSnapshot | null =>
+  early?.host === host ? early.newest : null;
+
+/** As `openLive`, with the stream that is open already where there is one. */
+export function takeLive(host: string | null, listener: LiveListener): () => void {
+  const live = early;
+  if (live?.host !== host || live.listener) return openLive(host, listener);
+  live.listener = listener;
+  listener.onState(live.state);
+  if (live.newest) listener.onSnapshot(live.newest);
+  return live.stop;
+}
+
 function readSnapshot(data: string): LiveSnapshot | null {
   let wire: WireSnapshot;
   try {

@@ -77,6 +77,8 @@ export interface ProcessesOver extends Span {
   readonly processes: readonly ProcessTotals[];
   readonly other: (Totals & { readonly processes: number | null }) | null;
   readonly totals: Totals | null;
+  /** False when there were more than the server ranks: the least are in `other`, and some of the lines may tell too little. */
+  readonly complete: boolean;
 }
 
 interface WireIdentity {
@@ -120,6 +122,12 @@ function readTotals(wire: WireTotals): ProcessTotals {
 
 const path = (host: string): string => `hosts/${encodeURIComponent(host)}/processes`;
 
+export const processesAtKey = (host: string, atMs: number): readonly [string, string, number] => [
+  'processes-at',
+  host,
+  atMs,
+];
+
 export async function fetchProcessesAt(
   host: string,
   atMs: number,
@@ -154,6 +162,7 @@ export async function fetchProcessesOver(query: ProcessesQuery, signal: AbortSig
     processes: WireTotals[];
     other: ProcessesOver['other'];
     totals: Totals | null;
+    complete: boolean;
   }>(path(query.host), {
     query: {
       from: writeTime(query.fromMs),
@@ -170,5 +179,6 @@ export async function fetchProcessesOver(query: ProcessesQuery, signal: AbortSig
     processes: wire.processes.map(readTotals),
     other: wire.other,
     totals: wire.totals,
+    complete: wire.complete,
   };
 }

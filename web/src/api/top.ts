@@ -1,8 +1,8 @@
 import type { Reading } from './hosts';
 import type { ProcessKey, Resource } from './processes';
-import type { SeriesQuery } from './series';
 
 import { request } from './client';
+import { type SeriesKey, type SeriesQuery, seriesKey } from './series';
 import { parseTime, present, writeTime } from './wire';
 
 /** A process among those that used most, over time. */
@@ -38,6 +38,10 @@ interface WireTop {
 }
 
 export type TopQuery = Omit<SeriesQuery, 'columns'> & { readonly by: Resource; readonly limit: number };
+
+/** A series like others, of the same buckets. */
+export const topKey = (query: Omit<TopQuery, 'by' | 'limit'>, by: Resource): SeriesKey =>
+  seriesKey(`top by ${by}`, { ...query, columns: [] });
 
 export async function fetchTopSeries(query: TopQuery, signal: AbortSignal): Promise<TopSeries> {
   const { host, by, limit, points, fromMs, toMs } = query;

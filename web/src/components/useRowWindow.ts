@@ -8,7 +8,8 @@ export function useRowWindow(
   element: RefObject<HTMLElement | null>,
   count: number,
   rowHeight: number,
+  guess?: number,
 ): RowWindow {
-  const { top, height } = useScroll(element);
+  const { top, height } = useScroll(element, guess);
   return rowWindow(count, rowHeight, top, height);
 }

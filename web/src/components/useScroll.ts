@@ -11,9 +11,9 @@ export interface Scroll {
   readonly width: number;
 }
 
-/** What can be seen of an element that scrolls, kept up to date once per frame. */
-export function useScroll(element: RefObject<HTMLElement | null>): Scroll {
-  const { width, height } = useSize(element);
+/** What can be seen of an element that scrolls, kept up to date once per frame; `guess` is its height as long as it is not laid out. */
+export function useScroll(element: RefObject<HTMLElement | null>, guess = 0): Scroll {
+  const { width, height } = useSize(element, { width: guess === 0 ? 0 : window.innerWidth, height: guess });
   const [top, setTop] = useState(0);
   const frame = useRef(0);
   useEffect(() => {

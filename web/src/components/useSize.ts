@@ -1,4 +1,4 @@
-import { type RefObject, useLayoutEffect, useState } from 'react';
+import { type RefObject, useLayoutEffect, useRef, useState } from 'react';
 
 /** Before anything is laid out. */
 const UNKNOWN = { width: 0, height: 0 };
@@ -8,9 +8,13 @@ export interface Size {
   readonly height: number;
 }
 
-/** The size of an element as it is laid out, kept up to date. A good guess saves drawing everything twice at first. */
+/**
+ * The size of an element as it is laid out, kept up to date. A good guess saves drawing everything twice at first, and laying
+ * it out before all of it is there.
+ */
 export function useSize(element: RefObject<HTMLElement | null>, guess: Size = UNKNOWN): Size {
   const [size, setSize] = useState<Size>(guess);
+  const isKnown = useRef(guess.height > 0);
   useLayoutEffect(() => {
     const target = element.current;
     if (!target) return undefined;
@@ -18,7 +22,7 @@ export function useSize(element: RefObject<HTMLElement | null>, guess: Size = UN
       const { clientWidth: width, clientHeight: height } = target;
       setSize((old) => (old.width === width && old.height === height ? old : { width, height }));
     };
-    measure();
+    if (!isKnown.current) measure();
     const observer = new ResizeObserver(measure);
     observer.observe(target);
     return () => observer.disconnect();

@@ -14,7 +14,7 @@ import {
 } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 
-import { type LiveSnapshot, type LiveState, openLive } from '../api/live';
+import { type LiveSnapshot, type LiveState, earlySnapshot, takeLive } from '../api/live';
 import { hostKey, hostsKey } from '../api/hosts';
 import { isReachable, onReachable } from '../api/reachable';
 import { sessionKey } from '../api/session';
@@ -25,10 +25,15 @@ const LARGE_WAIT_MS = 1000;
 
 export class LiveStore {
   private state: LiveState = 'connecting';
-  private snapshots: ReadonlyMap<string, LiveSnapshot> = new Map();
+  private snapshots: ReadonlyMap<string, LiveSnapshot>;
   private arrived: LiveSnapshot[] = [];
   private frame = 0;
   private readonly listeners = new Set<() => void>();
+
+  /** `first` is there when the page is first drawn. */
+  constructor(first: LiveSnapshot | null = null) {
+    this.snapshots = new Map(first ? [[first.host, first]] : []);
+  }
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -85,10 +90,10 @@ export function LiveProvider(props: {
   readonly children: ReactNode;
 }): JSX.Element {
   const { host, children } = props;
-  const [store] = useState(() => new LiveStore());
+  const [store] = useState(() => new LiveStore(earlySnapshot(host)));
   const client = useQueryClient();
   useEffect(() => {
-    const stop = openLive(host, {
+    const stop = takeLive(host, {
       onSnapshot: (snapshot) => store.add(snapshot),
       onState: (state) => {
         // A stream does not tell why it ended; the session may be over.

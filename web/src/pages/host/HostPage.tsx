@@ -51,6 +51,7 @@ const WITH_READING: readonly TrackId[] = ['reading', ...TRACK_IDS];
 const NOTHING_OPEN: readonly string[] = [];
 const HOST_REFETCH_MS = 15_000;
 const BAR_HEIGHT = 46;
+const SPLITTER_HEIGHT = 1;
 const LEAST_CHARTS = 140;
 const LEAST_TABLE = 170;
 /** Share of the height that the charts take until somebody moves the divider. */
@@ -208,6 +209,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
       ) : (
         <ProcessPanel
           host={name}
+          height={layout.below}
           {...{ view, change, span, following, live, cursor, actions, step, filterInput, onChanges, colors }}
           cores={series.coreCount ?? host.data?.facts?.cpu_cores ?? null}
           memoryBytes={host.data?.latest?.memory_total_bytes ?? host.data?.facts?.memory_bytes ?? null}
@@ -272,6 +274,8 @@ const pageSize = (): Size => ({ width: window.innerWidth, height: window.innerHe
 /** Heights of charts and table: as chosen with the divider, within what the window allows. */
 function useLayout(element: RefObject<HTMLElement | null>): {
   readonly height: number;
+  /** Of what is below the charts. */
+  readonly below: number;
   readonly splitter: Omit<SplitterProps, 'label'>;
 } {
   const { height: page } = useSize(element, pageSize());
@@ -281,6 +285,7 @@ function useLayout(element: RefObject<HTMLElement | null>): {
   const height = Math.round(Math.min(max, Math.max(LEAST_CHARTS, wanted)));
   return {
     height,
+    below: page - BAR_HEIGHT - height - SPLITTER_HEIGHT,
     splitter: { value: height, min: LEAST_CHARTS, max, onChange: setChosen, onReset: () => setChosen(0) },
   };
 }

@@ -1,4 +1,3 @@
-import { SegmentedControl } from '@mantine/core';
 import { type JSX, memo, useCallback, useDeferredValue, useMemo } from 'react';
 
 import type { Group, Resource } from '../../api/processes';
@@ -6,6 +5,7 @@ import { ColumnMenu } from '../../components/ColumnMenu';
 import type { LiveSnapshot } from '../../api/live';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice } from '../../components/Notice';
+import { Segments } from '../../components/Segments';
 import { maxOf } from '../../lib/plot';
 import type { SlotName } from '../../lib/processColors';
 import type { Span } from '../../lib/range';
@@ -58,7 +58,12 @@ export interface ProcessPanelProps {
   /** Colours of those that are in the charts. */
   readonly colors: ReadonlyMap<string, SlotName>;
   readonly filterInput: React.RefObject<HTMLInputElement | null>;
+  /** What the panel is going to have, before it is laid out. */
+  readonly height: number;
 }
+
+/** What stands over the table. */
+const BAR_HEIGHT = 43;
 
 const NOTHING_CHOSEN: Chosen = {};
 
@@ -101,6 +106,11 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
       <div className={styles.bar} data-loading={found.loading || undefined}>
         <FocusLine focus={focus} shown={shown} {...props} />
         <div className={styles.spring} />
+        {shown?.kind === 'over' && !shown.answer.complete && (
+          <span className={styles.incomplete} role="note" data-hint={text.processes.incompleteHint}>
+            {text.processes.incomplete}
+          </span>
+        )}
         <span className={styles.count}>{countText(rows.length, table.rows.length, table.over)}</span>
         <Controls
           {...{ change, offered, chosen, setChosen, filterInput }}
@@ -116,6 +126,7 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
       ) : (
         <ProcessTable
           rows={rows}
+          height={props.height - BAR_HEIGHT}
           colors={props.colors}
           columns={columns}
           sums={view.filter === '' ? table.sums : NO_TABLE.sums}
@@ -160,12 +171,11 @@ const Controls = memo(function Controls(props: ControlsProps): JSX.Element {
         onChange={onFilter}
         input={props.filterInput}
       />
-      <SegmentedControl
-        size="xs"
-        aria-label={text.processes.groupLabel}
+      <Segments
+        label={text.processes.groupLabel}
         value={group}
-        onChange={(next) => change({ group: ROW_KINDS.find((known) => known === next) ?? 'process' })}
-        data={ROW_KINDS.map((kind) => ({ value: kind, label: text.processes.groups[kind] }))}
+        onChange={(next) => change({ group: next })}
+        choices={ROW_KINDS.map((kind) => ({ value: kind, label: text.processes.groups[kind] }))}
       />
       <ColumnMenu
         items={offered

@@ -22,6 +22,8 @@ export interface SumRow {
 
 export interface ProcessTableProps {
   readonly rows: readonly ProcessRow[];
+  /** What the table is going to have, before it is laid out. */
+  readonly height: number;
   readonly columns: readonly ProcessColumn[];
   readonly colors: ReadonlyMap<string, SlotName>;
   readonly sums: readonly SumRow[];
@@ -39,7 +41,7 @@ export interface ProcessTableProps {
 export function ProcessTable(props: ProcessTableProps): JSX.Element {
   const { rows, columns, colors, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT);
+  const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT, props.height);
   return (
     <div className={styles.scroller} ref={scroller}>
       <table
@@ -123,6 +125,7 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
         }
         const whole = column.bar === 'cpu' ? wholeCpu : column.bar === 'memory' ? wholeMemory : null;
         const value = row[column.id];
+        const hasBar = column.bar && typeof value === 'number' && value > 0 && whole !== null && whole > 0;
         const label = column.format(row, nowMs);
         return (
           <td
@@ -130,9 +133,10 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
             data-numeric={column.numeric || undefined}
             data-faint={value === 0 || value === null || undefined}
             data-column={column.id}
+            data-bar={hasBar || undefined}
             title={cellTitle(column, row, label)}
           >
-            {column.bar && typeof value === 'number' && whole !== null && whole > 0 && (
+            {hasBar && (
               <span
                 className={styles.bar}
                 style={{ width: `${String(Math.min(1, value / whole) * 100)}%` }}

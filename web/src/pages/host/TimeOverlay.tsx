@@ -13,6 +13,8 @@ import { type TimeActions, useGestures, useWheel } from './useTimeGestures';
 
 export interface TimeOverlayProps {
   readonly span: Span;
+  /** Of the plots, in pixels. */
+  readonly width: number;
   readonly grid: Grid;
   readonly gaps: readonly Gap[];
   readonly marks: readonly MarkGroup[];
@@ -66,7 +68,7 @@ export function TimeOverlay(props: TimeOverlayProps): JSX.Element {
         ))}
         {selection && <Band span={span} band={selection} className={styles.selection} />}
         {pinMs !== null && <Marker span={span} grid={grid} ms={pinMs} className={styles.pin} />}
-        <Moving span={span} grid={grid} cursor={cursor} />
+        <Moving span={span} grid={grid} width={props.width} cursor={cursor} />
       </div>
       {selection && <SelectionButtons {...{ span, selection, actions }} onChanges={props.onChanges} />}
     </>
@@ -102,6 +104,10 @@ function Band({ span, band, className, title }: BandProps): JSX.Element | null {
   );
 }
 
+/** Where the label of a line has room; in the middle of it where it has on both sides. */
+const sideOf = (left: number): 'left' | 'right' | undefined =>
+  left > 92 ? 'left' : left < 8 ? 'right' : undefined;
+
 interface MarkerProps {
   readonly span: Span;
   readonly grid: Grid;
@@ -115,20 +121,45 @@ function Marker({ span, grid, ms, className }: MarkerProps): JSX.Element | null 
   if (left < 0 || left > 100) return null;
   return (
     <div className={className} style={{ left: `${String(left)}%` }}>
-      <span className={styles.time} data-side={left > 92 ? 'left' : left < 8 ? 'right' : undefined}>
+      <span className={styles.time} data-side={sideOf(left)}>
         {formatClock(ms)}
       </span>
     </div>
   );
 }
 
-/** All that moves with the pointer, so that nothing else renders with it. */
-function Moving(props: {
+/** Moves on a layer of its own, by whole pixels: nothing below it is laid out or painted again. */
+function Crosshair({
+  span,
+  grid,
+  ms,
+  width,
+}: Omit<MarkerProps, 'className'> & MovingWidth): JSX.Element | null {
+  const left = percent(span, snap(grid, ms).drawnMs);
+  if (left < 0 || left > 100) return null;
+  const x = Math.round((left / 100) * width);
+  return (
+    <div className={styles.crosshair} style={{ transform: `translateX(${String(x)}px)` }}>
+      <span className={styles.time} data-side={sideOf(left)}>
+        {formatClock(ms)}
+      </span>
+    </div>
+  );
+}
+
+interface MovingWidth {
+  readonly width: number;
+}
+
+interface MovingProps extends MovingWidth {
   readonly span: Span;
   readonly grid: Grid;
   readonly cursor: CursorStore;
-}): JSX.Element {
-  const { span, grid, cursor } = props;
+}
+
+/** All that moves with the pointer, so that nothing else renders with it. */
+function Moving(props: MovingProps): JSX.Element {
+  const { span, grid, width, cursor } = props;
   const { hoverMs, drag } = useCursor(cursor);
   return (
     <>
@@ -141,7 +172,7 @@ function Moving(props: {
           {formatDuration((drag.toMs - drag.fromMs) / 1000)}
         </span>
       )}
-      {hoverMs !== null && <Marker span={span} grid={grid} ms={hoverMs} className={styles.crosshair} />}
+      {hoverMs !== null && <Crosshair span={span} grid={grid} ms={hoverMs} width={width} />}
     </>
   );
 }

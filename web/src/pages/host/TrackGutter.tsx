@@ -1,4 +1,4 @@
-import type { JSX, MouseEvent, ReactNode } from 'react';
+import { type JSX, type MouseEvent, type ReactNode, memo } from 'react';
 
 import { formatRatio } from '../../lib/format';
 import { type Values, extentOf } from '../../lib/plot';
@@ -63,7 +63,7 @@ export interface TrackGutterProps {
 
 /** Name, main reading and legend of a track, all of the instant under the pointer. */
 export function TrackGutter(props: TrackGutterProps): JSX.Element {
-  const { id, track, overlay, ghosts, cores, grid, folded, onFold, stats } = props;
+  const { id, track, overlay, ghosts, cores, grid, folded, onFold, only, onOnly, stats } = props;
   const readout = reached(track, props.readout);
   const { title, hint, full } = trackWords(id);
   return (
@@ -113,7 +113,11 @@ export function TrackGutter(props: TrackGutterProps): JSX.Element {
           />
           <OverlayItem kind="ghost" name={props.ghostName} lines={ghosts} grid={grid} readout={readout} />
           {track?.lines.map((line) => (
-            <LegendItem key={line.key} line={line} value={readValue(grid, line.values, readout)} {...props} />
+            <LegendItem
+              key={line.key}
+              value={readValue(grid, line.values, readout)}
+              {...{ line, id, only, onOnly }}
+            />
           ))}
           {id === 'cores' && <CoresLegend cores={cores} />}
           {track?.leftOut !== undefined && track.leftOut > 0 && (
@@ -134,7 +138,8 @@ const hasLongNames = (id: TrackId): boolean => id === 'top' || isSectionTrack(id
 type Isolating = Pick<TrackGutterProps, 'id' | 'only' | 'onOnly'>;
 
 /** The name of a line: a click shows it alone. */
-function LineName({ line, id, only, onOnly }: Isolating & { readonly line: TrackLine }): JSX.Element {
+const LineName = memo(function LineName(props: Isolating & { readonly line: TrackLine }): JSX.Element {
+  const { line, id, only, onOnly } = props;
   const name = lineName(id, line.key);
   const isOff = !only.includes(name) && only.some((one) => one.startsWith(`${id}.`));
   const onClick = (event: MouseEvent): void => onOnly(name, event.shiftKey || event.metaKey || event.ctrlKey);
@@ -151,18 +156,20 @@ function LineName({ line, id, only, onOnly }: Isolating & { readonly line: Track
       <span className={styles.label}>{line.label}</span>
     </button>
   );
-}
+});
 
 interface LegendItemProps extends Isolating {
   readonly line: TrackLine;
   readonly value: number | null;
 }
 
-function LegendItem({ line, value, ...isolating }: LegendItemProps): JSX.Element {
+/** Drawn again when its number changes, and its name only when that does. */
+const LegendItem = memo(function LegendItem(props: LegendItemProps): JSX.Element {
+  const { line, value, id, only, onOnly } = props;
   return (
     <div className={styles.item} data-zero={value === 0 || undefined}>
       <dt>
-        <LineName line={line} {...isolating} />
+        <LineName {...{ line, id, only, onOnly }} />
       </dt>
       <dd>
         {line.format(value)}
@@ -179,14 +186,14 @@ function LegendItem({ line, value, ...isolating }: LegendItemProps): JSX.Element
       </dd>
     </div>
   );
-}
+});
 
 /** Least, mean and most of each line over the view. */
 function StatsLegend(props: TrackGutterProps & { readonly track: Track }): JSX.Element {
-  const { track, ghosts, overlay, ghostName } = props;
+  const { id, only, onOnly, track, ghosts, overlay, ghostName } = props;
   const words = text.host.charts.stats;
   const rows = track.lines
-    .map((line) => ({ line, name: <LineName line={line} {...props} /> }))
+    .map((line) => ({ line, name: <LineName {...{ line, id, only, onOnly }} /> }))
     .concat(
       overlay.map((line) => ({ line, name: <>{`${text.host.lines.process} ${line.label}`.trim()}</> })),
       ghosts.map((line) => ({ line, name: <>{`${ghostName} ${line.label}`.trim()}</> })),

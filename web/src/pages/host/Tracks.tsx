@@ -146,6 +146,7 @@ export const Tracks = memo(function Tracks(props: TracksProps): JSX.Element {
         <TimeAxis span={span} ticks={ticks} />
         <TimeOverlay
           span={span}
+          width={width}
           grid={series.grid}
           gaps={series.gaps}
           marks={marks}

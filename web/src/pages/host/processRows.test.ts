@@ -158,6 +158,7 @@ describe('rows of a range', () => {
     ],
     other: null,
     totals: usage,
+    complete: true,
   };
   it('gives the mean CPU in cores beside the CPU time', () => {
     expect(rowsOver(answer, 'process')[0]).toMatchObject({

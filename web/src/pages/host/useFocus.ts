@@ -11,6 +11,7 @@ import {
   type Resource,
   fetchProcessesAt,
   fetchProcessesOver,
+  processesAtKey,
 } from '../../api/processes';
 import type { Span } from '../../lib/range';
 
@@ -36,12 +37,6 @@ export interface FocusRows {
   readonly error: Error | null;
   readonly retry: () => void;
 }
-
-export const processesAtKey = (host: string, atMs: number): readonly [string, string, number] => [
-  'processes-at',
-  host,
-  atMs,
-];
 
 export function useFocusRows(
   host: string,

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
 import type { LiveSnapshot } from '../../api/live';
-import type { ProcessesAt } from '../../api/processes';
+import { type ProcessesAt, processesAtKey } from '../../api/processes';
 import { fetchSnapshotTimes } from '../../api/series';
 import { useKeys } from '../../components/useKeys';
 import { COMPARISONS, type Comparison } from '../../lib/compare';
@@ -12,7 +12,6 @@ import { DEFAULT_RANGE, type Range, type Span, panBy, zoomBy, zoomTo } from '../
 import { type Left, goBack, leave } from '../../lib/undo';
 import { type HostView, decodeHostView } from '../../state/hostAddress';
 import type { TimeActions } from './useTimeGestures';
-import { processesAtKey } from './useFocus';
 import type { HostSeries } from './useHostSeries';
 import { type ChangeView, useFrozenRange } from './useHostView';
 

@@ -2,8 +2,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 
 import type { ProcessKey, Resource } from '../../api/processes';
-import { type Series, type SeriesQuery, seriesKey } from '../../api/series';
-import { type TopSeries, fetchTopSeries } from '../../api/top';
+import type { Series, SeriesQuery } from '../../api/series';
+import { type TopSeries, fetchTopSeries, topKey } from '../../api/top';
 import { giveColors, useColorBook } from '../../state/processColors';
 import { TOP_PROCESSES } from './hostColumns';
 import { buildTopTrack, namedOf } from './topTrack';
@@ -48,7 +48,7 @@ export function useTopTrack(input: TopTrackInput): {
   const { enabled, refetchInterval, host, pageOf } = input;
   const [{ query, by }, setAsked] = useState<Asked>(input);
   const found = useQuery({
-    queryKey: [...seriesKey('top', query), by],
+    queryKey: topKey(query, by),
     queryFn: ({ signal }) => fetchTopSeries({ ...query, by, limit: TOP_PROCESSES }, signal),
     enabled,
     placeholderData: keepPreviousData,

@@ -37,6 +37,9 @@ export const processes = {
     count: (count: number) => (count === 1 ? '1 process' : `${String(count)} processes`),
     shown: (shown: number, all: number) => `${String(shown)} of ${String(all)}`,
     more: (limit: number) => `first ${String(limit)}`,
+    incomplete: 'Too many for exact lines',
+    incompleteHint:
+      'There were more than 100 000 processes in this time. The least of them are in “other”, and a process that was among the least for a while may have used more than its line says. A shorter range is exact.',
     noMatch: 'No process matches the filter.',
     none: 'No process was recorded at this time.',
     otherRow: 'other',

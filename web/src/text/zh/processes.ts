@@ -39,6 +39,9 @@ export const processes: typeof english = {
     count: (count: number) => `${String(count)} 个进程`,
     shown: (shown: number, all: number) => `${String(all)} 个中的 ${String(shown)} 个`,
     more: (limit: number) => `前 ${String(limit)} 个`,
+    incomplete: '进程过多，各行可能不精确',
+    incompleteHint:
+      '这段时间内有超过 100 000 个进程。其中最少的计入“其他”；某段时间属于最少之列的进程，实际用量可能比其行所示更多。缩短时间范围即可得到精确结果。',
     noMatch: '没有匹配的进程。',
     none: '此时没有记录到进程。',
     otherRow: '其他',
