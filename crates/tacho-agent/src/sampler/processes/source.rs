@@ -34,6 +34,8 @@ pub(super) struct Reading {
     pub(super) state: u8,
     pub(super) parent: u32,
     pub(super) is_kernel_thread: bool,
+    /// Its end has begun, and may have been told.
+    pub(super) is_exiting: bool,
     pub(super) user_us: u64,
     pub(super) system_us: u64,
     pub(super) children_user_us: u64,
@@ -297,6 +299,7 @@ impl ProcSource {
             state: stat.state,
             parent: stat.parent,
             is_kernel_thread: stat.is_kernel_thread(),
+            is_exiting: stat.is_exiting(),
             user_us: us(stat.user),
             system_us: us(stat.system),
             children_user_us: us(stat.children_user),

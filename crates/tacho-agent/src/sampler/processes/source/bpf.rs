@@ -227,6 +227,7 @@ impl BpfSource {
             state: task.state,
             parent: task.parent,
             is_kernel_thread: task.is_kernel_thread,
+            is_exiting: task.is_exiting,
             user_us: cpu.user_us,
             system_us: cpu.system_us,
             children_user_us: children.user_us,
@@ -263,7 +264,7 @@ fn end_of(exit: &Exit<'_>, tick_us: u64, tells_network: bool) -> End {
         heard: None,
         is_counted: true,
         is_total: false,
-        has_waited: false,
+        waits_since_us: None,
     }
 }
 
