@@ -147,6 +147,22 @@ impl ProcessSource {
         }
     }
 
+    /// What tells who holds sockets, where there is more than `/proc`.
+    pub(super) fn take_holders(&mut self) -> Option<tacho_bpf::Holders> {
+        match self {
+            Self::Proc(_) => None,
+            Self::Bpf(source) => source.take_holders(),
+        }
+    }
+
+    /// Processes that are in the list without being told of where everybody else is.
+    pub(super) fn hidden(&self) -> &[u32] {
+        match self {
+            Self::Proc(_) => &[],
+            Self::Bpf(source) => source.hidden(),
+        }
+    }
+
     /// Puts the pids of all processes in place of what `pids` held, ascending.
     pub(super) fn list(&mut self, pids: &mut Vec<u32>) -> Result<(), ProcError> {
         match self {

@@ -126,6 +126,14 @@ impl BpfSource {
         }
     }
 
+    pub(super) fn take_holders(&mut self) -> Option<tacho_bpf::Holders> {
+        self.bpf.take_holders()
+    }
+
+    pub(super) fn hidden(&self) -> &[u32] {
+        &self.hidden
+    }
+
     fn tells_network(&self) -> bool {
         self.bpf.network().is_some()
     }
