@@ -214,7 +214,7 @@ impl Sampler {
     pub fn new(config: SamplerConfig) -> Result<Self, SamplerError> {
         let open_files = tacho_proc::raise_open_files_limit(OPEN_FILES_WANTED);
         let proc_root = config.proc_root.as_path();
-        let processes = Processes::new(&config, open_files)
+        let mut processes = Processes::new(&config, open_files)
             .map_err(|source| SamplerError::Open { path: config.proc_root.clone(), source })?;
         Ok(Self {
             buffer: Buffer::default(),
@@ -228,8 +228,8 @@ impl Sampler {
             interfaces: Interfaces::new(proc_root, &config.sys_root),
             sockets: Sockets::new(proc_root),
             file_systems: FileSystems::new(proc_root, config.filesystem_interval),
+            connections: Connections::new(&config, processes.take_holders()),
             processes,
-            connections: Connections::new(&config),
             own: Own::new(proc_root),
             parts: Parts::new(&config),
             process_cost_us: None,
@@ -287,6 +287,7 @@ impl Sampler {
             processes: self.processes.wants_network(),
             states: self.sockets.wants_states(tick),
             activity: self.sockets.activity(),
+            hidden: self.processes.hidden(),
         };
         let states = self.connections.look(tick, demand, buffer);
         self.sockets.write_states(tick, states, buffer, host);

@@ -157,12 +157,20 @@ struct socket {
     struct sock *sk;
 };
 
-struct file;
+struct inode {
+    unsigned long i_ino;
+};
+
+struct file {
+    struct inode *f_inode;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
     struct seq_file *seq;
     u64 session_id;
+    u64 seq_num;
 };
 
 struct bpf_iter__task {

@@ -194,12 +194,41 @@ int tasks(struct bpf_iter__task *context)
     return 0;
 }
 
-/* What is kept for the process of the task that runs, if its socket is one of the network. */
-INLINE struct kept *kept_for_socket(struct sock *socket)
+INLINE int is_of_network(struct sock *socket)
 {
     u16 family = socket->__sk_common.skc_family;
 
-    if (family != AF_INET && family != AF_INET6)
+    return family == AF_INET || family == AF_INET6;
+}
+
+/* Who has which sockets open. Processes come by pid, each with the threads whose files are their own. */
+SEC("iter/task_file")
+int socket_holders(struct bpf_iter__task_file *context)
+{
+    struct task_struct *task = context->task;
+    struct file *file = context->file;
+    struct holder_record record = {};
+    struct socket *socket;
+    struct sock *sock;
+
+    if (!task || !file)
+        return 0;
+    socket = sock_from_file(file);
+    sock = socket ? socket->sk : 0;
+    if (sock && is_of_network(sock)) {
+        record.inode = file->f_inode->i_ino;
+        record.tgid = task->tgid;
+    } else if (context->meta->seq_num % FILES_PER_SIGN) {
+        return 0;
+    }
+    seq_write(context->meta->seq, &record, sizeof(record));
+    return 0;
+}
+
+/* What is kept for the process of the task that runs, if its socket is one of the network. */
+INLINE struct kept *kept_for_socket(struct sock *socket)
+{
+    if (!is_of_network(socket))
         return 0;
     return task_storage_get(&kept_of_process, get_current_task_btf()->group_leader, 0, STORAGE_GET_CREATE);
 }

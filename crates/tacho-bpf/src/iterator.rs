@@ -34,7 +34,8 @@ pub(crate) struct TaskIterator {
 }
 
 /// A pass that goes on.
-struct Reading {
+#[derive(Debug)]
+pub(crate) struct Reading {
     file: File,
     patience: u32,
 }
@@ -68,7 +69,7 @@ impl Iterator {
         Ok(())
     }
 
-    fn open(&self) -> io::Result<Reading> {
+    pub(crate) fn open(&self) -> io::Result<Reading> {
         let link = u32::try_from(self.link.as_raw_fd()).map_err(io::Error::other)?;
         let file = File::from(call(ITER_CREATE, &IterAttributes { link, flags: 0 })?);
         Ok(Reading { file, patience: PATIENCE })
@@ -103,7 +104,7 @@ impl TaskIterator {
 
 impl Reading {
     /// 0 at the end.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.file.read(room) {
                 Err(error) if may_try_again(&error) && self.patience > 0 => self.patience -= 1,

@@ -18,6 +18,7 @@
 
 mod asked;
 mod error;
+mod holders;
 mod iterator;
 mod load;
 mod memory;
@@ -28,6 +29,7 @@ mod records;
 mod task;
 
 pub use error::BpfError;
+pub use holders::Holders;
 pub use load::{Bpf, Refusal};
 pub use network::{NetworkWay, NetworkWays};
 pub use task::{Bytes, Cpu, Ending, Exit, ExitStatus, Task, Total};

@@ -8,6 +8,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::asked::Asked;
 use crate::error::BpfError;
+use crate::holders::Holders;
 use crate::iterator::TaskIterator;
 use crate::memory::give_memory_back;
 use crate::network::{Network, NetworkWay, NetworkWays};
@@ -33,6 +34,7 @@ pub struct Bpf {
     pass: Pass,
     network: Option<Network>,
     exits: Option<Exits>,
+    holders: Option<Holders>,
     refusals: Vec<Refusal>,
 }
 
@@ -84,8 +86,10 @@ impl Bpf {
             };
             network = loaded.map_err(|error| note("network by control groups", error)).ok();
         }
+        let holders =
+            Holders::load(&mut object, &types).map_err(|error| note("holders of sockets", error)).ok();
         let pass = Pass::new(exits.is_some());
-        Ok(Self { tasks, asked, pass, network, exits, refusals })
+        Ok(Self { tasks, asked, pass, network, exits, holders, refusals })
     }
 
     /// Ends the programs that tell of ends.
@@ -108,6 +112,11 @@ impl Bpf {
     /// Ends are told.
     pub fn tells_exits(&self) -> bool {
         self.exits.is_some()
+    }
+
+    /// What tells who holds sockets, if this kernel takes it; `None` from the second call on.
+    pub fn take_holders(&mut self) -> Option<Holders> {
+        self.holders.take()
     }
 
     /// Has the next pass tell of a process in full.

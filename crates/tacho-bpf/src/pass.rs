@@ -140,6 +140,7 @@ impl Pass {
             parent: record.parent,
             state: state_letter(record.state),
             is_kernel_thread: record.is_kernel_thread,
+            is_exiting: record.is_exiting,
             threads: record.threads,
             user_id: record.user_id,
             cgroup_id: record.cgroup_id,

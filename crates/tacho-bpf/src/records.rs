@@ -16,6 +16,7 @@ const THREAD_BYTES: usize = 16 + 56;
 const PROCESS_BYTES: usize = 16 + 56 + 32 + 8 * 8 + 4 * 4 + 16;
 const EXIT_BYTES: usize = 2 * 4 + 6 * 8 + 32 + 2 * 8 + 4 * 4 + 16 + COMMAND_BYTES;
 const TOTAL_BYTES: usize = 2 * 4 + 7 * 8;
+pub(crate) const HOLDER_BYTES: usize = 8 + 2 * 4;
 
 /// Counters of one thread.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,6 +89,13 @@ pub(crate) fn next_task(bytes: &mut &[u8]) -> Option<TaskRecord> {
     };
     *bytes = rest;
     Some(parsed)
+}
+
+/// The pid and the inode of a socket; inode 0: there is none.
+pub(crate) fn parse_holder(record: &[u8; HOLDER_BYTES]) -> (u32, u64) {
+    let mut fields = Fields(record);
+    let inode = fields.u64().unwrap_or(0);
+    (fields.u32().unwrap_or(0), inode)
 }
 
 /// A record of a process's end, which its length tells apart. `None`: it is neither.

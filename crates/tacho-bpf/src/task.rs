@@ -24,6 +24,8 @@ pub struct Task {
     /// As the kernel's letters have it: `R`, `S`, `D`, `T`, `t`, `X`, `Z`, `P`, `I`.
     pub state: u8,
     pub is_kernel_thread: bool,
+    /// The end of its first thread has begun.
+    pub is_exiting: bool,
     pub threads: u32,
     /// Effective user.
     pub user_id: u32,

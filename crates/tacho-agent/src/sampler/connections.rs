@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use tacho_bpf::Holders;
 use tacho_model::tables::connection;
 use tacho_model::{Block, IntegerColumn, Row, TextColumn};
 use tacho_proc::{Buffer, TcpStates, tcp_state_name};
@@ -41,10 +42,6 @@ const SOCKETS_PER_SECOND: u64 = 4000;
 /// While next to nothing happens, listeners are looked at so often. Those for datagrams always are: they are in tables
 /// of their own, one walk for each IP version.
 const LISTENERS_PAUSE_US: u64 = 15_000_000;
-
-/// Links to open files read per second at most, and in one snapshot.
-const LINKS_PER_SECOND: u64 = 400;
-const MOST_LINKS: u64 = 4000;
 
 /// With more sockets than this at the start, owners are looked for as their connections carry something.
 const MOST_AT_FIRST: usize = 20_000;
@@ -84,13 +81,15 @@ pub(super) struct Connections {
 
 /// What others want of a look.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Demand {
+pub(super) struct Demand<'d> {
     /// What each process carried, from every connection that carried something.
     pub(super) processes: bool,
     /// How many TCP sockets there are in each state, if it costs little.
     pub(super) states: bool,
     /// What the host's TCP did since its boot.
     pub(super) activity: Option<Activity>,
+    /// Processes whose sockets [`Holders`] does not know.
+    pub(super) hidden: &'d [u32],
 }
 
 /// What the connections of one process carried since the look before.
@@ -101,13 +100,14 @@ pub(super) struct ProcessBytes {
 }
 
 impl Connections {
-    pub(super) fn new(config: &SamplerConfig) -> Self {
+    /// `holders` tells who holds sockets, where there is more than `/proc`.
+    pub(super) fn new(config: &SamplerConfig, holders: Option<Holders>) -> Self {
         Self {
             source: Source::new(&config.proc_root),
             tracker: Tracker::default(),
             top: Top::new(config.connection_rows, config.connection_threshold),
             listeners: Listeners::new(config.listener_interval),
-            owners: Owners::new(&config.proc_root),
+            owners: Owners::new(&config.proc_root, holders),
             wanted: HashMap::new(),
             due_us: 0,
             udp_due_us: 0,
@@ -127,8 +127,8 @@ impl Connections {
 
     /// Looks at all sockets, if it is time, and finds the owners of those that matter. Answers how many there are in
     /// each state, if it came to that.
-    pub(super) fn look(&mut self, tick: &Tick, demand: Demand, buffer: &mut Buffer) -> Option<TcpStates> {
-        let Demand { processes: for_processes, states, activity } = demand;
+    pub(super) fn look(&mut self, tick: &Tick, demand: Demand<'_>, buffer: &mut Buffer) -> Option<TcpStates> {
+        let Demand { processes: for_processes, states, activity, hidden } = demand;
         self.has_looked = false;
         self.process_bytes.clear();
         // A snapshot may come a little early.
@@ -153,7 +153,7 @@ impl Connections {
         }
         if may_rest {
             self.take_in(Scope { connections: false, states: false, udp }, false, buffer);
-            self.find_owners(tick, false);
+            self.find_owners(tick, hidden, false);
             return None;
         }
         self.interval_us = since(&mut self.looked_us);
@@ -165,7 +165,7 @@ impl Connections {
         self.top.choose(self.interval_us);
         let pause_us = pause_us(self.tracker.len()).max(self.source.pause_us());
         self.due_us = tick.now_us.saturating_add(pause_us);
-        self.find_owners(tick, for_processes);
+        self.find_owners(tick, hidden, for_processes);
         if for_processes && self.has_counters {
             self.sum_up();
         }
@@ -260,7 +260,7 @@ impl Connections {
         (answer.has_counters && !lacks_counters, answer.states)
     }
 
-    fn find_owners(&mut self, tick: &Tick, for_processes: bool) {
+    fn find_owners(&mut self, tick: &Tick, hidden: &[u32], for_processes: bool) {
         let Self { tracker, top, listeners, owners, wanted, .. } = self;
         wanted.clear();
         wanted.extend(listeners.unowned().map(|inode| (inode, None)));
@@ -276,8 +276,7 @@ impl Connections {
             let matters = |tracked: &&mut Tracked| wants_all || tracked.unclaimed != Traffic::default();
             wanted.extend(unowned.filter(matters).map(|tracked| (tracked.inode, None)));
         }
-        let links = tick.interval_us.unwrap_or(0).saturating_mul(LINKS_PER_SECOND) / 1_000_000;
-        owners.search(tick.now_us, links.clamp(LINKS_PER_SECOND, MOST_LINKS), wanted);
+        owners.search(tick, hidden, wanted);
         let owner_of = |inode: u64| wanted.get(&inode).copied().flatten();
         listeners.set_owners(owner_of);
         if wanted.values().any(Option::is_some) {

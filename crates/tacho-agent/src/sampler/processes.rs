@@ -142,6 +142,16 @@ impl Processes {
         })
     }
 
+    /// What tells who holds sockets, where there is more than `/proc`.
+    pub(super) fn take_holders(&mut self) -> Option<tacho_bpf::Holders> {
+        self.source.take_holders()
+    }
+
+    /// Processes that [`tacho_bpf::Holders`] does not know.
+    pub(super) fn hidden(&self) -> &[u32] {
+        self.source.hidden()
+    }
+
     /// How processes are read.
     pub(super) fn ways(&self) -> &Ways {
         &self.ways
@@ -368,9 +378,10 @@ impl Processes {
             while network.next_if(|bytes| bytes.owner.pid < entry.pid).is_some() {}
             let bytes = network.next_if(|bytes| bytes.owner.pid == entry.pid);
             let own = bytes.filter(|bytes| is_owner(entry, bytes.owner)).map(|bytes| bytes.traffic);
-            let used = own.or_else(|| entry.shows_sockets(&mut self.source).then(Default::default));
+            // Of another's process it would be known only while it uses the network.
+            let shows_sockets = entry.shows_sockets(&mut self.source);
             if let Some(usage) = &mut entry.usage {
-                usage.network = used;
+                usage.network = shows_sockets.then(|| own.unwrap_or_default());
             }
         }
     }

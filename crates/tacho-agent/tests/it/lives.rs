@@ -5,9 +5,9 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tacho_agent::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice, SamplerConfig};
 use tacho_model::tables::process;
@@ -21,13 +21,15 @@ const BLOCK_BYTES: usize = 4096;
 
 /// Between snapshots; each sees some lives whole, some half and some not at all.
 const INTERVAL: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The test that has lives started.
 const ROLE: &str = "lives::runs_as_a_spawner";
 
 /// What one process has to do.
 const LIFE: &str = "TACHO_TEST_LIFE";
+
+/// What a process says at its end of the bytes that the kernel has counted for it.
+const WRITTEN: &str = "written ";
 
 /// What a process is told to do.
 #[derive(Debug, Clone, Copy)]
@@ -56,14 +58,17 @@ fn runs_as_a_spawner() {
         let spawned = (0..COUNT).map(|number| {
             let life = Life::of(number);
             let Life { burn_ms, disk_bytes, network_bytes, code } = life;
-            let child = Command::new("/proc/self/exe")
+            let mut child = Command::new("/proc/self/exe")
                 .arg0(format!("life-{number}"))
                 .args(["--exact", "lives::lives", "--nocapture", "--test-threads=1"])
                 .env(LIFE, format!("{burn_ms} {disk_bytes} {network_bytes} {code} {port}"))
-                .stdout(std::process::Stdio::null())
+                .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            format!("{} {}", child.id(), wait(child.id()))
+            let mut said = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+            let written = said.lines().find_map(|line| line.strip_prefix(WRITTEN)).unwrap();
+            format!("{} {} {written}", child.id(), wait(child.id()))
         });
         spawned.collect::<Vec<_>>().join(",")
     });
@@ -104,7 +109,31 @@ fn lives() {
         let mut stream = TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap();
         stream.write_all(&vec![7; network_bytes]).unwrap();
     }
+    writeln!(std::io::stdout(), "\n{WRITTEN}{}", written_bytes()).unwrap();
     std::process::exit(i32::try_from(code).unwrap());
+}
+
+/// What the kernel has counted as written by this process.
+fn written_bytes() -> u64 {
+    let text = std::fs::read("/proc/self/io").unwrap();
+    tacho_proc::parse_process_io(&text).unwrap().write_bytes
+}
+
+/// What is known of a life that has ended.
+struct Lived {
+    pid: i64,
+    /// By `wait4`.
+    cpu_us: i64,
+    /// By itself.
+    written_bytes: i64,
+}
+
+impl Lived {
+    fn parse(text: &str) -> Self {
+        let numbers: Vec<i64> = text.split(' ').map(|word| word.parse().unwrap()).collect();
+        let [pid, cpu_us, written_bytes] = numbers[..] else { panic!("{text}") };
+        Self { pid, cpu_us, written_bytes }
+    }
 }
 
 /// What rows said of one process, summed.
@@ -114,6 +143,9 @@ struct Told {
     disk_bytes: Option<i64>,
     network_bytes: Option<i64>,
     code: Option<i64>,
+    ends: usize,
+    /// The newest row is not that of its end.
+    lives_on: bool,
     name: String,
     command: String,
 }
@@ -127,6 +159,10 @@ struct Record {
 }
 
 impl Record {
+    fn has_ended(&self, pid: i64) -> bool {
+        self.told.get(&pid).is_some_and(|told| told.ends > 0)
+    }
+
     fn take(&mut self, sample: &Sample, spawner: i64) {
         self.identities.extend(sample.new_identities.iter().cloned());
         let rows: &Block = sample.blocks.iter().find(|block| block.table().id == process::TABLE.id).unwrap();
@@ -144,7 +180,10 @@ impl Record {
             told.cpu_us += cpu_us;
             add(&mut told.disk_bytes, of(process::DISK_WRITE_BYTES));
             add(&mut told.network_bytes, of(process::NET_TX_BYTES));
-            told.code = of(process::EXIT_CODE).or(told.code);
+            let code = of(process::EXIT_CODE);
+            told.code = code.or(told.code);
+            told.ends += usize::from(code.is_some());
+            told.lives_on = code.is_none();
             (told.name, told.command) = (identity.name.clone(), identity.command.clone());
         }
     }
@@ -169,9 +208,8 @@ fn sink() -> u16 {
     port
 }
 
-/// What the snapshots of one way told of all lives, with the CPU time of each by `wait4`. `None`: there is no such way
-/// here.
-fn record(sampler: SamplerChoice, exits: ExitsChoice, used: &str) -> Option<(Record, Vec<(i64, i64)>)> {
+/// What the snapshots of one way told of all lives. `None`: there is no such way here.
+fn record(sampler: SamplerChoice, exits: ExitsChoice, used: &str) -> Option<(Record, Vec<Lived>)> {
     let _alone = alone();
     let config = SamplerConfig { sampler, exits, process_rows: 10_000, ..SamplerConfig::default() };
     let mut sampler = Sampler::new(config).unwrap();
@@ -192,36 +230,34 @@ fn record(sampler: SamplerChoice, exits: ExitsChoice, used: &str) -> Option<(Rec
         let answer = spawner.answer();
         (spawner, answer)
     });
-    let deadline = Instant::now() + PATIENCE;
-    let mut rounds_after = 0;
-    // Ends are complete a snapshot later.
-    while rounds_after < 3 {
-        assert!(Instant::now() < deadline, "{:?}", record.told);
-        rounds_after += u32::from(spawner.is_finished());
+    while !spawner.is_finished() {
         std::thread::sleep(INTERVAL);
         tick(&mut record, pid);
     }
     let (_spawner, answer) = spawner.join().unwrap();
-    let lives = answer.split(',').map(|life| {
-        let (pid, cpu_us) = life.split_once(' ').unwrap();
-        (pid.parse().unwrap(), cpu_us.parse().unwrap())
-    });
-    Some((record, lives.collect()))
+    let lives: Vec<_> = answer.split(',').map(Lived::parse).collect();
+    let tells_ends = exits != ExitsChoice::Parent;
+    while tells_ends && !lives.iter().all(|lived| record.has_ended(lived.pid)) {
+        tick(&mut record, pid);
+    }
+    // What is told of a parent's children comes a snapshot later, and so would what is told twice.
+    for _ in 0..3 {
+        tick(&mut record, pid);
+    }
+    Some((record, lives))
 }
 
 /// Each life has its exit code and disk use, and all together their CPU time.
-fn check_ends(record: &Record, lives: &[(i64, i64)]) {
+fn check_ends(record: &Record, lives: &[Lived]) {
     let (mut told_us, mut used_us) = (0, 0);
-    for (number, (pid, cpu_us)) in lives.iter().enumerate() {
+    for (number, Lived { pid, cpu_us, written_bytes }) in lives.iter().enumerate() {
         let life = Life::of(number);
         let told = record.told.get(pid).unwrap_or_else(|| panic!("{life:?} of {pid} is not told"));
         assert_eq!(told.code, i64::try_from(life.code).ok(), "{told:?}");
-        let disk_bytes = i64::try_from(life.disk_bytes).unwrap();
-        // The file system may write a little of its own, more of it while others write, too.
-        assert!(
-            (disk_bytes..=disk_bytes + 1_048_576).contains(&told.disk_bytes.unwrap()),
-            "{life:?}: {told:?}"
-        );
+        assert_eq!((told.ends, told.lives_on), (1, false), "{life:?}: {told:?}");
+        // With what it wrote come blocks of the file system that it changed when it made and removed its file.
+        assert!(*written_bytes >= i64::try_from(life.disk_bytes).unwrap(), "{life:?}: {written_bytes}");
+        assert_eq!(told.disk_bytes, Some(*written_bytes), "{life:?}: {told:?}");
         (told_us, used_us) = (told_us + told.cpu_us, used_us + cpu_us);
     }
     let ratio = told_us as f64 / used_us as f64;
@@ -232,7 +268,7 @@ fn check_ends(record: &Record, lives: &[(i64, i64)]) {
 fn short_lives_are_told_whole_by_bpf() {
     let Some((record, lives)) = record(SamplerChoice::Auto, ExitsChoice::Bpf, "bpf") else { return };
     check_ends(&record, &lives);
-    for (number, (pid, _)) in lives.iter().enumerate() {
+    for (number, Lived { pid, .. }) in lives.iter().enumerate() {
         let (life, told) = (Life::of(number), &record.told[pid]);
         assert!(told.command.starts_with(&format!("life-{number} --exact")), "{told:?}");
         assert_eq!(told.network_bytes.unwrap_or(0), i64::try_from(life.network_bytes).unwrap(), "{told:?}");
@@ -244,15 +280,17 @@ fn short_lives_are_told_without_network_by_taskstats() {
     let way = record(SamplerChoice::Proc, ExitsChoice::Taskstats, "taskstats");
     let Some((record, lives)) = way else { return };
     check_ends(&record, &lives);
-    for (number, (pid, _)) in lives.iter().enumerate() {
+    for (number, Lived { pid, .. }) in lives.iter().enumerate() {
         let (life, told) = (Life::of(number), &record.told[pid]);
         // What connections of those that snapshots saw carried until then, and nothing of ends.
         assert!(
             told.network_bytes.unwrap_or(0) <= i64::try_from(life.network_bytes).unwrap() + 1,
             "{told:?}"
         );
-        // Of one that snapshots saw first when it had ended, its arguments were gone.
-        assert!(!told.name.is_empty());
+        // Arguments go with the memory: of one that no snapshot saw before that, the name stands for them.
+        let arguments = format!("life-{number} --exact");
+        assert!(told.command.starts_with(&arguments) || told.command == told.name, "{told:?}");
+        assert_eq!(told.name, "exe");
     }
 }
 
@@ -260,8 +298,8 @@ fn short_lives_are_told_without_network_by_taskstats() {
 fn short_lives_are_told_of_by_their_parent_as_far_as_it_knows() {
     let way = record(SamplerChoice::Proc, ExitsChoice::Parent, "parent");
     let Some((record, lives)) = way else { return };
-    let used_us: i64 = lives.iter().map(|(_, cpu_us)| cpu_us).sum();
-    let of_lives = lives.iter().filter_map(|(pid, _)| record.told.get(pid));
+    let used_us: i64 = lives.iter().map(|lived| lived.cpu_us).sum();
+    let of_lives = lives.iter().filter_map(|lived| record.told.get(&lived.pid));
     let told_us: i64 = of_lives.clone().map(|told| told.cpu_us).sum();
     assert!(of_lives.clone().all(|told| told.code.is_none()), "nobody knows");
     // The row of others has other processes in it, too; ticks round by a hundredth of a second each.

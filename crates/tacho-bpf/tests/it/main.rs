@@ -10,6 +10,7 @@ use tacho_bpf::{Bpf, NetworkWays};
 
 mod child;
 mod exits;
+mod holders;
 mod network;
 mod object;
 mod processes;

@@ -5,8 +5,9 @@ use crate::bytes::{number, signed_number, words};
 /// The longest name the kernel prints: 15 bytes of its own, or the work of a kernel worker appended.
 const COMM_BYTES: usize = 64;
 
-/// Flag of kernel threads in the ninth field.
+/// Flags in the ninth field: of kernel threads, and of those whose end has begun.
 const KERNEL_THREAD: u64 = 0x0020_0000;
+const EXITING: u64 = 0x4;
 
 /// The kernel's short name of a process, held in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,11 @@ impl std::fmt::Debug for Comm {
 impl ProcessStat {
     pub fn is_kernel_thread(&self) -> bool {
         self.flags & KERNEL_THREAD != 0
+    }
+
+    /// Its end has begun; until that is done, its state is that of one that runs.
+    pub fn is_exiting(&self) -> bool {
+        self.flags & EXITING != 0
     }
 }
 

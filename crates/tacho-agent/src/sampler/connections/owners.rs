@@ -1,17 +1,21 @@
 //! Which process holds a socket.
 //!
-//! The kernel tells it the other way round only: each process's open files are links that name inodes. Reading
-//! them all takes milliseconds on a small host and seconds on a large one, so only sockets that matter are looked
-//! for, and only so many links are read in one snapshot: first those of processes that are new or have another
-//! number of files open, then those of all others, now and then.
+//! The kernel tells it the other way round only: each process has its open files. Programs in the kernel go through them
+//! at a quarter of a microsecond each; without those they are links that name inodes, and take ten times as long. So
+//! only sockets that matter are looked for, and only so many files are looked at in one snapshot. Of links, first those
+//! of processes that are new or have another number of files open, then those of all others, now and then.
 //!
 //! A socket that several processes hold is given to the first that is found; of those looked at together that is
 //! the one with the lowest pid, which as a rule started the others.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tacho_bpf::Holders;
 use tacho_proc::{OpenFiles, PidDirectory, ProcError, ProcessFiles};
+
+use super::super::Tick;
 
 /// The same bound as that of the kernel.
 const MAX_PIDS: usize = 1 << 22;
@@ -21,6 +25,17 @@ const PASS_INTERVAL_US: u64 = 10_000_000;
 
 /// Processes whose number of open files is asked per second on average: 0.1 % of a core.
 const COUNTS_PER_SECOND: u64 = 400;
+
+/// Links to open files read per second at most, and in one snapshot.
+const LINKS_PER_SECOND: u64 = 400;
+const MOST_LINKS: u64 = 4000;
+
+/// The same of files that programs in the kernel go through: 0.1 % of a core, and 5 ms.
+const FILES_PER_SECOND: u64 = 4000;
+const MOST_FILES: u64 = 20_000;
+
+/// Files that those go through at first: some 50 ms.
+const FIRST_FILES: u64 = 200_000;
 
 /// Links read by the first search, which knows nobody yet: some 50 ms.
 const FIRST_LINKS: u64 = 20_000;
@@ -44,6 +59,8 @@ pub(super) type Wanted = HashMap<u64, Option<Owner>>;
 
 #[derive(Debug)]
 pub(super) struct Owners {
+    /// Where programs in the kernel tell.
+    walk: Option<Walk>,
     root: PathBuf,
     files: ProcessFiles,
     directory: Option<PidDirectory>,
@@ -59,6 +76,16 @@ pub(super) struct Owners {
     /// Files of some process were not to be seen in the newest pass, in the one under way.
     was_denied: bool,
     is_denied: bool,
+}
+
+/// A walk by programs in the kernel through all open files, over as many snapshots as it takes.
+#[derive(Debug)]
+struct Walk {
+    holders: Holders,
+    /// What was wanted when the walk that goes on began.
+    sought: Vec<u64>,
+    goes_on: bool,
+    is_first: bool,
 }
 
 /// A walk through all processes, over as many snapshots as it takes.
@@ -85,8 +112,9 @@ struct Search<'w> {
 }
 
 impl Owners {
-    pub(super) fn new(proc_root: &Path) -> Self {
+    pub(super) fn new(proc_root: &Path, holders: Option<Holders>) -> Self {
         Self {
+            walk: holders.map(|holders| Walk { holders, sought: Vec::new(), goes_on: false, is_first: true }),
             root: proc_root.to_owned(),
             files: ProcessFiles::new(proc_root),
             directory: PidDirectory::open(proc_root).ok(),
@@ -102,10 +130,35 @@ impl Owners {
         }
     }
 
-    /// Looks for the owners of `wanted` and notes those it finds there, reading about `links` links at most.
-    /// Takes those out of `wanted` that were looked for in vain a short while ago.
-    pub(super) fn search(&mut self, now_us: u64, links: u64, wanted: &mut Wanted) {
-        wanted.retain(|inode, _| self.missed.get(inode).is_none_or(|missed| missed.again_us <= now_us));
+    /// Looks for the owners of `wanted` and notes those it finds there. Takes those out of `wanted` that were looked for
+    /// in vain a short while ago. Programs in the kernel do not know `hidden` processes.
+    pub(super) fn search(&mut self, tick: &Tick, hidden: &[u32], wanted: &mut Wanted) {
+        let in_interval = |per_second: u64, most: u64| {
+            let count = tick.interval_us.unwrap_or(0).saturating_mul(per_second) / 1_000_000;
+            count.clamp(per_second, most)
+        };
+        let links = in_interval(LINKS_PER_SECOND, MOST_LINKS);
+        let Some(mut walk) = self.walk.take() else { return self.search_links(tick.now_us, links, wanted) };
+        self.leave_missed(tick.now_us, wanted);
+        let files = if walk.is_first { FIRST_FILES } else { in_interval(FILES_PER_SECOND, MOST_FILES) };
+        let mut search = Search { missing: wanted.len(), wanted, links, now_us: tick.now_us };
+        match walk.go_on(files, &mut search) {
+            Ok(true) => {
+                self.look_at_hidden(hidden, &mut search);
+                self.end(&walk.sought, &search);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::debug!(%error, "open files can not be gone through; reading links to them instead");
+                return;
+            }
+        }
+        self.walk = Some(walk);
+    }
+
+    /// Through links, about so many of them at most.
+    fn search_links(&mut self, now_us: u64, links: u64, wanted: &mut Wanted) {
+        self.leave_missed(now_us, wanted);
         if wanted.is_empty() {
             self.pass = None;
             return;
@@ -118,6 +171,21 @@ impl Owners {
         }
         search.links = search.links.saturating_add(links.div_ceil(2));
         self.go_on(&mut search);
+    }
+
+    fn leave_missed(&self, now_us: u64, wanted: &mut Wanted) {
+        wanted.retain(|inode, _| self.missed.get(inode).is_none_or(|missed| missed.again_us <= now_us));
+    }
+
+    fn look_at_hidden(&mut self, hidden: &[u32], search: &mut Search<'_>) {
+        self.is_denied = false;
+        for pid in hidden {
+            if !search.may_go_on() {
+                return;
+            }
+            let Ok(mut files) = search.open(&self.root, *pid, &mut self.is_denied) else { continue };
+            while search.may_go_on() && search.look(*pid, &mut files) {}
+        }
     }
 
     /// It was looked for everywhere and not found.
@@ -181,7 +249,7 @@ impl Owners {
         while search.may_go_on() {
             let found_before = search.missing;
             let Some(pid) = pass.step(search, &self.root, &mut self.is_denied) else {
-                return self.end(pass, search);
+                return self.end(&pass.sought, search);
             };
             if search.missing < found_before {
                 self.holders.insert(pid);
@@ -202,20 +270,41 @@ impl Owners {
     }
 
     /// Everything was looked at: what was sought from the beginning and not found is not there.
-    fn end(&mut self, pass: Pass, search: &Search<'_>) {
+    fn end(&mut self, sought: &[u64], search: &Search<'_>) {
         self.was_denied = self.is_denied;
         let now_us = search.now_us;
         self.missed.retain(|_, missed| missed.again_us.saturating_add(LONGEST_WAIT_US) > now_us);
         if self.missed.len() > MAX_MISSED {
             self.missed.clear();
         }
-        for inode in pass.sought {
-            if matches!(search.wanted.get(&inode), Some(None)) {
+        for inode in sought {
+            if matches!(search.wanted.get(inode), Some(None)) {
                 let next_us = |missed: &Missed| missed.wait_us.saturating_mul(4).min(LONGEST_WAIT_US);
-                let wait_us = self.missed.get(&inode).map_or(FIRST_WAIT_US, next_us);
-                self.missed.insert(inode, Missed { wait_us, again_us: now_us.saturating_add(wait_us) });
+                let wait_us = self.missed.get(inode).map_or(FIRST_WAIT_US, next_us);
+                self.missed.insert(*inode, Missed { wait_us, again_us: now_us.saturating_add(wait_us) });
             }
         }
+    }
+}
+
+impl Walk {
+    /// Looks at so many files. `true`: all have been looked at, and something was not found.
+    fn go_on(&mut self, files: u64, search: &mut Search<'_>) -> io::Result<bool> {
+        if search.missing == 0 {
+            self.holders.stop();
+            self.goes_on = false;
+            return Ok(false);
+        }
+        if !self.goes_on {
+            self.sought.clear();
+            self.sought.extend(search.wanted.keys());
+        }
+        let is_over = self.holders.walk(files, |pid, inode| {
+            search.note(pid, inode);
+            search.missing > 0
+        })?;
+        (self.goes_on, self.is_first) = (!is_over, false);
+        Ok(is_over && search.missing > 0)
     }
 }
 
@@ -248,16 +337,16 @@ impl Search<'_> {
         opened
     }
 
+    fn note(&mut self, pid: u32, inode: u64) {
+        if let Some(owner @ None) = self.wanted.get_mut(&inode) {
+            *owner = Some(Owner { pid, found_us: self.now_us });
+            self.missing -= 1;
+        }
+    }
+
     /// Looks at the next few files; `false` when there are no more.
     fn look(&mut self, pid: u32, files: &mut OpenFiles) -> bool {
-        let Self { wanted, missing, now_us, .. } = self;
-        let looked = files.next_sockets(|inode| {
-            if let Some(owner @ None) = wanted.get_mut(&inode) {
-                *owner = Some(Owner { pid, found_us: *now_us });
-                *missing -= 1;
-            }
-        });
-        let looked = looked.unwrap_or(0);
+        let looked = files.next_sockets(|inode| self.note(pid, inode)).unwrap_or(0);
         self.links = self.links.saturating_sub(looked as u64);
         looked > 0
     }
@@ -282,13 +371,13 @@ mod tests {
                     hold(root.path(), *pid, *inode);
                 }
             }
-            let owners = Owners::new(root.path());
+            let owners = Owners::new(root.path(), None);
             Self { root, owners }
         }
 
         fn search(&mut self, now_s: u64, links: u64, inodes: &[u64]) -> Vec<Option<u32>> {
             let mut wanted: Wanted = inodes.iter().map(|inode| (*inode, None)).collect();
-            self.owners.search(now_s * SECOND_US, links, &mut wanted);
+            self.owners.search_links(now_s * SECOND_US, links, &mut wanted);
             inodes.iter().map(|inode| wanted.get(inode).copied().flatten().map(|owner| owner.pid)).collect()
         }
     }

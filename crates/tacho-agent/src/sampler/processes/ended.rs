@@ -9,7 +9,7 @@ use tacho_proc::ProcessIo;
 
 use super::super::traffic::Traffic;
 use super::entry::{Entry, Io, Moment, take_credit};
-use super::exits::{End, Life};
+use super::exits::{End, Life, Waiting};
 use super::identity::Known;
 use super::source::Reading;
 use super::usage::{CpuTime, Usage};
@@ -49,8 +49,10 @@ pub(super) struct Ended {
     found_in_list: bool,
     /// Position of the process that waited for it.
     heir: Option<usize>,
-    /// Its row comes with the next snapshot.
+    /// Its row comes with a later snapshot.
     pub(super) waits: bool,
+    /// The snapshot from which on it waits for what is told of its end.
+    waits_since_us: Option<u64>,
     /// What was used before its first reading is known to be none.
     is_counted: bool,
 }
@@ -81,6 +83,7 @@ impl Ended {
             found_in_list,
             heir: None,
             waits: false,
+            waits_since_us: None,
             is_counted: true,
         }
     }
@@ -90,7 +93,7 @@ impl Ended {
     pub(super) fn stranger(end: Box<End>, moment: &Moment) -> Self {
         let network = end.network.map(|_| Traffic::default());
         let nothing = Reading { start_us: end.start_us, network, ..Reading::default() };
-        let is_counted = end.is_counted;
+        let (is_counted, waits_since_us) = (end.is_counted, end.waits_since_us);
         Self {
             pid: end.pid,
             parent: end.parent,
@@ -109,6 +112,7 @@ impl Ended {
             found_in_list: true,
             heir: None,
             waits: false,
+            waits_since_us,
             is_counted,
         }
     }
@@ -117,17 +121,14 @@ impl Ended {
         (self.pid, self.reading.start_us)
     }
 
-    /// What the end says less what was told before. `false`: its row waits for the next snapshot.
-    pub(super) fn settle_end(&mut self) -> bool {
-        let is_late = std::mem::replace(&mut self.waits, false);
-        let Some(end) = self.end.as_ref() else {
-            self.waits = !is_late;
-            return is_late;
-        };
-        if !end.is_total && !end.has_waited && !is_late {
-            self.waits = true;
+    /// What the end says less what was told before. `false`: its row waits for a later snapshot.
+    pub(super) fn settle_end(&mut self, waiting: &Waiting) -> bool {
+        self.waits =
+            !self.end.as_ref().is_some_and(|end| end.is_total) && waiting.goes_on(&mut self.waits_since_us);
+        if self.waits {
             return false;
         }
+        let Some(end) = self.end.as_ref() else { return true };
         if !self.is_counted {
             return true;
         }

@@ -357,9 +357,9 @@ pub(super) fn take_credit(since: &mut ProcessIo, credit: &mut ProcessIo, taken: 
 }
 
 impl Reading {
-    /// It has not ended.
+    /// Its end has not begun.
     pub(super) fn is_alive(&self) -> bool {
-        !matches!(self.state, b'Z' | b'X')
+        !self.is_exiting && !matches!(self.state, b'Z' | b'X')
     }
 
     pub(super) fn own(&self) -> CpuTime {

@@ -2,12 +2,12 @@
 //!
 //! Two things are told: that a process ends, while it is still listed until its parent has waited for it; and,
 //! when it is freed some milliseconds after that, the whole of its CPU time. What is told of a process that is
-//! still listed is kept until it is gone. What is gone waits for its last word until the next snapshot and no
-//! longer; its row comes then. A process that was known has used what its end says less what was told before;
+//! still listed is kept until it is gone. What is gone waits for its last word, for two seconds or until the next
+//! snapshot; its row comes then. A process that was known has used what its end says less what was told before;
 //! one that no snapshot saw has its only row.
 //!
 //! That is BPF. Where threads are heard of instead ([`ThreadEnds`]), an end is all there is, and told before the
-//! process can be waited for: ends are fetched before the list is made, so that parents are read after what they
+//! process can be waited for, while the kernel takes its memory and files away and its state says that it runs: ends are fetched before the list is made, so that parents are read after what they
 //! inherited, and again after the reading, for what ended meanwhile.
 
 use std::collections::BTreeMap;
@@ -28,6 +28,14 @@ const LIFETIME_SLACK_US: u64 = 30_000;
 
 /// How far off the start of a process may be that was only heard of.
 const START_SLACK_US: u64 = 1_000_000;
+
+/// How long a row waits at least for the last word on its process: the kernel frees a process when every CPU has
+/// passed a quiet moment. Without the last word, what it used since the newest tick of the scheduler is missing, which of
+/// one that lived for less than a tick is all.
+const LAST_WORD_US: u64 = 2_000_000;
+
+/// With more processes waiting than these, none waits longer than to the next snapshot. Some 2 MB.
+const MAX_WAITING: usize = 4096;
 
 /// The end of a process. Counters are since its start.
 #[derive(Debug)]
@@ -54,8 +62,15 @@ pub(super) struct End {
     pub(super) heard: Option<Heard>,
     /// The last word is in it.
     pub(super) is_total: bool,
-    /// A snapshot has waited for the last word.
-    pub(super) has_waited: bool,
+    /// The snapshot from which on a process that was never seen waits for the last word.
+    pub(super) waits_since_us: Option<u64>,
+}
+
+/// How long to wait for what is told of ends.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    now_us: u64,
+    limit_us: u64,
 }
 
 /// When a process began, and was seen alive last; since boot.
@@ -162,15 +177,21 @@ impl Exits {
         ended: &mut Vec<Ended>,
     ) -> Option<Ends> {
         let lost = self.threads.as_mut()?.count_lost(pids);
+        self.place_rest(moment, entries, ended);
+        let told = ended.iter_mut().map(|ended| u64::from(ended.settle_heard())).sum();
+        Some(Ends { told, lost })
+    }
+
+    fn place_rest(&mut self, moment: &Moment, entries: &mut [Entry], ended: &mut Vec<Ended>) {
         ended.sort_unstable_by_key(Ended::key);
         let known = ended.len();
         for end in self.listed.drain(..) {
             let before = ended.get_mut(..known).unwrap_or_default();
-            // One that was read alive since is another process.
-            let zombie = entries.binary_search_by_key(&end.pid, |entry| entry.pid).ok();
-            let zombie = zombie.and_then(|position| entries.get_mut(position));
-            let zombie = zombie.filter(|entry| !entry.reading.is_alive());
-            match slot_of_heard(&end, zombie.map_or(&mut [], std::slice::from_mut), before) {
+            // One whose end had not begun when it was read since is another process.
+            let ending = entries.binary_search_by_key(&end.pid, |entry| entry.pid).ok();
+            let ending = ending.and_then(|position| entries.get_mut(position));
+            let ending = ending.filter(|entry| !entry.reading.is_alive());
+            match slot_of_heard(&end, ending.map_or(&mut [], std::slice::from_mut), before) {
                 Some(slot) => *slot = Some(Box::new(end)),
                 None => add_heard(end, moment, ended),
             }
@@ -185,8 +206,6 @@ impl Exits {
             }
         }
         ended.sort_unstable_by_key(Ended::key);
-        let told = ended.iter_mut().map(|ended| u64::from(ended.settle_heard())).sum();
-        Some(Ends { told, lost })
     }
 
     /// Brings every end to the process that it is of, alive as far as anybody knew or found to be gone; those of
@@ -222,13 +241,22 @@ impl Exits {
                 }
             }
         }
-        self.place_strangers(moment, entries, ended);
-        let told = ended.iter_mut().map(|ended| u64::from(ended.settle_end())).sum();
+        let count = self.strangers.len().saturating_add(ended.len());
+        let limit_us = if count <= MAX_WAITING { LAST_WORD_US } else { 0 };
+        let waiting = Waiting { now_us: moment.tick.now_us, limit_us };
+        self.place_strangers(moment, &waiting, entries, ended);
+        let told = ended.iter_mut().map(|ended| u64::from(ended.settle_end(&waiting))).sum();
         Some(Ends { told, lost: self.lost.saturating_sub(lost_before) })
     }
 
     /// Strangers that are listed by now are none; the others have a row when the last word is in.
-    fn place_strangers(&mut self, moment: &Moment, entries: &mut [Entry], ended: &mut Vec<Ended>) {
+    fn place_strangers(
+        &mut self,
+        moment: &Moment,
+        waiting: &Waiting,
+        entries: &mut [Entry],
+        ended: &mut Vec<Ended>,
+    ) {
         let known = ended.len();
         for (_, mut end) in std::mem::take(&mut self.strangers) {
             let before = ended.get_mut(..known).unwrap_or_default();
@@ -236,11 +264,23 @@ impl Exits {
                 take_more(slot, end);
             } else if moment.tick.interval_us.is_none() {
                 // Before the first snapshot nothing counts.
-            } else if end.is_total || end.has_waited {
-                ended.push(Ended::stranger(Box::new(end), moment));
-            } else {
-                end.has_waited = true;
+            } else if !end.is_total && waiting.goes_on(&mut end.waits_since_us) {
                 self.strangers.insert(end.key(), end);
+            } else {
+                ended.push(Ended::stranger(Box::new(end), moment));
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether one that waits since `since_us` waits on. The first time it does.
+    pub(super) fn goes_on(&self, since_us: &mut Option<u64>) -> bool {
+        match since_us {
+            Some(since_us) => self.now_us < since_us.saturating_add(self.limit_us),
+            None => {
+                *since_us = Some(self.now_us);
+                true
             }
         }
     }
@@ -334,5 +374,74 @@ impl End {
         self.disk.read_bytes = self.disk.read_bytes.max(other.disk.read_bytes);
         self.disk.write_bytes = self.disk.write_bytes.max(other.disk.write_bytes);
         self.is_total |= other.is_total;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::ways::{ExitsChoice, SamplerChoice};
+    use super::super::super::{SamplerConfig, Tick};
+    use super::*;
+
+    const PID: u32 = 70;
+    const START_US: u64 = 10_000_000;
+    const NOW_US: u64 = 20_000_000;
+
+    /// What `/proc` says of a process that used 30 ms and whose memory is gone, and what was told of its end.
+    fn ending(flags: u64) -> (tempfile::TempDir, ProcessSource, End) {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join(PID.to_string());
+        std::fs::create_dir(&directory).unwrap();
+        let ticks = START_US / 10_000;
+        let stat = format!("{PID} (sh) R 1 1 1 0 -1 {flags} 0 0 0 0 3 0 0 0 20 0 1 0 {ticks} 0 0 9 0 0 0\n");
+        for (name, text) in
+            [("stat", stat.as_str()), ("io", "read_bytes: 0\nwrite_bytes: 0\n"), ("cmdline", "")]
+        {
+            std::fs::write(directory.join(name), text).unwrap();
+        }
+        let config = SamplerConfig {
+            sampler: SamplerChoice::Proc,
+            exits: ExitsChoice::Parent,
+            proc_root: root.path().to_owned(),
+            ..SamplerConfig::default()
+        };
+        let (source, _) = ProcessSource::open(&config, 1000).unwrap();
+        let end = End {
+            pid: PID,
+            parent: 1,
+            start_us: START_US,
+            lifetime_us: NOW_US - START_US - 100_000,
+            cpu: CpuTime { user_us: 30_000, system_us: 0 },
+            major_faults: 0,
+            disk: ProcessIo::default(),
+            network: None,
+            status: ExitStatus::Code(3),
+            comm: Comm::new(b"sh"),
+            is_kernel_thread: false,
+            user_id: 0,
+            cgroup_id: 0,
+            arguments: Vec::new(),
+            is_counted: true,
+            heard: Some(Heard { boot_us: NOW_US, asleep_us: 0 }),
+            is_total: true,
+            waits_since_us: None,
+        };
+        (root, source, end)
+    }
+
+    #[test]
+    fn one_that_is_read_between_the_news_of_its_end_and_its_end_is_told_once() {
+        const EXITING: u64 = 4;
+        for (flags, is_it) in [(EXITING, true), (0, false)] {
+            let (_root, mut source, end) = ending(flags);
+            let tick = Tick { number: 1, now_us: NOW_US, interval_us: Some(5_000_000) };
+            let moment = Moment { tick, swap_used_bytes: None };
+            let mut exits = Exits { heard: vec![end], ..Exits::default() };
+            let (mut entries, mut ended) = (Vec::new(), Vec::new());
+            exits.place_gone(&moment, &[PID], &mut entries, &mut ended);
+            entries.push(Entry::first(PID, &moment, &mut source).unwrap());
+            exits.place_rest(&moment, &mut entries, &mut ended);
+            assert_eq!((entries[0].end.is_some(), ended.len()), (is_it, usize::from(!is_it)), "{flags}");
+        }
     }
 }

@@ -312,21 +312,25 @@ impl Identities {
         if entry.reading.is_kernel_thread {
             return String::new();
         }
-        // Its memory is gone, but its end may say what was in it.
-        if !entry.reading.is_alive() {
+        let arguments = self.arguments(entry, source);
+        if arguments.is_empty() {
+            // If its memory is gone, its end may say what was in it.
             return entry.end.as_deref().map(command_of_ended).unwrap_or_default();
         }
-        let arguments = if entry.reading.threads > 1 || entry.reading.state == b'D' {
-            let Ok(file) = source.open_text(entry.pid, "cmdline") else { return String::new() };
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        scrub_command(&arguments)
+    }
+
+    fn arguments(&mut self, entry: &Entry, source: &mut ProcessSource) -> Vec<String> {
+        if entry.reading.threads > 1 || entry.reading.state == b'D' {
+            let Ok(file) = source.open_text(entry.pid, "cmdline") else { return Vec::new() };
             match self.patience.ask(file, COMMAND_LIMIT) {
                 Some(Ok(text)) => split_arguments(&text),
-                Some(Err(_)) | None => return String::new(),
+                Some(Err(_)) | None => Vec::new(),
             }
         } else {
             source.read_text(entry.pid, "cmdline").map(split_arguments).unwrap_or_default()
-        };
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        scrub_command(&arguments)
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Reading {
     pub(super) state: u8,
     pub(super) parent: u32,
     pub(super) is_kernel_thread: bool,
+    /// Its end has begun, and may have been told.
+    pub(super) is_exiting: bool,
     pub(super) user_us: u64,
     pub(super) system_us: u64,
     pub(super) children_user_us: u64,
@@ -142,6 +144,22 @@ impl ProcessSource {
         match self {
             Self::Proc(_) => 0,
             Self::Bpf(source) => source.drain_exits(news),
+        }
+    }
+
+    /// What tells who holds sockets, where there is more than `/proc`.
+    pub(super) fn take_holders(&mut self) -> Option<tacho_bpf::Holders> {
+        match self {
+            Self::Proc(_) => None,
+            Self::Bpf(source) => source.take_holders(),
+        }
+    }
+
+    /// Processes that are in the list without being told of where everybody else is.
+    pub(super) fn hidden(&self) -> &[u32] {
+        match self {
+            Self::Proc(_) => &[],
+            Self::Bpf(source) => source.hidden(),
         }
     }
 
@@ -297,6 +315,7 @@ impl ProcSource {
             state: stat.state,
             parent: stat.parent,
             is_kernel_thread: stat.is_kernel_thread(),
+            is_exiting: stat.is_exiting(),
             user_us: us(stat.user),
             system_us: us(stat.system),
             children_user_us: us(stat.children_user),

@@ -188,7 +188,7 @@ impl Sum {
             heard: Some(Heard { boot_us: now.boot_us, asleep_us: now.boot_us.saturating_sub(now.awake_us) }),
             is_counted: true,
             is_total: true,
-            has_waited: false,
+            waits_since_us: None,
         }
     }
 }

@@ -126,6 +126,14 @@ impl BpfSource {
         }
     }
 
+    pub(super) fn take_holders(&mut self) -> Option<tacho_bpf::Holders> {
+        self.bpf.take_holders()
+    }
+
+    pub(super) fn hidden(&self) -> &[u32] {
+        &self.hidden
+    }
+
     fn tells_network(&self) -> bool {
         self.bpf.network().is_some()
     }
@@ -227,6 +235,7 @@ impl BpfSource {
             state: task.state,
             parent: task.parent,
             is_kernel_thread: task.is_kernel_thread,
+            is_exiting: task.is_exiting,
             user_us: cpu.user_us,
             system_us: cpu.system_us,
             children_user_us: children.user_us,
@@ -263,7 +272,7 @@ fn end_of(exit: &Exit<'_>, tick_us: u64, tells_network: bool) -> End {
         heard: None,
         is_counted: true,
         is_total: false,
-        has_waited: false,
+        waits_since_us: None,
     }
 }
 
