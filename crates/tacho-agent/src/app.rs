@@ -22,7 +22,7 @@ use crate::identity::{IdentityFiles, boot_time_ms};
 use crate::join;
 use crate::keeper::Keeper;
 use crate::link::{Link, Reachability, Return};
-use crate::questions::Desk;
+use crate::questions::{Desk, Times};
 use crate::queue::{Clocks, Queue};
 use crate::recorder::{Recorder, Stop};
 use crate::renewal::Renewal;
@@ -96,7 +96,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         duty,
         sentinel_address: config.sentinel.address(),
         machine: join::machine_hash(),
-        desk: Arc::new(Desk::new(config.questions, PathBuf::from("/proc"), boot_time_ms)),
+        desk: Arc::new(Desk::new(config.questions, PathBuf::from("/proc"), boot_time_ms, Times::default())),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 

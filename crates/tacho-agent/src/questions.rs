@@ -26,16 +26,28 @@ use text::escape;
 /// Questions of a connection that are at work or wait; further ones are refused.
 pub const MOST_AT_ONCE: usize = 5;
 
-/// Longest wait for those before. With the time of the reading it stays below the server's patience of 5 s.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// A reading stops by itself after this, with what it has.
-const READING_TIME: Duration = Duration::from_secs(1);
-/// A reading that has not stopped by then is not waited for.
-const LONGEST_READING: Duration = Duration::from_secs(2);
 /// A reading needs little more than a path at a time.
 const STACK_BYTES: usize = 256 << 10;
 /// Longer names of people say nothing more.
 const ASKER_CHARACTERS: usize = 64;
+
+/// How long an answer may take. By default 4 s in all, which is below the server's patience of 5 s.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Longest wait for those before.
+    pub wait: Duration,
+    /// A reading stops by itself after this, with what it has.
+    pub reading: Duration,
+    /// A reading that has not stopped by then is not waited for.
+    pub longest_reading: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { wait: seconds(2), reading: seconds(1), longest_reading: seconds(2) }
+    }
+}
 
 /// Answers questions. Outlives connections, so that its limits hold over all of them.
 #[derive(Debug)]
@@ -45,14 +57,15 @@ pub struct Desk {
     proc_root: PathBuf,
     /// What start times of processes are reckoned from, as in snapshots.
     boot_time_ms: i64,
+    times: Times,
     at_work: Arc<Semaphore>,
     allowance: Mutex<Allowance>,
 }
 
 impl Desk {
-    pub fn new(settings: QuestionSettings, proc_root: PathBuf, boot_time_ms: i64) -> Self {
+    pub fn new(settings: QuestionSettings, proc_root: PathBuf, boot_time_ms: i64, times: Times) -> Self {
         let (at_work, allowance) = (Arc::new(Semaphore::new(1)), Mutex::new(Allowance::default()));
-        Self { settings, proc_root, boot_time_ms, at_work, allowance }
+        Self { settings, proc_root, boot_time_ms, times, at_work, allowance }
     }
 
     /// Questions that this agent knows, as the hello tells them: also those that its settings refuse.
@@ -60,7 +73,7 @@ impl Desk {
         vec![QuestionKind::OpenFiles.into()]
     }
 
-    /// Answers within 4 s.
+    /// Answers within the times for waiting and reading.
     pub async fn answer(&self, asked: Question, now_us: u64) -> Answer {
         let Question { id, asker, question } = asked;
         let answer = match question {
@@ -85,15 +98,15 @@ impl Desk {
         }
         let asker: String = escape(asker.as_bytes()).chars().take(ASKER_CHARACTERS).collect();
         tracing::info!(pid = question.pid, asker, "the server asks which files a process holds open");
-        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.at_work).acquire_owned()).await;
+        let permit = timeout(self.times.wait, Arc::clone(&self.at_work).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(Refusal::TooMany) };
-        let (root, boot_time_ms) = (self.proc_root.clone(), self.boot_time_ms);
+        let (root, boot_time_ms, time) = (self.proc_root.clone(), self.boot_time_ms, self.times.reading);
         let read = move || {
-            let until = Instant::now() + READING_TIME;
+            let until = Instant::now() + time;
             let key = open_files::Key { pid: question.pid, start_time_ms: question.start_time_ms };
             open_files::read_of(&root, key, boot_time_ms, &|| Instant::now() >= until)
         };
-        match timeout(LONGEST_READING, on_thread(permit, read)).await {
+        match timeout(self.times.longest_reading, on_thread(permit, read)).await {
             Ok(Some(Ok(files))) => Ok(answer::Answer::OpenFiles(wire::to_wire(files))),
             Ok(Some(Err(Refused::Gone))) => Err(Refusal::Gone),
             Ok(Some(Err(Refused::Denied))) => Err(Refusal::Denied),

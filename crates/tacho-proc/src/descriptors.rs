@@ -98,7 +98,11 @@ pub fn read_descriptors(
         if is_over() {
             break;
         }
-        let Some(descriptor) = look.descriptor(number)? else { continue };
+        let Some(descriptor) = look.descriptor(number)? else {
+            // It was counted before.
+            found.total = found.total.map(|total| total.saturating_sub(1));
+            continue;
+        };
         name_bytes += descriptor.name.len();
         if name_bytes > limits.name_bytes {
             break;

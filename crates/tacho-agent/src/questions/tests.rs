@@ -1,15 +1,18 @@
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::path::Path;
 
 use tacho_proc::{clock_ticks_per_second, parse_process_stat};
 use tacho_wire::v1::OpenFile;
 
 use super::*;
 
+/// Nothing here is about how long things take, on whatever machine.
+const AN_HOUR: Duration = Duration::from_secs(3600);
+const PATIENT: Times = Times { wait: AN_HOUR, reading: AN_HOUR, longest_reading: AN_HOUR };
+
 /// Of a boot at the epoch.
 fn desk(open_files: bool) -> Desk {
-    Desk::new(QuestionSettings { open_files }, PathBuf::from("/proc"), 0)
+    Desk::new(QuestionSettings { open_files }, PathBuf::from("/proc"), 0, PATIENT)
 }
 
 /// When a process started, of a boot at the epoch.
@@ -85,7 +88,9 @@ async fn a_reading_that_hangs_holds_up_nobody() {
     std::fs::create_dir(&process).unwrap();
     let fifo = process.join("stat");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    let desk = Desk::new(QuestionSettings { open_files: true }, Path::to_owned(directory.path()), 0);
+    let soon = Duration::from_millis(20);
+    let times = Times { wait: soon, longest_reading: soon, ..PATIENT };
+    let desk = Desk::new(QuestionSettings { open_files: true }, directory.path().to_owned(), 0, times);
     // To open a pipe that nobody writes to takes for ever.
     let (first, second) = tokio::join!(desk.answer(about(7, 0), 0), desk.answer(about(7, 0), 0));
     assert_eq!((refused(&first), refused(&second)), (Refusal::Failed, Refusal::TooMany));
