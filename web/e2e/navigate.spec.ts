@@ -50,6 +50,12 @@ test("a process's own page shows its lines, its parent and its children", async 
   await expect(used.getByText(/^\d+(\.\d+)?s$/).first()).toBeVisible();
   const about = page.getByRole('region', { name: 'About this process' });
   await expect(about.getByText('run --config')).toBeVisible();
+  await page.getByRole('button', { name: 'Ask now' }).click();
+  const files = page.getByRole('table', { name: 'Open files' });
+  await expect(files.getByText('catalog.sqlite', { exact: false }).first()).toBeVisible();
+  await page.getByRole('searchbox', { name: 'Filter open files' }).fill('listen');
+  await expect(files.getByText('catalog.sqlite', { exact: false })).toHaveCount(0);
+  await expect(files.getByText(/^tcp .+ listen$/).first()).toBeVisible();
   await page.getByRole('link', { name: host }).click();
   await expect.poll(() => screen.parameter('process')).not.toBeNull();
 });

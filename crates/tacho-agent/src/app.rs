@@ -1,6 +1,6 @@
 //! Puts the agent together and runs it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::identity::{IdentityFiles, boot_time_ms};
 use crate::join;
 use crate::keeper::Keeper;
 use crate::link::{Link, Reachability, Return};
+use crate::questions::{Desk, Times};
 use crate::queue::{Clocks, Queue};
 use crate::recorder::{Recorder, Stop};
 use crate::renewal::Renewal;
@@ -61,8 +62,14 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let stop_recorder = Arc::new(Stop::default());
     let queue = Arc::new(open_queue(&config)?);
     let mailbox = Arc::new(Mailbox::default());
-    let shared =
-        Shared { queue: Arc::clone(&queue), mailbox: Arc::clone(&mailbox), stop: Arc::clone(&stop_recorder) };
+    // Start times of processes are reckoned from one boot time everywhere.
+    let boot_time_ms = boot_time_ms(&config.data_dir, &boot_id(), clock::wall_ms(), clock::boot_us());
+    let shared = Shared {
+        queue: Arc::clone(&queue),
+        mailbox: Arc::clone(&mailbox),
+        stop: Arc::clone(&stop_recorder),
+        boot_time_ms,
+    };
     let (recorder, facts) = recorder(&config, shared)?;
     let renewal = Renewal { files, servers: servers.clone(), tls, held };
     let watch = Watch {
@@ -89,6 +96,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         duty,
         sentinel_address: config.sentinel.address(),
         machine: join::machine_hash(),
+        desk: Arc::new(Desk::new(config.questions, PathBuf::from("/proc"), boot_time_ms, Times::default())),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), interval = ?config.interval, servers = ?link.servers, "started");
 
@@ -140,6 +148,7 @@ struct Shared {
     queue: Arc<Queue>,
     mailbox: Arc<Mailbox>,
     stop: Arc<Stop>,
+    boot_time_ms: i64,
 }
 
 fn spawn_scripts(config: &Config, mailbox: Arc<Mailbox>, tasks: &mut TaskGroup, stop: &CancellationToken) {
@@ -155,8 +164,6 @@ fn spawn_scripts(config: &Config, mailbox: Arc<Mailbox>, tasks: &mut TaskGroup, 
 }
 
 fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch::Receiver<Arc<HostFacts>>)> {
-    let boot_us = clock::boot_us();
-    let wall_ms = clock::wall_ms();
     let mut sampler = Sampler::new(SamplerConfig {
         sampler: config.sampler,
         exits: config.exits,
@@ -164,7 +171,7 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
         process_rows: config.process_rows,
         connection_rows: config.connection_rows,
         connection_threshold: config.connection_threshold,
-        boot_time_ms: boot_time_ms(&config.data_dir, &boot_id(), wall_ms, boot_us),
+        boot_time_ms: shared.boot_time_ms,
         newest_identity: shared.queue.stream().last_identity,
         parts: parts(config),
         ..SamplerConfig::default()
@@ -175,7 +182,7 @@ fn recorder(config: &Config, shared: Shared) -> anyhow::Result<(Recorder, watch:
     replace_facts(&mut facts, sampler.facts());
     let (sender, receiver) = watch::channel(facts);
     let budget = Budget::new(config.budget, config.interval);
-    let Shared { queue, mailbox, stop } = shared;
+    let Shared { queue, mailbox, stop, .. } = shared;
     let runtime_dir = config.spool.runtime_dir.clone();
     let recorder = Recorder { sampler, budget, queue, mailbox, facts: sender, stop, runtime_dir };
     Ok((recorder, receiver))

@@ -8,6 +8,7 @@ use tacho_runtime::config::{ConfigError, Environment, Reader};
 use tacho_runtime::logging::{FORMATS, LEVELS, LogFormat};
 
 use crate::budget::Limits;
+use crate::questions::{QuestionSettings, read_questions};
 use crate::sampler::{ExitsChoice, NetworkChoice, SamplerChoice};
 use crate::scripts::{ScriptConfig, read_scripts, read_textfile_dir};
 use crate::sentinel::{SentinelSettings, read_sentinel};
@@ -87,6 +88,8 @@ pub struct Config {
     pub budget: Limits,
     /// How the agent watches the server.
     pub sentinel: SentinelSettings,
+    /// What the server may ask.
+    pub questions: QuestionSettings,
     pub log_level: String,
     pub log_format: LogFormat,
 }
@@ -142,6 +145,7 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
             memory_bytes: reader.bytes("budget_memory", DEFAULT_BUDGET_MEMORY, 8 << 20..=1 << 40),
         },
         sentinel: read_sentinel(&mut reader),
+        questions: read_questions(&mut reader),
         log_level: reader.choice("log_level", "info", LEVELS),
         log_format: match reader.choice("log_format", "text", FORMATS).as_str() {
             "json" => LogFormat::Json,

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::questions::Desk;
 use crate::queue::Queue;
 use servers::Servers;
 use session::{Session, boot_ms};
@@ -100,6 +101,8 @@ pub struct Link {
     pub sentinel_address: String,
     /// Tells this machine from others; empty when unknown.
     pub machine: Vec<u8>,
+    /// Answers what the server asks.
+    pub desk: Arc<Desk>,
 }
 
 /// Why a session with a server ended.

@@ -5,6 +5,7 @@
 //! machine does not tell is `-`.
 
 mod data;
+mod files;
 mod format;
 mod json;
 mod lines;
@@ -34,7 +35,7 @@ Lines, fields parted by one space, `-` where this machine does not tell:
   spool    time frames memory disk dropped gaps delivering
            what waits for a server, by the running agent's newest snapshot;
            dropped since it started, gaps not yet told to a server
-Tables: processes, network, sensors.
+Tables: processes, network, sensors; files, which are the open ones of a process.
 
 Times are local, ISO 8601. Sizes are binary: 1KiB is 1024 bytes. Free memory is
 what new work can have without swapping. The moving average is 0.3 of the value
@@ -47,6 +48,7 @@ Examples:
   tacho-agent show                     what can be asked, and what this machine does not tell
   tacho-agent show cpu
   tacho-agent show processes --top 5
+  tacho-agent show files --pid 4711    which files that process holds open
   tacho-agent show system --watch 10   again each 10 seconds, until Ctrl-C
   tacho-agent show all --json | python3 -m json.tool";
 
@@ -62,6 +64,9 @@ pub struct ShowArguments {
     /// Most rows of processes.
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     top: usize,
+    /// The process whose open files are shown.
+    #[arg(long, value_name = "PID", required_if_eq("topic", "files"))]
+    pid: Option<u32>,
     /// Show it again after so many seconds, until interrupted.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -80,7 +85,9 @@ enum Topic {
     Network,
     Sensors,
     Spool,
-    /// All of them.
+    /// Open files of one process, with --pid.
+    Files,
+    /// All but files.
     All,
 }
 
@@ -108,6 +115,7 @@ impl Topic {
             Self::Network => "network",
             Self::Sensors => "sensors",
             Self::Spool => "spool",
+            Self::Files => "files",
             Self::All => "all",
         }
     }
@@ -123,7 +131,8 @@ impl Topic {
             Self::Network => "interfaces with their rates, and who listens",
             Self::Sensors => "temperatures and fans",
             Self::Spool => "what waits for a server",
-            Self::All => "all of these",
+            Self::Files => "open files of the process --pid",
+            Self::All => "all of these but files",
         }
     }
 
@@ -134,21 +143,32 @@ impl Topic {
 
 /// Shows it, once or until interrupted.
 pub fn run(arguments: &ShowArguments, config: &Config) -> anyhow::Result<()> {
-    let mut machine = Machine::open(config)?;
     let paint = Paint { on: !arguments.json && format::colours_wanted(io::stdout().is_terminal()) };
-    loop {
+    if arguments.topic == Some(Topic::Files) {
+        let pid = arguments.pid.context("say which process: --pid PID")?;
+        return print(arguments.watch, || files::show(pid, arguments.json, paint));
+    }
+    let mut machine = Machine::open(config)?;
+    print(arguments.watch, || {
         let view = machine.look();
-        let text = match arguments.topic {
+        Ok(match arguments.topic {
             None if arguments.json => json::overview(&view),
             None => overview(&view, paint),
             Some(topic) if arguments.json => json::topics(&view, &topic.each(), arguments.top),
             Some(topic) => topic_text(&view, topic, arguments.top, paint),
-        };
+        })
+    })
+}
+
+/// Prints a text, once or each time anew after so many seconds.
+fn print(watch: Option<u64>, mut text: impl FnMut() -> anyhow::Result<String>) -> anyhow::Result<()> {
+    loop {
+        let text = text()?;
         match io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             written => written.context("cannot write to standard output")?,
         }
-        match arguments.watch {
+        match watch {
             Some(seconds) => std::thread::sleep(Duration::from_secs(seconds)),
             None => return Ok(()),
         }
@@ -166,7 +186,8 @@ fn topic_text(view: &View<'_>, topic: Topic, top: usize, paint: Paint) -> String
         Topic::Network => tables::network(view, paint),
         Topic::Sensors => tables::sensors(view, paint),
         Topic::Spool => lines::spool(view),
-        Topic::All => String::new(),
+        // One is of a process, the other is made of these.
+        Topic::Files | Topic::All => String::new(),
     };
     if topic != Topic::All {
         return one(topic);
@@ -178,7 +199,7 @@ fn topic_text(view: &View<'_>, topic: Topic, top: usize, paint: Paint) -> String
 /// What can be asked, and what this machine does not tell.
 fn overview(view: &View<'_>, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.bold("tacho-agent show TOPIC"));
-    for topic in Topic::EACH.into_iter().chain([Topic::All]) {
+    for topic in Topic::EACH.into_iter().chain([Topic::Files, Topic::All]) {
         text.push_str(&format!("  {:<10} {}\n", topic.name(), topic.about()));
     }
     let missing = view.missing();

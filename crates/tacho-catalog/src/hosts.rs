@@ -40,7 +40,13 @@ pub struct HostChange {
 
 impl HostChange {
     /// As it stands in the list of changes; `before` and `after` are what held.
-    fn entry(&self, action: &str, host: &str, before: Option<String>, after: Option<String>) -> AuditEntry {
+    pub(crate) fn entry(
+        &self,
+        action: &str,
+        host: &str,
+        before: Option<String>,
+        after: Option<String>,
+    ) -> AuditEntry {
         AuditEntry {
             id: self.id.clone(),
             time_ms: self.time_ms,

@@ -9,6 +9,7 @@ mod bytes;
 mod cgroup;
 mod cgroup_files;
 mod clock;
+mod descriptors;
 mod diskstats;
 mod error;
 mod file;
@@ -43,6 +44,10 @@ pub use cgroup_files::{
     parse_group_cpu, parse_group_cpuacct, parse_group_io, parse_group_limit, parse_number,
 };
 pub use clock::{ClockState, clock_state};
+pub use descriptors::{
+    Descriptor, DescriptorKind, DescriptorLimits, Descriptors, FdInfo, FileAccess, FileLink, SocketEnds,
+    parse_fdinfo, parse_file_link, read_descriptors,
+};
 pub use diskstats::{DiskStat, SECTOR_BYTES, parse_diskstats};
 pub use error::ProcError;
 pub use file::{Buffer, KeptFile, ProcessFiles, read_small};
@@ -52,11 +57,11 @@ pub use load::{FileHandles, LoadAverage, parse_file_nr, parse_loadavg, parse_upt
 pub use machine::{OsRelease, Virtualization, parse_cpu_model, parse_os_release, virtualization};
 pub use mdstat::{RaidArray, parse_mdstat};
 pub use meminfo::{Meminfo, parse_meminfo};
-pub use mounts::{Mount, data_mounts, parse_mountinfo};
+pub use mounts::{Mount, data_mounts, parse_local_mounts, parse_mountinfo};
 pub use net::{
     DumpPiece, InterfaceStat, Protocols, SocketCounts, SocketDiag, SocketRecord, TableSocket, TcpCounters,
-    TcpStates, parse_dump, parse_net_dev, parse_snmp, parse_socket, parse_socket_table, parse_sockstat,
-    parse_tcp_table, tcp_state_name,
+    TcpStates, parse_dump, parse_net_dev, parse_snmp, parse_socket, parse_socket_line, parse_socket_table,
+    parse_sockstat, parse_tcp_table, parse_unix_socket, tcp_state_name,
 };
 pub use numa::{NodeMemory, NodePages, parse_node_memory, parse_node_pages};
 pub use open_files::{OpenFiles, parse_socket_link};

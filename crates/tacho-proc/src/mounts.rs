@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::bytes::{lines, words};
+use crate::bytes::{lines, number, words};
 
 /// File systems over a network; their source is a server rather than a device.
 const NETWORK_TYPES: [&str; 16] = [
@@ -29,6 +29,33 @@ const LOCAL_TYPES: [&str; 3] = ["bcachefs", "btrfs", "zfs"];
 
 /// Images: always full, and never to be written.
 const IMAGE_TYPES: [&str; 5] = ["cramfs", "erofs", "iso9660", "squashfs", "udf"];
+
+/// File systems of this kernel alone, which say what a file is without asking a disk that may hang, another machine or
+/// a program. One that stands on others, such as an overlay, may ask those.
+const IMMEDIATE_TYPES: [&[u8]; 22] = [
+    b"bcachefs",
+    b"btrfs",
+    b"cgroup",
+    b"cgroup2",
+    b"devpts",
+    b"devtmpfs",
+    b"erofs",
+    b"exfat",
+    b"ext2",
+    b"ext3",
+    b"ext4",
+    b"f2fs",
+    b"hugetlbfs",
+    b"iso9660",
+    b"proc",
+    b"ramfs",
+    b"squashfs",
+    b"sysfs",
+    b"tmpfs",
+    b"udf",
+    b"vfat",
+    b"xfs",
+];
 
 /// One mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +95,15 @@ impl Mount {
 /// `27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard`
 pub fn parse_mountinfo(text: &[u8]) -> Vec<Mount> {
     lines(text).filter_map(parse_line).collect()
+}
+
+/// Numbers of those mounts whose open files can be looked at without a wait.
+pub fn parse_local_mounts(text: &[u8]) -> impl Iterator<Item = u64> {
+    lines(text).filter_map(|line| {
+        let id = words(line).next().and_then(number)?;
+        let fs_type = words(line).skip_while(|field| *field != b"-").nth(1)?;
+        IMMEDIATE_TYPES.contains(&fs_type).then_some(id)
+    })
 }
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
@@ -126,6 +162,17 @@ mod tests {
 
     fn places(text: &str) -> Vec<String> {
         data_mounts(parse_mountinfo(text.as_bytes()), 10).into_iter().map(|mount| mount.mount_point).collect()
+    }
+
+    #[test]
+    fn mounts_of_other_machines_and_programs_are_not_local() {
+        let text = b"27 1 254:0 / / rw shared:1 - ext4 /dev/vda rw\n\
+            28 27 0:9 / /mnt rw - nfs4 nas:/x rw\n\
+            29 27 0:9 / /home rw master:1 - fuse.sshfs a:/ rw\n\
+            30 27 0:9 / /var/lib/x rw - overlay overlay rw\n\
+            31 27 0:9 / /tmp rw - tmpfs tmpfs rw\n\
+            x 27 0:9 / /tmp rw - tmpfs tmpfs rw\n32 27 -\n33 -";
+        assert_eq!(parse_local_mounts(text).collect::<Vec<_>>(), [27, 31]);
     }
 
     #[test]

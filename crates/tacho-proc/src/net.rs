@@ -8,7 +8,10 @@ mod socket;
 pub use diag::{SocketDiag, TcpStates, parse_tcp_table};
 pub use netlink::{DumpPiece, parse_dump};
 pub use protocols::{Protocols, SocketCounts, parse_snmp, parse_sockstat};
-pub use socket::{SocketRecord, TableSocket, TcpCounters, parse_socket, parse_socket_table, tcp_state_name};
+pub use socket::{
+    SocketRecord, TableSocket, TcpCounters, parse_socket, parse_socket_line, parse_socket_table,
+    parse_unix_socket, tcp_state_name,
+};
 
 use crate::bytes::{lines, number, words};
 

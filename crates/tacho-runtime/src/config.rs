@@ -170,6 +170,17 @@ impl<'a> Reader<'a> {
         self.settle(key, read, default)
     }
 
+    pub fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        let read = self.value(key).map(|value| match &value {
+            Value::Boolean(flag) => Ok(*flag),
+            // A variable is always text.
+            Value::String(text) if text == "true" => Ok(true),
+            Value::String(text) if text == "false" => Ok(false),
+            _ => Err(format!("is {value}; write true or false")),
+        });
+        self.settle(key, read, default)
+    }
+
     pub fn text(&mut self, key: &'static str, default: &str) -> String {
         let read = self.value(key).map(text_of);
         self.settle(key, read, default.to_owned())

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
 use crate::auth::{Caller, Passwords, SignInLimit};
+use crate::ingest::Sessions;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::page;
@@ -47,6 +48,7 @@ mod live;
 mod maintenance;
 mod observe;
 mod one_process;
+mod open_files;
 mod openapi;
 mod parameters;
 mod post_event;
@@ -92,6 +94,8 @@ pub struct ApiState {
     /// Builds a join token's text, which carries the certificate authority's fingerprint.
     pub mint_join_token: Arc<MintJoinToken>,
     pub sql: SqlSockets,
+    /// Agents that are connected, to be asked.
+    pub sessions: Sessions,
     /// Ends live streams, which would otherwise hold up the server's stop.
     pub stop: CancellationToken,
 }
@@ -179,6 +183,7 @@ fn documented(state: &ApiState) -> OpenApiRouter<ApiState> {
     let operator = OpenApiRouter::new()
         .routes(routes!(hosts::remove_host, hosts::change_host))
         .routes(routes!(host_tags::set_tags))
+        .routes(routes!(open_files::ask_open_files))
         .routes(routes!(post_event::post_event))
         .routes(routes!(audit::list_changes))
         .routes(routes!(alerts::acknowledge_alert))

@@ -86,6 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let posted = Posted::new(catalog.clone(), history.clone(), Arc::clone(&now));
     let metrics = Metrics::default();
     let minting = Arc::clone(&authority);
+    let sessions = Sessions::default();
     let api = api::router(ApiState {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -98,11 +99,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         sign_in_limit: SignInLimit::default(),
         sql: sql.clone(),
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
+        sessions: sessions.clone(),
         stop: stop_serving.clone(),
     });
     let draining = Draining::default();
     let pacer = Pacer::new(config.backfill_bytes_per_second);
-    let sessions = Sessions::default();
     let watch = InventoryWatch {
         catalog: catalog.clone(),
         sessions: sessions.clone(),

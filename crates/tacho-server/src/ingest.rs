@@ -8,6 +8,7 @@ mod identities;
 mod inventory;
 mod outgoing;
 mod pace;
+mod questions;
 mod renewal;
 mod sessions;
 mod starts;
@@ -42,6 +43,7 @@ use connection::Connection;
 pub use drain::Draining;
 pub use inventory::InventoryWatch;
 pub use pace::Pacer;
+pub use questions::{AskError, Ready};
 pub use sessions::Sessions;
 
 /// Messages on the way to one agent; what follows is put together until there is room again.

@@ -22,11 +22,14 @@ export type ErrorKind =
 
 export class ApiError extends Error {
   readonly kind: ErrorKind;
+  /** One word for what the matter is, of some errors. */
+  readonly reason: string | null;
 
-  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+  constructor(kind: ErrorKind, message: string, options?: ErrorOptions, reason: string | null = null) {
     super(message, options);
     this.name = 'ApiError';
     this.kind = kind;
+    this.reason = reason;
   }
 }
 
@@ -162,9 +165,11 @@ const KIND_OF_STATUS: Readonly<Record<number, ErrorKind>> = {
 export async function readError(response: Response): Promise<ApiError> {
   const fallback = KIND_OF_STATUS[response.status] ?? 'internal';
   try {
-    const { error } = (await response.json()) as { error?: { kind?: string; message?: string } };
+    const { error } = (await response.json()) as {
+      error?: { kind?: string; message?: string; reason?: string };
+    };
     const kind = error?.kind !== undefined && KINDS.has(error.kind) ? (error.kind as ErrorKind) : fallback;
-    return new ApiError(kind, error?.message ?? response.statusText);
+    return new ApiError(kind, error?.message ?? response.statusText, undefined, error?.reason);
   } catch {
     return new ApiError(fallback, response.statusText || `status ${String(response.status)}`);
   }

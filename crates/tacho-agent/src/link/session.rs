@@ -11,12 +11,13 @@ use tacho_wire::v1::{
 };
 use tacho_wire::{facts_to_wire, ranges_from_wire};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::{CONNECT_TIMEOUT, Link, LinkError, client, connect, random_share};
+use crate::questions::{self, Desk};
 use crate::queue::{self, Clocks, Lanes};
 
 /// Messages under way between the queue and the connection; when full, the queue waits.
@@ -45,6 +46,8 @@ pub(super) struct Session<'a> {
     has_backlog: bool,
     told_gaps: Vec<Gap>,
     told_backlog: bool,
+    /// Questions at work, and those that wait.
+    asked: JoinSet<v1::Answer>,
     /// How long to stay away, and when to leave.
     drain: Option<(Duration, Instant)>,
 }
@@ -66,6 +69,7 @@ impl<'a> Session<'a> {
             has_backlog: true,
             told_gaps: Vec::new(),
             told_backlog: false,
+            asked: JoinSet::new(),
             drain: None,
         }
     }
@@ -112,6 +116,7 @@ impl<'a> Session<'a> {
             start: self.link.start.to_vec(),
             sentinel_address: self.link.sentinel_address.clone(),
             machine: self.link.machine.clone(),
+            questions: Desk::known(),
         }))
     }
 
@@ -182,6 +187,7 @@ impl<'a> Session<'a> {
                     let facts = self.facts.borrow_and_update();
                     vec![from_agent::Message::Facts(facts_to_wire(&facts))]
                 },
+                Some(Ok(answer)) = self.asked.join_next() => vec![from_agent::Message::Answer(answer)],
                 Ok(()) = self.tls.changed() => return self.end(LinkError::Renewed),
                 () = self.link.queue.changed() => {
                     self.has_live = true;
@@ -281,9 +287,20 @@ impl<'a> Session<'a> {
                 let pong = Pong { number: ping.number, boot_clock_us: boot_us, wall_clock_ms: wall_ms };
                 return Some(from_agent::Message::Pong(pong));
             }
+            Some(from_server::Message::Question(question)) => return self.ask(question),
             // A second welcome, or a message of a newer version.
             _ => {}
         }
+        None
+    }
+
+    /// Answers at once only where it does not come to a reading.
+    fn ask(&mut self, question: v1::Question) -> Option<from_agent::Message> {
+        if self.asked.len() >= questions::MOST_AT_ONCE {
+            return Some(from_agent::Message::Answer(questions::too_many(question.id)));
+        }
+        let (desk, now_us) = (Arc::clone(&self.link.desk), tacho_runtime::clock::boot_us());
+        self.asked.spawn(async move { desk.answer(question, now_us).await });
         None
     }
 }

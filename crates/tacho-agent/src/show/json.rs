@@ -22,7 +22,7 @@ pub(super) fn topics(view: &View<'_>, topics: &[Topic], top: usize) -> String {
             Topic::Network => network(view),
             Topic::Sensors => sensors(view),
             Topic::Spool => view.spool.clone().unwrap_or_default(),
-            Topic::All => Value::Null,
+            Topic::Files | Topic::All => Value::Null,
         };
     }
     format!("{object}\n")

@@ -52,6 +52,8 @@ pub struct TcpCounters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSocket {
     pub local: SocketAddr,
+    /// Port 0: not connected.
+    pub remote: SocketAddr,
     pub state: u8,
     pub inode: u64,
 }
@@ -124,12 +126,29 @@ pub fn tcp_state_name(state: u8) -> Option<&'static str> {
 ///
 /// `   0: 0100007F:24AE 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 29366 1 …`
 pub fn parse_socket_table(text: &[u8]) -> impl Iterator<Item = TableSocket> {
-    lines(text).skip(1).filter_map(|line| {
-        let mut words = words(line).skip(1);
-        let local = table_address(words.next()?)?;
-        let state = u8::try_from(hex(words.nth(1)?)?).ok()?;
-        Some(TableSocket { local, state, inode: words.nth(5).and_then(number)? })
-    })
+    lines(text).skip(1).filter_map(parse_socket_line)
+}
+
+/// One line of such a table; `None` for its heading.
+pub fn parse_socket_line(line: &[u8]) -> Option<TableSocket> {
+    let mut words = words(line).skip(1);
+    let (local, remote) = (table_address(words.next()?)?, table_address(words.next()?)?);
+    let state = u8::try_from(hex(words.next()?)?).ok()?;
+    Some(TableSocket { local, remote, state, inode: words.nth(5).and_then(number)? })
+}
+
+/// Inode and path of a line of `/proc/net/unix`; `None` for its heading. The path is empty where there is none.
+///
+/// `0000000000000000: 00000002 00000000 00010000 0001 01 29366 /run/x.sock`
+pub fn parse_unix_socket(line: &[u8]) -> Option<(u64, &[u8])> {
+    let mut rest = line.get(line.iter().position(|byte| *byte == b':')? + 1..)?;
+    let mut field = rest;
+    for _ in 0..6 {
+        rest = rest.trim_ascii_start();
+        (field, rest) =
+            rest.split_at_checked(rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len()))?;
+    }
+    Some((number(field)?, rest.strip_prefix(b" ").unwrap_or_default()))
 }
 
 /// Words of four bytes in the machine's order, a colon, the port.
@@ -179,6 +198,23 @@ mod tests {
         body.extend([(info_bytes as u16 + 4).to_ne_bytes(), TCP_INFO.to_ne_bytes()].concat());
         body.extend(&info[..info_bytes]);
         body
+    }
+
+    #[test]
+    fn a_unix_socket_has_a_path_with_spaces_or_none() {
+        let line = |rest: &str| format!("0000000000000000: 00000002 00000000 00010000 0001 01 {rest}");
+        for (rest, expected) in [
+            ("29366 /run/x.sock", Some((29366, "/run/x.sock"))),
+            ("   66 @a b  c", Some((66, "@a b  c"))),
+            ("   66", Some((66, ""))),
+            ("x /run", None),
+            ("", None),
+        ] {
+            let line = line(rest);
+            let found = parse_unix_socket(line.as_bytes());
+            assert_eq!(found, expected.map(|(inode, path)| (inode, path.as_bytes())), "{rest}");
+        }
+        assert_eq!(parse_unix_socket(b"Num       RefCount Protocol Flags    Type St Inode Path"), None);
     }
 
     #[test]

@@ -16,6 +16,9 @@ fn parse_all(bytes: &[u8]) {
     parse_socket_table(bytes).for_each(drop);
     parse_socket(bytes);
     parse_socket_link(bytes);
+    let _ = (parse_socket_line(bytes), parse_unix_socket(bytes));
+    let _ = (parse_file_link(bytes), parse_fdinfo(bytes));
+    parse_local_mounts(bytes).for_each(drop);
     for kind in [18, 20] {
         parse_dump(bytes, kind, 1, |body| {
             parse_socket(body);

@@ -78,6 +78,21 @@ fn each_table_of_an_array_has_its_own_mistakes() {
 }
 
 #[test]
+fn a_flag_is_true_or_false() {
+    let read = |text: &str, environment: &Environment| {
+        let mut reader = Reader::new(text, "T", environment);
+        let flag = reader.flag("a", true);
+        reader.finish("test").map(|()| flag).map_err(|error| error.problems)
+    };
+    let variable = |value: &str| [("T_A".to_owned(), value.to_owned())].into_iter().collect::<Environment>();
+    assert_eq!(read("", &Environment::new()), Ok(true));
+    assert_eq!(read("a = false", &Environment::new()), Ok(false));
+    assert_eq!(read("a = true", &variable("false")), Ok(false));
+    assert_eq!(read("a = 1", &Environment::new()), Err(vec!["a: is 1; write true or false".to_owned()]));
+    assert!(read("", &variable("no")).is_err());
+}
+
+#[test]
 fn a_table_has_keys_and_variables_of_its_own() {
     let environment: Environment = [("T_X_A".to_owned(), "7".to_owned())].into_iter().collect();
     let read = |text: &str, environment: &Environment| {

@@ -48,7 +48,8 @@ pub(crate) struct AuditParameters {
     unknown: Unknown,
 }
 
-/// Who changed tags of hosts, the newest change first; 10 000 are kept. Role: operator.
+/// Who changed tags of hosts, renamed or removed one, or asked one for the open files of a process, the newest first; 10 000 are
+/// kept. Role: operator.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "hosts", params(AuditParameters),
     responses((status = 200, body = AuditList)))]
 pub(crate) async fn list_changes(

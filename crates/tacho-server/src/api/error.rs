@@ -48,6 +48,8 @@ pub struct ApiError {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) retry_after_seconds: Option<i64>,
+    /// For programs, where the kind alone does not tell what is the matter.
+    reason: Option<&'static str>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -62,6 +64,9 @@ struct ErrorDetail {
     kind: ErrorKind,
     /// For people.
     message: String,
+    /// Of some errors: one word for what the matter is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 impl ErrorKind {
@@ -83,7 +88,7 @@ impl ErrorKind {
 
 impl ApiError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after_seconds: None, source: None }
+        Self { kind, message: message.into(), retry_after_seconds: None, reason: None, source: None }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -107,6 +112,10 @@ impl ApiError {
         Self { retry_after_seconds, ..Self::new(ErrorKind::Overloaded, message) }
     }
 
+    pub(crate) fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
     /// Something here is at fault; the caller is told no more than that.
     pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
         let source: Box<dyn Error + Send + Sync> = Box::new(source);
@@ -122,7 +131,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, _) = self.kind.http();
-        let body = ErrorBody { error: ErrorDetail { kind: self.kind, message: self.message.clone() } };
+        let body = ErrorBody {
+            error: ErrorDetail { kind: self.kind, message: self.message.clone(), reason: self.reason },
+        };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {

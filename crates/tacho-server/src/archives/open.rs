@@ -22,6 +22,7 @@ use crate::alerts::{Alerts, LEASE, Membership};
 use crate::api::{self, ApiState};
 use crate::auth::password::random_password;
 use crate::auth::{PasswordCost, Passwords, SignInLimit};
+use crate::ingest::Sessions;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::posted::Posted;
@@ -124,6 +125,7 @@ fn state(
         // Only who manages tokens could ask for one, and nobody here may.
         mint_join_token: Arc::new(|_| String::new()),
         sql: SqlSockets::new(directory),
+        sessions: Sessions::default(),
         stop: stop.clone(),
     }
 }

@@ -61,6 +61,7 @@ impl Connection {
         let counted = self.shared.metrics.count(|counters| &counters.agent_streams);
         let ended = self.exchange(&mut welcomed, incoming).await;
         drop(counted);
+        welcomed.session.asked.close();
         let ours = self.shared.sessions.release(&self.agent.agent_id, &welcomed.session);
         if ours {
             self.shared.live.disconnected(&self.agent.host.id);
@@ -124,6 +125,10 @@ impl Connection {
             Some(from_agent::Message::Pong(pong)) => self.answered(welcomed, &pong).await,
             Some(from_agent::Message::Gap(gap)) => self.take_gap(welcomed, &gap).await,
             Some(from_agent::Message::Backlog(backlog)) => self.buffered(welcomed, &backlog),
+            Some(from_agent::Message::Answer(answer)) => {
+                welcomed.session.asked.answered(answer);
+                Ok(())
+            }
             Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
             // A message of a newer version.
             None => Ok(()),

@@ -10,15 +10,18 @@ use std::time::Duration;
 use tacho_catalog::{AgentEntry, AgentRecord};
 use tacho_model::HostKey;
 use tacho_wire::v1::{FromServer, Hello, Ping, from_server};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::questions::{Asked, MOST_AT_ONCE};
 use super::starts::Starts;
 use crate::live::{Conflicts, Machine};
 
 /// An agent that is still there answers well within this.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// It has given up on a question before.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer ones tell nothing more.
 const START_BYTES: usize = 16;
 const HASH_BYTES: usize = 64;
@@ -34,11 +37,27 @@ pub struct Sessions {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     by_agent: Mutex<HashMap<String, Session>>,
     starts: Mutex<Starts>,
     last_number: AtomicU64,
+    /// Questions that may still be asked at this time.
+    questions: Arc<Semaphore>,
+    /// How long an answer to one is waited for.
+    patience: Duration,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            by_agent: Mutex::default(),
+            starts: Mutex::default(),
+            last_number: AtomicU64::default(),
+            questions: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+            patience: PATIENCE,
+        }
+    }
 }
 
 /// Who asks for an agent's place.
@@ -61,9 +80,10 @@ pub(super) struct Session {
     start: Vec<u8>,
     machine: Machine,
     not_after_ms: i64,
-    sender: Sender,
+    pub(super) sender: Sender,
     /// Told when the agent answers a ping.
     pub(super) pong: Arc<Notify>,
+    pub(super) asked: Arc<Asked>,
     end: Arc<End>,
 }
 
@@ -112,6 +132,27 @@ impl Claim {
 }
 
 impl Sessions {
+    /// The same with another patience for answers to questions.
+    pub fn with_patience(patience: Duration) -> Self {
+        Self { inner: Arc::new(Inner { patience, ..Inner::default() }) }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.inner.patience
+    }
+
+    pub(super) fn question_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.inner.questions).try_acquire_owned().ok()
+    }
+
+    /// The newest session of a host's agent that was welcomed.
+    pub(super) fn of_host(&self, host_id: &str) -> Option<Session> {
+        let sessions = self.lock();
+        let open =
+            sessions.values().filter(|session| *session.host.id == *host_id && session.asked.is_open());
+        open.max_by_key(|session| session.number).cloned()
+    }
+
     /// Claims an agent's place for a connection. The same start of the agent takes it over from its own older
     /// connection. Another start does so only when the older one no longer answers: while it does, there are
     /// two machines with one identity, and the newcomer is refused. So is a machine with another machine id
@@ -161,6 +202,7 @@ impl Sessions {
             not_after_ms: claim.agent.not_after_ms,
             sender: claim.sender,
             pong: Arc::default(),
+            asked: Arc::default(),
             end: Arc::default(),
         };
         if let Some(before) = self.lock().insert(agent_id, session.clone()) {

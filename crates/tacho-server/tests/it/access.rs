@@ -30,6 +30,7 @@ fn role_of(method: &str, path: &str) -> Role {
         ("delete" | "patch", "/api/v1/hosts/{host}")
         | ("put", "/api/v1/hosts/{host}/tags")
         | ("post", "/api/v1/events")
+        | ("post", "/api/v1/hosts/{host}/processes/{pid}/{start_time}/open-files")
         | ("get", "/api/v1/audit") => Role::Operator,
         ("post" | "put" | "patch" | "delete", path)
             if ["alerts", "maintenance", "silences", "receivers", "rules"]

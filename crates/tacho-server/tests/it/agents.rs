@@ -15,12 +15,13 @@ use tacho_model::{Block, HostKey, SequenceSet};
 use tacho_runtime::clock::wall_ms;
 use tacho_runtime::tls::{self, ChangingCertificate, Identity, Trust};
 use tacho_server::authority::Authority;
-use tacho_server::ingest::{Draining, Ingest, Pacer, Sessions, Shared};
+use tacho_server::ingest::{Draining, Ingest, Pacer, Shared};
 use tacho_server::sentinels::Sentinels;
 use tacho_server::serve::Listener;
 use tacho_wire::v1::agent_service_client::AgentServiceClient;
 use tacho_wire::v1::agent_service_server::AgentServiceServer;
-use tacho_wire::v1::{Backlog, Frame, FromAgent, FromServer, Hello, Pong, Welcome, from_agent, from_server};
+use tacho_wire::v1::{Backlog, Frame, FromAgent, FromServer, Hello, Pong, Question, Welcome};
+use tacho_wire::v1::{from_agent, from_server};
 use tacho_wire::{encode_blocks, ranges_from_wire};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -61,6 +62,8 @@ pub(crate) struct Agent {
     pub(crate) acknowledged: BTreeMap<Vec<u8>, SequenceSet>,
     pub(crate) pace: Option<u64>,
     pub(crate) told_to_go: Option<u32>,
+    /// The newest question.
+    pub(crate) asked: Option<Question>,
     /// How far its clock is ahead of the server's.
     ahead_ms: i64,
 }
@@ -94,7 +97,7 @@ impl<'a> Agents<'a> {
             metrics: state.metrics.clone(),
             draining: draining.clone(),
             pacer: pacer.clone(),
-            sessions: Sessions::default(),
+            sessions: state.sessions.clone(),
             certificate_lifetime: LIFETIME,
             sentinels: Sentinels::new(3, LIFETIME, &[]),
         });
@@ -175,7 +178,7 @@ impl<'a> Agents<'a> {
             welcome.streams.iter().map(|stream| (stream.stream.clone(), ranges_from_wire(&stream.stored)));
         let own = (Vec::new(), ranges_from_wire(&welcome.stored));
         let acknowledged = others.chain([own]).collect();
-        Ok(Agent { sender, incoming, welcome, acknowledged, pace, told_to_go: None, ahead_ms })
+        Ok(Agent { sender, incoming, welcome, acknowledged, pace, told_to_go: None, asked: None, ahead_ms })
     }
 
     /// Connects with a stream, a backlog, and a clock that is ahead by so much.
@@ -249,6 +252,7 @@ impl Agent {
                         .await,
                 );
             }
+            Some(from_server::Message::Question(question)) => self.asked = Some(question),
             Some(from_server::Message::Sentinel(_)) => {}
             other => panic!("{other:?}"),
         }

@@ -65,6 +65,7 @@ const CALLS: &[&str] = &[
     "patch /api/v1/users/{name}",
     "post /api/v1/alerts/{id}/acknowledge",
     "post /api/v1/events",
+    "post /api/v1/hosts/{host}/processes/{pid}/{start_time}/open-files",
     "post /api/v1/maintenance",
     "post /api/v1/receivers/{name}/test",
     "post /api/v1/rules",

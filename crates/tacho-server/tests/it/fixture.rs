@@ -19,6 +19,7 @@ use tacho_server::alerts::{Alerts, LEASE, Membership, Receiver, ReceiverKind, lo
 use tacho_server::api::{ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
 use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
+use tacho_server::ingest::Sessions;
 use tacho_server::live::Live;
 use tacho_server::metrics::Metrics;
 use tacho_server::posted::Posted;
@@ -122,6 +123,8 @@ impl Server {
             passwords: Passwords::new(PasswordCost::CHEAPEST).unwrap(),
             sign_in_limit: SignInLimit::default(),
             sql: tacho_server::sql::SqlSockets::new(directory.path()),
+            // However slow the machine is that runs the tests.
+            sessions: Sessions::with_patience(Duration::from_secs(3600)),
             mint_join_token: Arc::new(|secret| format!("tacho_join_{}", secret[0])),
             stop: CancellationToken::new(),
         };

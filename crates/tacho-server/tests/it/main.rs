@@ -21,6 +21,7 @@ mod manual;
 mod nonsense;
 mod page;
 mod queries;
+mod questions;
 mod receivers;
 mod rules;
 mod sessions;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tacho_agent::join;
 use tacho_agent::link::{Link, Return};
+use tacho_agent::questions::{Desk, QuestionSettings, Times};
 use tacho_agent::queue::{Clocks, NewFrame, Queue};
 use tacho_model::HostFacts;
 use tacho_runtime::clock;
@@ -209,6 +210,12 @@ impl Agent {
             duty: watch::Sender::default(),
             sentinel_address: String::new(),
             machine: Vec::new(),
+            desk: Arc::new(Desk::new(
+                QuestionSettings { open_files: false },
+                "/proc".into(),
+                0,
+                Times::default(),
+            )),
         };
         let linked = tokio::spawn(link.run(stop.clone()));
         // Agents were not all started at one instant.

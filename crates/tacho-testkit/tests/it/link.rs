@@ -10,6 +10,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tacho_agent::link::{Link, Reachability, Return};
+use tacho_agent::questions::{Desk, QuestionSettings, Times};
 use tacho_agent::queue::{Clocks, NewFrame, Queue};
 use tacho_model::HostFacts;
 use tacho_runtime::clock;
@@ -120,6 +121,12 @@ impl World {
             duty: watch::Sender::new(None),
             sentinel_address: String::new(),
             machine: Vec::new(),
+            desk: Arc::new(Desk::new(
+                QuestionSettings { open_files: false },
+                "/proc".into(),
+                0,
+                Times::default(),
+            )),
         };
         tokio::spawn(link.run(self.stop.clone()));
         shown

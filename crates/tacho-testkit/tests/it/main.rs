@@ -18,6 +18,7 @@ mod kill;
 mod link;
 mod packaging;
 mod peers;
+mod questions;
 mod receivers;
 mod refused;
 mod scripts;

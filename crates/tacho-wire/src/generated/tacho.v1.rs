@@ -44,7 +44,7 @@ pub struct JoinResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromAgent {
-    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub message: ::core::option::Option<from_agent::Message>,
 }
 /// Nested message and enum types in `FromAgent`.
@@ -63,11 +63,13 @@ pub mod from_agent {
         Gap(super::Gap),
         #[prost(message, tag = "6")]
         Backlog(super::Backlog),
+        #[prost(message, tag = "7")]
+        Answer(super::Answer),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromServer {
-    #[prost(oneof = "from_server::Message", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "from_server::Message", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub message: ::core::option::Option<from_server::Message>,
 }
 /// Nested message and enum types in `FromServer`.
@@ -86,6 +88,8 @@ pub mod from_server {
         Drain(super::Drain),
         #[prost(message, tag = "6")]
         Sentinel(super::Sentinel),
+        #[prost(message, tag = "7")]
+        Question(super::Question),
     }
 }
 /// First message of an agent.
@@ -118,6 +122,113 @@ pub struct Hello {
     /// As in the request to join. Another one than then: a copy of the machine that joined. Empty when unknown.
     #[prost(bytes = "vec", tag = "10")]
     pub machine: ::prost::alloc::vec::Vec<u8>,
+    /// Which questions this agent knows, whether or not its settings allow them. None: it is too old to be asked.
+    #[prost(enumeration = "QuestionKind", repeated, tag = "11")]
+    pub questions: ::prost::alloc::vec::Vec<i32>,
+}
+/// What somebody wants to know of the host now. The kinds are a closed list: each is answered by reading, and by
+/// nothing else; the agent's settings say which are.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Question {
+    /// Chosen by the server, unique on this connection.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Name of the user or id of the token, for the agent's log.
+    #[prost(string, tag = "2")]
+    pub asker: ::prost::alloc::string::String,
+    #[prost(oneof = "question::Question", tags = "3")]
+    pub question: ::core::option::Option<question::Question>,
+}
+/// Nested message and enum types in `Question`.
+pub mod question {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Question {
+        #[prost(message, tag = "3")]
+        OpenFiles(super::OpenFilesQuestion),
+    }
+}
+/// Which files a process holds open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenFilesQuestion {
+    #[prost(int64, tag = "1")]
+    pub pid: i64,
+    /// As in the process's identity.
+    #[prost(int64, tag = "2")]
+    pub start_time_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Answer {
+    /// Of the question.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(oneof = "answer::Answer", tags = "2, 3")]
+    pub answer: ::core::option::Option<answer::Answer>,
+}
+/// Nested message and enum types in `Answer`.
+pub mod answer {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        #[prost(enumeration = "super::Refusal", tag = "2")]
+        Refused(i32),
+        #[prost(message, tag = "3")]
+        OpenFiles(super::OpenFiles),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OpenFiles {
+    /// Those with the lowest numbers, 1000 at most.
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<OpenFile>,
+    /// How many there are; absent: they were not counted to the end.
+    #[prost(uint64, optional, tag = "2")]
+    pub total: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenFile {
+    /// The descriptor's number.
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(enumeration = "OpenFileKind", tag = "2")]
+    pub kind: i32,
+    /// Path, or what the kernel calls it. Bytes that are no text and characters that do not show are escaped:
+    /// \\n, \t, \\, \xHH.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// The path is gone; the file lives as long as it is open.
+    #[prost(bool, tag = "4")]
+    pub deleted: bool,
+    #[prost(enumeration = "FileAccess", tag = "5")]
+    pub access: i32,
+    /// Where the next read or write begins; absent where that means nothing.
+    #[prost(uint64, optional, tag = "6")]
+    pub position: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    pub size_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "8")]
+    pub inode: ::core::option::Option<u64>,
+    /// Of a socket, where the kernel's tables of the process's network have it.
+    #[prost(message, optional, tag = "9")]
+    pub socket: ::core::option::Option<SocketEnds>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketEnds {
+    /// tcp, udp or unix.
+    #[prost(string, tag = "1")]
+    pub protocol: ::prost::alloc::string::String,
+    /// Address of the IP protocols, path of a Unix socket.
+    #[prost(string, tag = "2")]
+    pub local_address: ::prost::alloc::string::String,
+    /// 0: none.
+    #[prost(uint32, tag = "3")]
+    pub local_port: u32,
+    /// Empty: not connected.
+    #[prost(string, tag = "4")]
+    pub remote_address: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub remote_port: u32,
+    /// Of TCP.
+    #[prost(string, tag = "6")]
+    pub state: ::prost::alloc::string::String,
 }
 /// Frames that the agent keeps until they are stored; told in the hello, and again as it changes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -408,6 +519,158 @@ pub struct CollectorStatus {
     pub absent: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "3")]
     pub error: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum QuestionKind {
+    Unknown = 0,
+    OpenFiles = 1,
+}
+impl QuestionKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "QUESTION_KIND_UNKNOWN",
+            Self::OpenFiles => "QUESTION_KIND_OPEN_FILES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "QUESTION_KIND_UNKNOWN" => Some(Self::Unknown),
+            "QUESTION_KIND_OPEN_FILES" => Some(Self::OpenFiles),
+            _ => None,
+        }
+    }
+}
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Refusal {
+    Unknown = 0,
+    /// There is no such process any more.
+    Gone = 1,
+    /// The agent's settings do not allow the question.
+    NotAllowed = 2,
+    /// The agent does not know the question.
+    NotSupported = 3,
+    /// It was asked too often, or is still at work on other questions.
+    TooMany = 4,
+    /// The agent's user may not see it.
+    Denied = 5,
+    /// The kernel did not tell, or not in time.
+    Failed = 6,
+}
+impl Refusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "REFUSAL_UNKNOWN",
+            Self::Gone => "REFUSAL_GONE",
+            Self::NotAllowed => "REFUSAL_NOT_ALLOWED",
+            Self::NotSupported => "REFUSAL_NOT_SUPPORTED",
+            Self::TooMany => "REFUSAL_TOO_MANY",
+            Self::Denied => "REFUSAL_DENIED",
+            Self::Failed => "REFUSAL_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUSAL_UNKNOWN" => Some(Self::Unknown),
+            "REFUSAL_GONE" => Some(Self::Gone),
+            "REFUSAL_NOT_ALLOWED" => Some(Self::NotAllowed),
+            "REFUSAL_NOT_SUPPORTED" => Some(Self::NotSupported),
+            "REFUSAL_TOO_MANY" => Some(Self::TooMany),
+            "REFUSAL_DENIED" => Some(Self::Denied),
+            "REFUSAL_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OpenFileKind {
+    Other = 0,
+    File = 1,
+    Directory = 2,
+    Socket = 3,
+    Pipe = 4,
+    Device = 5,
+    /// Such as an event counter, a timer or memory without a file.
+    Anonymous = 6,
+}
+impl OpenFileKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Other => "OPEN_FILE_KIND_OTHER",
+            Self::File => "OPEN_FILE_KIND_FILE",
+            Self::Directory => "OPEN_FILE_KIND_DIRECTORY",
+            Self::Socket => "OPEN_FILE_KIND_SOCKET",
+            Self::Pipe => "OPEN_FILE_KIND_PIPE",
+            Self::Device => "OPEN_FILE_KIND_DEVICE",
+            Self::Anonymous => "OPEN_FILE_KIND_ANONYMOUS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OPEN_FILE_KIND_OTHER" => Some(Self::Other),
+            "OPEN_FILE_KIND_FILE" => Some(Self::File),
+            "OPEN_FILE_KIND_DIRECTORY" => Some(Self::Directory),
+            "OPEN_FILE_KIND_SOCKET" => Some(Self::Socket),
+            "OPEN_FILE_KIND_PIPE" => Some(Self::Pipe),
+            "OPEN_FILE_KIND_DEVICE" => Some(Self::Device),
+            "OPEN_FILE_KIND_ANONYMOUS" => Some(Self::Anonymous),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FileAccess {
+    Unknown = 0,
+    Read = 1,
+    Write = 2,
+    ReadWrite = 3,
+    /// A place only (O_PATH): neither.
+    Path = 4,
+}
+impl FileAccess {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "FILE_ACCESS_UNKNOWN",
+            Self::Read => "FILE_ACCESS_READ",
+            Self::Write => "FILE_ACCESS_WRITE",
+            Self::ReadWrite => "FILE_ACCESS_READ_WRITE",
+            Self::Path => "FILE_ACCESS_PATH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FILE_ACCESS_UNKNOWN" => Some(Self::Unknown),
+            "FILE_ACCESS_READ" => Some(Self::Read),
+            "FILE_ACCESS_WRITE" => Some(Self::Write),
+            "FILE_ACCESS_READ_WRITE" => Some(Self::ReadWrite),
+            "FILE_ACCESS_PATH" => Some(Self::Path),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

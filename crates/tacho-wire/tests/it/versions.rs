@@ -51,6 +51,7 @@ fn messages_of_an_agent_of_version_0_2_are_read() {
         start: vec![9; 16],
         sentinel_address: "10.0.0.5:9301".to_owned(),
         machine: b"web".to_vec(),
+        questions: Vec::new(),
     };
     check("agent-1-hello.bin", &said(from_agent::Message::Hello(hello)));
     // What was taken before the hello's stream began; its blocks are those of the first version.

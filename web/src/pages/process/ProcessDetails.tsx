@@ -16,8 +16,10 @@ import type { Span } from '../../lib/range';
 import { formatDateTime } from '../../lib/time';
 import { type HostView, encodeHostView } from '../../state/hostAddress';
 import { processPath } from '../../state/router';
+import { useMayChange } from '../../state/session';
 import { text } from '../../text';
 import styles from './ProcessPage.module.css';
+import { OpenFiles } from './OpenFiles';
 import { ProcessHistory } from './ProcessHistory';
 import { exitText } from './exitText';
 import { Section } from './Section';
@@ -51,6 +53,7 @@ export function ProcessDetails(props: ProcessDetailsProps): JSX.Element {
     pinMs: view.pinMs,
   });
   const { exit } = found;
+  const mayAsk = useMayChange();
   const state = self?.state ?? null;
   const about: readonly Row[] = [
     [words.command, facts.command === null ? null : <code key="command">{facts.command}</code>],
@@ -87,6 +90,9 @@ export function ProcessDetails(props: ProcessDetailsProps): JSX.Element {
         )}
       </Section>
       <ProcessHistory {...{ host, process, found, view, link }} />
+      {mayAsk && exit === null && (
+        <OpenFiles key={`${String(process.pid)} ${String(process.startMs)}`} {...{ host, process }} />
+      )}
       <Section title={words.children(facts.children.length)}>
         <ProcessList label={words.children(facts.children.length)} processes={facts.children} link={link} />
       </Section>

@@ -74,6 +74,7 @@ export const admin = {
         host_tags: 'changed the tags',
         host_rename: 'renamed the host',
         host_remove: 'removed the host',
+        host_open_files: 'asked for open files of a process',
         maintenance_create: 'made the maintenance window',
         maintenance_change: 'changed the maintenance window',
         maintenance_remove: 'ended the maintenance window',

@@ -74,6 +74,7 @@ export const admin: typeof english = {
         host_tags: '修改标签',
         host_rename: '重命名主机',
         host_remove: '移除主机',
+        host_open_files: '查询进程打开的文件',
         maintenance_create: '创建维护时段',
         maintenance_change: '修改维护时段',
         maintenance_remove: '结束维护时段',

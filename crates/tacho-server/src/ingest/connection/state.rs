@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tacho_catalog::StreamKey;
 use tacho_history::Commit;
-use tacho_wire::v1::{Acknowledge, Backlog, Hello, Pace, SequenceRange, Welcome, from_server};
+use tacho_wire::v1::{Acknowledge, Backlog, FromServer, Hello, Pace, SequenceRange, Welcome, from_server};
 use tacho_wire::{facts_from_wire, ranges_to_wire};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Connection, backlog_streams, buffered};
+use super::{Connection, agent_is_gone, backlog_streams, buffered};
 use crate::ingest::clock::{Measurements, Sample, StreamClock, boot_ms_of};
 use crate::ingest::outgoing::Outgoing;
 use crate::ingest::sessions::{Claim, Session};
@@ -152,7 +152,9 @@ impl Connection {
             let stored = self.stored_of(&streams, *id, &mut room).await?;
             welcome.streams.push(Acknowledge { stored, stream: id.to_vec() });
         }
-        self.send(from_server::Message::Welcome(welcome)).await?;
+        let welcome = FromServer { message: Some(from_server::Message::Welcome(welcome)) };
+        let permit = self.sender.reserve().await.map_err(|_| agent_is_gone())?;
+        session.asked.open(&hello.questions, || permit.send(Ok(welcome)));
         let mut welcomed = Welcomed {
             session,
             duty,

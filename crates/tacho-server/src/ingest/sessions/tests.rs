@@ -1,8 +1,10 @@
 use std::net::Ipv4Addr;
 
+use tacho_wire::v1::{Answer, OpenFiles, OpenFilesQuestion, QuestionKind};
 use tonic::Code;
 
 use super::*;
+use crate::ingest::AskError;
 
 struct Fixture {
     sessions: Sessions,
@@ -127,4 +129,76 @@ async fn sessions_follow_the_inventory() {
     let session = fixture.claim(1).await.unwrap();
     fixture.sessions.end_expired(1_000);
     assert_eq!(session.ended().await.code(), Code::Unauthenticated);
+}
+
+fn about() -> OpenFilesQuestion {
+    OpenFilesQuestion { pid: 1, start_time_ms: 2 }
+}
+
+async fn ask(sessions: &Sessions) -> Result<OpenFiles, AskError> {
+    sessions.ready("h", QuestionKind::OpenFiles)?.open_files("ann", about()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_asked_between_its_welcome_and_its_end() {
+    let mut fixture = Fixture::new();
+    assert_eq!(ask(&fixture.sessions).await, Err(AskError::NotConnected));
+    let session = fixture.claim(1).await.unwrap();
+    assert_eq!(ask(&fixture.sessions).await, Err(AskError::NotConnected), "nothing comes before the welcome");
+    session.asked.open(&[], || ());
+    assert_eq!(ask(&fixture.sessions).await, Err(AskError::TooOld));
+    session.asked.open(&[99, QuestionKind::OpenFiles.into()], || ());
+    assert_eq!(ask(&fixture.sessions).await, Err(AskError::Silent));
+    let Some(Ok(FromServer { message: Some(from_server::Message::Question(first)) })) =
+        fixture.receiver.recv().await
+    else {
+        panic!("no question")
+    };
+    // What comes too late, or was never asked for, is nobody's.
+    for id in [first.id, 77] {
+        session.asked.answered(Answer { id, answer: None });
+    }
+    let asked = async {
+        let message = fixture.receiver.recv().await.unwrap().unwrap().message;
+        let Some(from_server::Message::Question(question)) = message else { panic!("no question") };
+        assert_eq!((question.asker.as_str(), question.id > first.id), ("ann", true));
+        session.asked.close();
+    };
+    let (answer, ()) = tokio::join!(ask(&fixture.sessions), asked);
+    assert_eq!(answer, Err(AskError::NotConnected), "the agent went away meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_at_once_are_bounded() {
+    let fixture = Fixture::new();
+    let session = fixture.claim(1).await.unwrap();
+    session.asked.open(&[QuestionKind::OpenFiles.into()], || ());
+    let five = std::iter::repeat_with(|| ask(&fixture.sessions)).take(5);
+    let answers = futures_of(five).await;
+    let busy = answers.iter().filter(|answer| **answer == Err(AskError::Busy)).count();
+    assert_eq!((busy, answers.len()), (1, 5), "{answers:?}");
+    // They were given up: there is room again.
+    assert_eq!(ask(&fixture.sessions).await, Err(AskError::Silent));
+    let ready = || fixture.sessions.ready("h", QuestionKind::OpenFiles);
+    let all: Vec<_> = std::iter::from_fn(|| ready().ok()).take(1000).collect();
+    assert_eq!(all.len(), 64, "of all hosts together");
+    assert_eq!(ready().map(drop), Err(AskError::Busy));
+}
+
+/// Runs them beside each other.
+async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut pinned: Vec<_> = futures.map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        pinned.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if pinned.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
 }
