@@ -35,6 +35,45 @@ test('a maintenance window is made, refused, changed and ended', async ({ watche
   await expect(row).toHaveCount(0);
 });
 
+test('who changes a window that somebody else changed meanwhile is told, and shown the newer one', async ({
+  watched: page,
+}) => {
+  // The refused change is what this is about.
+  tolerate(page, /\/api\/v1\/maintenance\/[^/]+$/);
+  const headers = { 'X-Tacho-Request': '1' };
+  const body = {
+    name: 'shared',
+    matchers: [{ label: 'host', pattern: 'nobody-*' }],
+    from: '01:00',
+    to: '02:00',
+  };
+  const made = await page.request.post('/api/v1/maintenance', { data: body, headers });
+  expect(made.status()).toBe(201);
+  const { id } = (await made.json()) as { id: string };
+  await page.goto('/alerts');
+  const section = page.getByRole('region', { name: 'Maintenance' });
+  const row = section.getByRole('row').filter({ hasText: 'shared' });
+  await row.getByRole('button', { name: 'shared' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Why' }).fill('mine');
+  const theirs = { ...body, comment: 'theirs' };
+  const put = await page.request.put(`/api/v1/maintenance/${id}`, { data: theirs, headers });
+  expect(put.status()).toBe(200);
+  await dialog.getByRole('button', { name: 'Save window' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('admin changed this window meanwhile');
+  await dialog.getByRole('button', { name: 'Show the newer one' }).click();
+  await expect(dialog.getByRole('alert')).toBeHidden();
+  const why = dialog.getByRole('textbox', { name: 'Why' });
+  await expect(why).toHaveValue('theirs');
+  await why.fill('both');
+  await dialog.getByRole('button', { name: 'Save window' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(row).toContainText('both');
+  await row.getByRole('button', { name: 'End it' }).click();
+  await row.getByRole('button', { name: 'End it for good' }).click();
+  await expect(row).toHaveCount(0);
+});
+
 /** Not today and not tomorrow, whenever the test runs. */
 function dayAfterNext(): string {
   const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];

@@ -40,7 +40,7 @@ mod thresholds;
 mod words;
 
 pub use files::{RulesError, load_rules};
-pub(crate) use maintenance::StoredWindow;
+pub(crate) use maintenance::{StoredWindow, WindowEditError, WindowEditor};
 pub use office::{LEASE, Membership};
 pub use receiver::{Receiver, ReceiverKind, ReceiverSettings, read_receivers};
 pub(crate) use rules::{RuleEdit, RuleEditError, RuleEditor};

@@ -33,6 +33,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Somebody else changed meanwhile what was to be changed. */
+export const isConflict = (error: Error | null): boolean =>
+  error instanceof ApiError && error.kind === 'conflict';
+
 export type Query = Readonly<Record<string, string | number | null | undefined>>;
 
 export interface RequestOptions {

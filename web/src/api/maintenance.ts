@@ -32,6 +32,8 @@ export interface MaintenanceWindow {
   /** Hosts that it is about. */
   readonly hosts: number;
   readonly author: string | null;
+  /** Another one after each change; null of one in a file. */
+  readonly revision: string | null;
 }
 
 export type NewWindow = Pick<
@@ -58,14 +60,22 @@ export async function fetchWindows(signal: AbortSignal): Promise<readonly Mainte
   }));
 }
 
-/** Makes a window, or changes the one with this id. */
-export async function saveWindow({ zone, ...rest }: NewWindow, id: string | null): Promise<void> {
-  const body = { ...rest, time_zone: zone };
-  if (id === null) await request('maintenance', { method: 'POST', body });
-  else await request(`maintenance/${encodeURIComponent(id)}`, { method: 'PUT', body });
+/** A window that is stored, as somebody saw it. */
+export interface SeenWindow {
+  readonly id: string;
+  readonly revision: string | null;
 }
 
-/** What it kept quiet and still fires is told. */
-export async function endWindow(id: string): Promise<void> {
-  await request(`maintenance/${encodeURIComponent(id)}`, { method: 'DELETE' });
+/** Makes a window, or changes the one that was seen: a conflict where somebody else was quicker. */
+export async function saveWindow({ zone, ...rest }: NewWindow, seen: SeenWindow | null): Promise<void> {
+  const body = { ...rest, time_zone: zone };
+  if (seen === null) await request('maintenance', { method: 'POST', body });
+  else await request(path(seen.id), { method: 'PUT', body: { ...body, revision: seen.revision } });
 }
+
+/** What it kept quiet and still fires is told. A conflict where somebody changed it meanwhile. */
+export async function endWindow({ id, revision }: SeenWindow): Promise<void> {
+  await request(path(id), { method: 'DELETE', query: { revision } });
+}
+
+const path = (id: string): string => `maintenance/${encodeURIComponent(id)}`;

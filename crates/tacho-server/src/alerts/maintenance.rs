@@ -14,48 +14,103 @@ pub(crate) struct StoredWindow {
     pub(crate) changed_ms: i64,
 }
 
+/// Who changes a window.
+#[derive(Debug)]
+pub(crate) struct WindowEditor {
+    pub(crate) author: String,
+    /// The revision that the person has seen last. Absent: it does not matter.
+    pub(crate) revision: Option<String>,
+}
+
+/// Why a window was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WindowEditError {
+    #[error("no maintenance window that was made here is called {0:?}; /api/v1/maintenance lists them")]
+    NotFound(String),
+    /// Somebody else was quicker.
+    #[error(
+        "the maintenance window {0:?} is not as you saw it any more; look at it again at /api/v1/maintenance, and \
+         repeat the change with its revision"
+    )]
+    Conflict(String),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
 impl Alerts {
-    /// Makes a window, or puts it in place of the one with its id; `false` when `is_new` is not and there is none.
-    pub(crate) async fn put_window(
+    /// Makes a window.
+    pub(crate) async fn create_window(
         &self,
         id: &str,
         window: &Maintenance,
-        is_new: bool,
-        author: &str,
-    ) -> Result<bool, CatalogError> {
+        author: String,
+    ) -> Result<(), CatalogError> {
+        let _writing = self.inner.writing.lock().await;
+        self.put_window(id, window, None, author).await?;
+        self.take_stored_rules().await
+    }
+
+    /// Puts a window in place of the one with its id, unless that one is not as the person saw it.
+    pub(crate) async fn replace_window(
+        &self,
+        id: &str,
+        window: &Maintenance,
+        editor: WindowEditor,
+    ) -> Result<(), WindowEditError> {
         let _writing = self.inner.writing.lock().await;
         self.take_news().await?;
-        let before = self.core().window(id).map(|stored| shown(&stored.window.text));
-        if !is_new && before.is_none() {
-            return Ok(false);
-        }
-        let changed_ms = self.now_ms();
+        let before = self.seen_window(id, editor.revision.as_deref())?;
+        let is_done = self.put_window(id, window, Some(&before), editor.author).await?;
+        self.take_stored_rules().await?;
+        // Another server of the catalog was quicker in this moment.
+        is_done.then_some(()).ok_or_else(|| before.conflict())
+    }
+
+    /// Removes a window, unless it is not as the person saw it.
+    pub(crate) async fn remove_window(&self, id: &str, editor: WindowEditor) -> Result<(), WindowEditError> {
+        let _writing = self.inner.writing.lock().await;
+        self.take_news().await?;
+        let before = self.seen_window(id, editor.revision.as_deref())?;
+        let text = &before.window.text;
+        tracing::info!(
+            window = text.name,
+            by = editor.author,
+            action = "maintenance.remove",
+            "maintenance window"
+        );
+        let entry = self.window_entry("maintenance.remove", editor.author, text, Some(shown(text)), None);
+        let is_done = self.catalog().remove_maintenance(id, before.changed_ms, &entry).await?;
+        self.take_stored_rules().await?;
+        is_done.then_some(()).ok_or_else(|| before.conflict())
+    }
+
+    async fn put_window(
+        &self,
+        id: &str,
+        window: &Maintenance,
+        before: Option<&StoredWindow>,
+        author: String,
+    ) -> Result<bool, CatalogError> {
+        let before_ms = before.map(|stored| stored.changed_ms);
         let record = MaintenanceRecord {
             id: id.to_owned(),
-            author: author.to_owned(),
-            changed_ms,
+            author: author.clone(),
+            // It is the revision, too: two changes of one millisecond differ.
+            changed_ms: before_ms.map_or(i64::MIN, |time| time.saturating_add(1)).max(self.now_ms()),
             data: json(&window.text),
         };
         let action = if before.is_none() { "maintenance.create" } else { "maintenance.change" };
         tracing::info!(window = window.text.name, by = author, action, "maintenance window");
+        let before = before.map(|stored| shown(&stored.window.text));
         let entry = self.window_entry(action, author, &window.text, before, Some(shown(&window.text)));
-        self.catalog().put_maintenance(&record, &entry).await?;
-        self.take_stored_rules().await?;
-        Ok(true)
+        self.catalog().put_maintenance(&record, before_ms, &entry).await
     }
 
-    /// `false` when there is none with this id.
-    pub(crate) async fn remove_window(&self, id: &str, author: &str) -> Result<bool, CatalogError> {
-        let _writing = self.inner.writing.lock().await;
-        self.take_news().await?;
-        let Some(text) = self.core().window(id).map(|stored| stored.window.text.clone()) else {
-            return Ok(false);
-        };
-        tracing::info!(window = text.name, by = author, "maintenance window removed");
-        let entry = self.window_entry("maintenance.remove", author, &text, Some(shown(&text)), None);
-        let found = self.catalog().remove_maintenance(id, &entry).await?;
-        self.take_stored_rules().await?;
-        Ok(found)
+    /// The stored one with this id, if it is as the person saw it.
+    fn seen_window(&self, id: &str, revision: Option<&str>) -> Result<StoredWindow, WindowEditError> {
+        let found = self.core().window(id).cloned();
+        let found = found.ok_or_else(|| WindowEditError::NotFound(id.to_owned()))?;
+        if revision.is_none_or(|seen| seen == found.revision()) { Ok(found) } else { Err(found.conflict()) }
     }
 
     /// Windows as the catalog has them. What a newer version wrote and this one can not read is left out.
@@ -67,7 +122,7 @@ impl Alerts {
     fn window_entry(
         &self,
         action: &str,
-        author: &str,
+        author: String,
         text: &MaintenanceText,
         before: Option<String>,
         after: Option<String>,
@@ -75,12 +130,23 @@ impl Alerts {
         AuditEntry {
             id: self.new_id(),
             time_ms: self.now_ms(),
-            author: author.to_owned(),
+            author,
             action: action.to_owned(),
             subject: text.name.clone(),
             before,
             after,
         }
+    }
+}
+
+impl StoredWindow {
+    /// Names this state of the window: another one after each change.
+    pub(crate) fn revision(&self) -> String {
+        self.changed_ms.to_string()
+    }
+
+    fn conflict(&self) -> WindowEditError {
+        WindowEditError::Conflict(self.window.text.name.clone())
     }
 }
 

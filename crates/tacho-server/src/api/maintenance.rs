@@ -5,14 +5,14 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tacho_alert::{MAX_MATCHERS, Maintenance, MaintenanceOrigin, MaintenanceText};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::error::ApiError;
-use super::parameters::{BodyOf, PathOf, Problems};
+use super::error::{ApiError, ErrorKind};
+use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
 use super::silences::{MatcherEntry, read_matchers};
 use super::time::Time;
-use crate::alerts::StoredWindow;
+use crate::alerts::{StoredWindow, WindowEditError, WindowEditor};
 use crate::auth::Caller;
 
 /// Windows that are made here; more are refused.
@@ -58,6 +58,8 @@ pub(crate) struct WindowEntry {
     /// Who changed it last by the API.
     author: Option<String>,
     changed: Option<Time>,
+    /// Names what was changed last by the API; null of one in a file.
+    revision: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -76,6 +78,18 @@ pub(crate) struct WindowBody {
     time_zone: Option<String>,
     #[serde(default)]
     comment: String,
+    /// Of a change, as `/api/v1/maintenance` told it: the change is refused where somebody else was quicker.
+    revision: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EndParameters {
+    /// As `/api/v1/maintenance` told it: nothing is ended where somebody else changed it meanwhile.
+    revision: Option<String>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    unknown: Unknown,
 }
 
 /// All maintenance windows: those that were made here, and those of files.
@@ -93,16 +107,20 @@ pub(crate) async fn create_window(
     BodyOf(body): BodyOf<WindowBody>,
 ) -> Result<(StatusCode, Json<WindowEntry>), ApiError> {
     let id = state.alerts.new_id();
+    if body.revision.is_some() {
+        return Err(ApiError::invalid("a new window has no `revision`; leave it out, or change one by PUT"));
+    }
     let window = body.read(&id)?;
     if state.alerts.core().windows.len() >= MAX_WINDOWS {
         let message = format!("there are {MAX_WINDOWS} maintenance windows; remove some first");
         return Err(ApiError::invalid(message));
     }
-    state.alerts.put_window(&id, &window, true, &caller.name).await?;
+    state.alerts.create_window(&id, &window, caller.name).await?;
     Ok((StatusCode::CREATED, one(&state, &id)?))
 }
 
-/// Changes a maintenance window that was made here. It holds at once. Role: operator.
+/// Changes a maintenance window that was made here. It holds at once. With the `revision` that it is based on, it is
+/// refused (409) where somebody else was quicker. Role: operator.
 #[utoipa::path(put, path = "/api/v1/maintenance/{id}", tag = "alerts", request_body = WindowBody,
     params(("id" = String, Path, description = "Of the window.")), responses((status = 200, body = WindowEntry)))]
 pub(crate) async fn replace_window(
@@ -111,31 +129,36 @@ pub(crate) async fn replace_window(
     PathOf(id): PathOf<String>,
     BodyOf(body): BodyOf<WindowBody>,
 ) -> Result<Json<WindowEntry>, ApiError> {
+    let editor = WindowEditor { author: caller.name, revision: body.revision.clone() };
     let window = body.read(&id)?;
-    if !state.alerts.put_window(&id, &window, false, &caller.name).await? {
-        return Err(unknown(&id));
-    }
+    state.alerts.replace_window(&id, &window, editor).await?;
     one(&state, &id)
 }
 
-/// Ends a maintenance window for good: what it kept quiet and still fires is told. Role: operator.
+/// Ends a maintenance window for good: what it kept quiet and still fires is told. With the `revision` that one saw, it
+/// is refused (409) where somebody changed it meanwhile. Role: operator.
 #[utoipa::path(delete, path = "/api/v1/maintenance/{id}", tag = "alerts",
-    params(("id" = String, Path, description = "Of the window.")), responses((status = 204)))]
+    params(("id" = String, Path, description = "Of the window."), EndParameters), responses((status = 204)))]
 pub(crate) async fn remove_window(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     PathOf(id): PathOf<String>,
+    QueryOf(parameters): QueryOf<EndParameters>,
 ) -> Result<StatusCode, ApiError> {
-    if !state.alerts.remove_window(&id, &caller.name).await? {
-        return Err(unknown(&id));
-    }
+    Problems::new(&parameters.unknown).finish()?;
+    let editor = WindowEditor { author: caller.name, revision: parameters.revision };
+    state.alerts.remove_window(&id, editor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn unknown(id: &str) -> ApiError {
-    ApiError::not_found(format!(
-        "no maintenance window that was made here is called {id:?}; /api/v1/maintenance lists them"
-    ))
+impl From<WindowEditError> for ApiError {
+    fn from(error: WindowEditError) -> Self {
+        match error {
+            WindowEditError::NotFound(_) => Self::not_found(error.to_string()),
+            WindowEditError::Conflict(_) => Self::new(ErrorKind::Conflict, error.to_string()),
+            WindowEditError::Catalog(error) => Self::from(error),
+        }
+    }
 }
 
 fn entries(state: &ApiState) -> Vec<WindowEntry> {
@@ -158,7 +181,7 @@ fn entries(state: &ApiState) -> Vec<WindowEntry> {
 fn one(state: &ApiState, id: &str) -> Result<Json<WindowEntry>, ApiError> {
     let found = entries(state).into_iter().find(|entry| entry.id.as_deref() == Some(id));
     // Somebody else may have removed it in this moment.
-    found.map(Json).ok_or_else(|| unknown(id))
+    found.map(Json).ok_or_else(|| WindowEditError::NotFound(id.to_owned()).into())
 }
 
 impl WindowBody {
@@ -226,6 +249,7 @@ impl WindowEntry {
             hosts,
             author: stored.map(|stored| stored.author.clone()),
             changed: stored.map(|stored| Time(stored.changed_ms)),
+            revision: stored.map(StoredWindow::revision),
         }
     }
 }

@@ -77,6 +77,47 @@ async fn a_window_is_made_changed_and_ended_and_holds_at_once() {
 }
 
 #[tokio::test]
+async fn a_window_that_somebody_else_changed_meanwhile_is_left_as_it_is() {
+    let server = Server::empty().await;
+    let other = server.another().await;
+    watch(&server).await;
+    watch(&other).await;
+    let token = server.token(Role::Operator).await;
+    let path = "/api/v1/maintenance";
+    let call = async |at: &Server, method, path: &str, body: &Value| {
+        at.call(method, path).bearer(&token).json(body).send().await
+    };
+    let seen = |name: &str, revision: &Value| {
+        let mut body = window(name, &[]);
+        body["revision"] = revision.clone();
+        body
+    };
+    let refused = call(&server, Method::POST, path, &seen("backup", &json!("1"))).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
+    let made = call(&server, Method::POST, path, &window("backup", &[])).await.json();
+    let one = format!("{path}/{}", made["id"].as_str().unwrap());
+
+    // On two servers of one catalog, both with what they saw first.
+    let first = call(&server, Method::PUT, &one, &seen("first", &made["revision"])).await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text());
+    let first = first.json();
+    assert_ne!(first["revision"], made["revision"]);
+    let late = call(&other, Method::PUT, &one, &seen("late", &made["revision"])).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert!(late.text().contains("is not as you saw it any more; look at it again"), "{}", late.text());
+    let end = format!("{one}?revision={}", made["revision"].as_str().unwrap());
+    assert_eq!(call(&other, Method::DELETE, &end, &Value::Null).await.status, StatusCode::CONFLICT);
+    assert_eq!(windows(&other).await, std::slice::from_ref(&first));
+
+    // With what there is now, or without saying what was seen.
+    let second = call(&other, Method::PUT, &one, &seen("second", &first["revision"])).await.json();
+    let third = call(&server, Method::PUT, &one, &window("third", &[])).await.json();
+    assert!(second["revision"] != first["revision"] && third["revision"] != second["revision"]);
+    let end = format!("{one}?revision={}", third["revision"].as_str().unwrap());
+    assert_eq!(call(&other, Method::DELETE, &end, &Value::Null).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn all_that_is_wrong_with_a_window_is_said() {
     let server = Server::empty().await;
     let token = server.token(Role::Operator).await;
@@ -121,7 +162,7 @@ async fn windows_have_a_limit_and_one_that_can_not_be_read_is_left_out() {
             before: None,
             after: None,
         };
-        server.state.catalog.put_maintenance(&window, &entry).await.unwrap();
+        assert!(server.state.catalog.put_maintenance(&window, None, &entry).await.unwrap());
     }
     watch(&server).await;
     assert_eq!(windows(&server).await.len(), 200);

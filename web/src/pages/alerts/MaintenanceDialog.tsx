@@ -1,8 +1,15 @@
-import { Button, Group, Modal, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Modal, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, useState } from 'react';
 import { useMutation } from '@tanstack/react-query';
 
-import { DAYS, type MaintenanceWindow, type NewWindow, saveWindow } from '../../api/maintenance';
+import { isConflict } from '../../api/client';
+import {
+  DAYS,
+  type MaintenanceWindow,
+  type NewWindow,
+  type SeenWindow,
+  saveWindow,
+} from '../../api/maintenance';
 import { FormEnd } from '../../components/FormEnd';
 import { text } from '../../text';
 import styles from './AlertsPage.module.css';
@@ -14,10 +21,15 @@ const ZONES: readonly string[] = ['UTC', ...Intl.supportedValuesOf('timeZone')];
 export interface MaintenanceDialogProps {
   /** Absent: closed. Null: a new one. */
   readonly window: MaintenanceWindow | null | undefined;
+  /** The same window as the server told it last. */
+  readonly newest: MaintenanceWindow | undefined;
   readonly onClose: () => void;
+  /** Begins again with another state of the window. */
+  readonly onEdit: (window: MaintenanceWindow) => void;
 }
 
-export function MaintenanceDialog({ window, onClose }: MaintenanceDialogProps): JSX.Element {
+export function MaintenanceDialog(props: MaintenanceDialogProps): JSX.Element {
+  const { window, newest, onClose, onEdit } = props;
   const words = text.alerts.maintenance;
   return (
     <Modal
@@ -27,7 +39,15 @@ export function MaintenanceDialog({ window, onClose }: MaintenanceDialogProps): 
       title={window ? words.editing(window.name) : words.create}
       closeButtonProps={{ 'aria-label': text.common.close }}
     >
-      {window !== undefined && <MaintenanceForm window={window} onDone={onClose} />}
+      {window !== undefined && (
+        <MaintenanceForm
+          key={window?.revision}
+          window={window}
+          newest={newest}
+          onDone={onClose}
+          onEdit={onEdit}
+        />
+      )}
     </Modal>
   );
 }
@@ -44,10 +64,12 @@ const empty = (): NewWindow => ({
 
 interface MaintenanceFormProps {
   readonly window: MaintenanceWindow | null;
+  readonly newest: MaintenanceWindow | undefined;
   readonly onDone: () => void;
+  readonly onEdit: (window: MaintenanceWindow) => void;
 }
 
-function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element {
+function MaintenanceForm({ window, newest, onDone, onEdit }: MaintenanceFormProps): JSX.Element {
   const words = text.alerts.maintenance;
   const [form, setForm] = useState<NewWindow>(window ?? empty());
   const [written, setWritten] = useState(writeMatchers(form.matchers));
@@ -55,7 +77,7 @@ function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element 
   const matchers = parseMatchers(written);
   const isWrong = typeof matchers === 'string';
   const save = useMutation({
-    mutationFn: (wanted: NewWindow) => saveWindow(wanted, window?.id ?? null),
+    mutationFn: (wanted: NewWindow) => saveWindow(wanted, seenWindow(window)),
     onSuccess: onDone,
     onSettled: useAlertsChange(),
   });
@@ -65,6 +87,7 @@ function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element 
     const { name, days, from, to, zone, comment } = form;
     save.mutate({ name, days, from, to, zone, comment, matchers });
   };
+  const isLate = isConflict(save.error);
   const isComplete = !isWrong && matchers.length > 0 && form.name.trim() !== '';
   return (
     <form onSubmit={submit}>
@@ -142,7 +165,31 @@ function MaintenanceForm({ window, onDone }: MaintenanceFormProps): JSX.Element 
         maxLength={500}
         onChange={({ currentTarget: { value } }) => set({ comment: value })}
       />
-      <FormEnd label={words.save} busy={save.isPending} disabled={!isComplete} error={save.error} />
+      {isLate && <Changed newest={newest} onEdit={onEdit} />}
+      <FormEnd
+        label={words.save}
+        busy={save.isPending}
+        disabled={!isComplete || isLate}
+        error={isLate ? null : save.error}
+      />
     </form>
+  );
+}
+
+const seenWindow = (window: MaintenanceWindow | null): SeenWindow | null =>
+  window !== null && window.id !== null ? { id: window.id, revision: window.revision } : null;
+
+/** Somebody else was quicker. */
+function Changed({ newest, onEdit }: Pick<MaintenanceFormProps, 'newest' | 'onEdit'>): JSX.Element {
+  const words = text.alerts.maintenance;
+  return (
+    <Alert color="yellow" variant="light" p="xs" my="xs">
+      <p className={styles.changed}>{words.changed(newest?.author ?? null)}</p>
+      {newest && (
+        <Button size="compact-sm" variant="default" onClick={() => onEdit(newest)}>
+          {words.showNewest}
+        </Button>
+      )}
+    </Alert>
   );
 }

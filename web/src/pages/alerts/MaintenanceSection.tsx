@@ -2,7 +2,14 @@ import { Anchor } from '@mantine/core';
 import { type JSX, useState } from 'react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 
-import { type MaintenanceWindow, endWindow, fetchWindows, maintenanceKey } from '../../api/maintenance';
+import { isConflict } from '../../api/client';
+import {
+  type MaintenanceWindow,
+  type SeenWindow,
+  endWindow,
+  fetchWindows,
+  maintenanceKey,
+} from '../../api/maintenance';
 import { AddButton } from '../../components/AddButton';
 import { Confirm } from '../../components/Confirm';
 import { Failure } from '../../components/Failure';
@@ -36,7 +43,7 @@ export function MaintenanceSection(): JSX.Element {
       intro={words.intro}
       action={<AddButton label={words.create} onClick={() => setEdited(null)} />}
     >
-      <Failure error={end.error} />
+      <Failure error={isConflict(end.error) ? new Error(words.changedNotEnded) : end.error} />
       <Loaded of={windows}>
         {(all) =>
           all.length === 0 ? (
@@ -51,7 +58,12 @@ export function MaintenanceSection(): JSX.Element {
           )
         }
       </Loaded>
-      <MaintenanceDialog window={edited} onClose={() => setEdited(undefined)} />
+      <MaintenanceDialog
+        window={edited}
+        newest={windows.data?.find(({ id }) => id !== null && id === edited?.id)}
+        onClose={() => setEdited(undefined)}
+        onEdit={setEdited}
+      />
     </Section>
   );
 }
@@ -100,15 +112,15 @@ function WindowName(props: { readonly window: MaintenanceWindow; readonly onEdit
   );
 }
 
-const ending = (onEnd: (id: string) => void): PlainColumn<MaintenanceWindow> => ({
+const ending = (onEnd: (seen: SeenWindow) => void): PlainColumn<MaintenanceWindow> => ({
   label: text.alerts.maintenance.end,
   action: true,
-  cell: ({ id }) =>
+  cell: ({ id, revision }) =>
     id !== null && (
       <Confirm
         label={text.alerts.maintenance.end}
         question={text.alerts.maintenance.endNow}
-        onConfirm={() => onEnd(id)}
+        onConfirm={() => onEnd({ id, revision })}
       />
     ),
 });

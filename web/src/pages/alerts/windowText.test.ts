@@ -20,6 +20,7 @@ const window = (part: Partial<MaintenanceWindow>): MaintenanceWindow => ({
   closesMs: null,
   hosts: 3,
   author: 'ann',
+  revision: '7',
   ...part,
 });
 

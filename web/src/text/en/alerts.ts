@@ -73,6 +73,13 @@ export const alerts = {
       never: 'never',
       end: 'End it',
       endNow: 'End it for good',
+      changed: (author: string | null) =>
+        author === null
+          ? 'Somebody changed this window meanwhile. What you wrote is not saved.'
+          : `${author} changed this window meanwhile. What you wrote is not saved.`,
+      showNewest: 'Show the newer one',
+      changedNotEnded:
+        'Somebody changed this window meanwhile: it is listed as it is now, and was not ended.',
     },
     values: 'Its value of late',
     processes: 'Who used most when it fired',
