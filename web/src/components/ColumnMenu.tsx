@@ -2,6 +2,7 @@ import { ActionIcon, Menu } from '@mantine/core';
 import type { JSX } from 'react';
 
 import { text } from '../text';
+import { LateMenu } from './Late';
 import { ColumnsIcon } from './icons';
 
 export interface ColumnChoiceItem {
@@ -19,8 +20,11 @@ export interface ColumnMenuProps {
 /** Which columns a table has: remembered, and undone in one step. */
 export function ColumnMenu({ items, onToggle, onReset }: ColumnMenuProps): JSX.Element {
   return (
-    <Menu position="bottom-end" closeOnItemClick={false} width={210}>
-      <Menu.Target>
+    <LateMenu
+      position="bottom-end"
+      closeOnItemClick={false}
+      width={210}
+      target={
         <ActionIcon
           data-hint={text.common.columns}
           size={30}
@@ -29,16 +33,19 @@ export function ColumnMenu({ items, onToggle, onReset }: ColumnMenuProps): JSX.E
         >
           <ColumnsIcon />
         </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
-        {items.map(({ id, label, shown }) => (
-          <Menu.CheckboxItem key={id} checked={shown} onChange={(next) => onToggle(id, next)}>
-            {label}
-          </Menu.CheckboxItem>
-        ))}
-        <Menu.Divider />
-        <Menu.Item onClick={onReset}>{text.common.reset}</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      }
+    >
+      {() => (
+        <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
+          {items.map(({ id, label, shown }) => (
+            <Menu.CheckboxItem key={id} checked={shown} onChange={(next) => onToggle(id, next)}>
+              {label}
+            </Menu.CheckboxItem>
+          ))}
+          <Menu.Divider />
+          <Menu.Item onClick={onReset}>{text.common.reset}</Menu.Item>
+        </Menu.Dropdown>
+      )}
+    </LateMenu>
   );
 }

@@ -42,7 +42,9 @@ export function installHints(page: Document): void {
   const look = ({ target }: Event): void => {
     const found = target instanceof Element ? target.closest<HTMLElement>('[data-hint]') : null;
     if (found === shown && found?.isConnected) return;
-    if (found && found.dataset['hint'] !== '') show(found);
+    // What is open says itself what it is, where the hint would be.
+    const isOpen = found?.getAttribute('aria-expanded') === 'true';
+    if (found && found.dataset['hint'] !== '' && !isOpen) show(found);
     else hide();
   };
 

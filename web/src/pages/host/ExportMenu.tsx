@@ -2,6 +2,7 @@ import { ActionIcon, Menu } from '@mantine/core';
 import type { JSX, RefObject } from 'react';
 
 import { serverNow } from '../../api/client';
+import { LateMenu } from '../../components/Late';
 import { ExportIcon } from '../../components/icons';
 import type { Span } from '../../lib/range';
 import { formatRange } from '../../lib/time';
@@ -69,17 +70,21 @@ export function ExportMenu({ name, span, shown }: ExportMenuProps): JSX.Element 
     saveText(fileName(name, span, 'csv'), seriesCsv(grid, tracksOf(shown.current)), 'text/csv');
   };
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
+    <LateMenu
+      position="bottom-end"
+      target={
         <ActionIcon data-hint={words.export} size={30} variant="default" aria-label={words.export}>
           <ExportIcon />
         </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={() => void picture()}>{words.exportPng}</Menu.Item>
-        <Menu.Item onClick={() => void drawing()}>{words.exportSvg}</Menu.Item>
-        <Menu.Item onClick={() => void numbers()}>{words.exportCsv}</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      }
+    >
+      {() => (
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => void picture()}>{words.exportPng}</Menu.Item>
+          <Menu.Item onClick={() => void drawing()}>{words.exportSvg}</Menu.Item>
+          <Menu.Item onClick={() => void numbers()}>{words.exportCsv}</Menu.Item>
+        </Menu.Dropdown>
+      )}
+    </LateMenu>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Popover } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { type JSX, memo } from 'react';
 
 import { serverNow } from '../../api/client';
@@ -6,6 +6,7 @@ import type { Facts, Host } from '../../api/hosts';
 import { parseTime } from '../../api/wire';
 import { HostTags } from '../../components/HostTags';
 import { InfoIcon } from '../../components/icons';
+import { LatePopover } from '../../components/Late';
 import { formatBytes, formatDuration } from '../../lib/format';
 import { formatDateTime } from '../../lib/time';
 import { text } from '../../text';
@@ -107,26 +108,33 @@ function Details({ host, facts }: { readonly host: Host; readonly facts: Facts }
     [words.rows.processes, words.samplingLine(facts.sampler, facts.network, facts.exits)],
   ];
   return (
-    <Popover position="bottom-start" shadow="md" width={440} withArrow>
-      <Popover.Target>
+    <LatePopover
+      position="bottom-start"
+      shadow="md"
+      width={440}
+      withArrow
+      target={
         <Button size="compact-xs" variant="subtle" color="gray" leftSection={<InfoIcon />}>
           {limits.length === 0 ? words.details : `${words.details} · ${words.limits(limits.length)}`}
         </Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <dl className={styles.facts}>
-          {rows
-            .filter(([, value]) => value.trim() !== '')
-            .map(([label, value]) => (
-              <div key={label}>
-                <dt>{label}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-        </dl>
-        <Reasons intro={words.absentIntro} reasons={limits} />
-        <Reasons intro={words.notHereIntro} reasons={notHere} />
-      </Popover.Dropdown>
-    </Popover>
+      }
+    >
+      {() => (
+        <>
+          <dl className={styles.facts}>
+            {rows
+              .filter(([, value]) => value.trim() !== '')
+              .map(([label, value]) => (
+                <div key={label}>
+                  <dt>{label}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ))}
+          </dl>
+          <Reasons intro={words.absentIntro} reasons={limits} />
+          <Reasons intro={words.notHereIntro} reasons={notHere} />
+        </>
+      )}
+    </LatePopover>
   );
 }

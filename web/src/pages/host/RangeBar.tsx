@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Menu, Popover, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Menu, TextInput } from '@mantine/core';
 import { type FormEvent, type JSX, type ReactNode, memo, useState } from 'react';
 
 import {
@@ -11,6 +11,7 @@ import {
   UndoIcon,
   ZoomOutIcon,
 } from '../../components/icons';
+import { LateMenu, LatePopover } from '../../components/Late';
 import { COMPARISONS, type Comparison } from '../../lib/compare';
 import { PRESETS, type Range, type Span, formatLength } from '../../lib/range';
 import { formatRange, fromLocalInput, toLocalInput } from '../../lib/time';
@@ -111,8 +112,9 @@ function CompareMenu(props: {
   const { compare, onCompare } = props;
   const words = text.host.range;
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
+    <LateMenu
+      position="bottom-end"
+      target={
         <ActionIcon
           data-hint={`${words.compare} (C)`}
           size={30}
@@ -122,21 +124,24 @@ function CompareMenu(props: {
         >
           <CompareIcon />
         </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{words.compare}</Menu.Label>
-        <Menu.RadioGroup
-          value={compare ?? ''}
-          onChange={(chosen) => onCompare(COMPARISONS.find((known) => known === chosen) ?? null)}
-        >
-          {[null, ...COMPARISONS].map((choice) => (
-            <Menu.RadioItem key={choice ?? 'none'} value={choice ?? ''} closeMenuOnClick>
-              {choice === null ? words.compareNone : words.compareWith[choice]}
-            </Menu.RadioItem>
-          ))}
-        </Menu.RadioGroup>
-      </Menu.Dropdown>
-    </Menu>
+      }
+    >
+      {() => (
+        <Menu.Dropdown>
+          <Menu.Label>{words.compare}</Menu.Label>
+          <Menu.RadioGroup
+            value={compare ?? ''}
+            onChange={(chosen) => onCompare(COMPARISONS.find((known) => known === chosen) ?? null)}
+          >
+            {[null, ...COMPARISONS].map((choice) => (
+              <Menu.RadioItem key={choice ?? 'none'} value={choice ?? ''} closeMenuOnClick>
+                {choice === null ? words.compareNone : words.compareWith[choice]}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
+        </Menu.Dropdown>
+      )}
+    </LateMenu>
   );
 }
 
@@ -145,19 +150,18 @@ function RangePicker({
   span,
   onRange,
 }: Pick<RangeBarProps, 'range' | 'span' | 'onRange'>): JSX.Element {
-  const [opened, setOpened] = useState(false);
   const words = text.host.range;
-  const choose = (chosen: Range): void => {
-    setOpened(false);
-    onRange(chosen);
-  };
   const label =
     range.kind === 'last'
       ? words.last(formatLength(range.ms))
       : formatRange(span.fromMs, span.toMs, serverNow());
   return (
-    <Popover opened={opened} onChange={setOpened} position="bottom-end" trapFocus shadow="md" withArrow>
-      <Popover.Target>
+    <LatePopover
+      position="bottom-end"
+      trapFocus
+      shadow="md"
+      withArrow
+      target={
         <Button
           size="xs"
           variant="default"
@@ -165,27 +169,35 @@ function RangePicker({
           leftSection={<ClockIcon />}
           rightSection={<DownIcon />}
           aria-label={`${words.label}: ${label}`}
-          onClick={() => setOpened((old) => !old)}
         >
           {label}
         </Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <div className={styles.presets}>
-          {PRESETS.map(({ name, ms }) => (
-            <Button
-              key={name}
-              size="compact-sm"
-              variant={range.kind === 'last' && range.ms === ms ? 'filled' : 'default'}
-              onClick={() => choose({ kind: 'last', ms })}
-            >
-              {words.length(name)}
-            </Button>
-          ))}
-        </div>
-        {opened && <CustomRange span={span} onRange={choose} />}
-      </Popover.Dropdown>
-    </Popover>
+      }
+    >
+      {(close) => {
+        const choose = (chosen: Range): void => {
+          close();
+          onRange(chosen);
+        };
+        return (
+          <>
+            <div className={styles.presets}>
+              {PRESETS.map(({ name, ms }) => (
+                <Button
+                  key={name}
+                  size="compact-sm"
+                  variant={range.kind === 'last' && range.ms === ms ? 'filled' : 'default'}
+                  onClick={() => choose({ kind: 'last', ms })}
+                >
+                  {words.length(name)}
+                </Button>
+              ))}
+            </div>
+            <CustomRange span={span} onRange={choose} />
+          </>
+        );
+      }}
+    </LatePopover>
   );
 }
 
