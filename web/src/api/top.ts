@@ -21,6 +21,8 @@ export interface TopSeries {
   readonly processes: readonly TopProcess[];
   readonly other: readonly Reading[];
   readonly total: readonly Reading[];
+  /** False where there were too many processes to know who used most of all. */
+  readonly complete: boolean;
 }
 
 interface WireTop {
@@ -35,6 +37,8 @@ interface WireTop {
   }[];
   readonly other: readonly Reading[];
   readonly total: readonly Reading[];
+  /** Absent: a server from before it was told. */
+  readonly complete?: boolean;
 }
 
 export type TopQuery = Omit<SeriesQuery, 'columns'> & { readonly by: Resource; readonly limit: number };
@@ -61,5 +65,6 @@ export async function fetchTopSeries(query: TopQuery, signal: AbortSignal): Prom
     })),
     other: wire.other,
     total: wire.total,
+    complete: wire.complete ?? true,
   };
 }

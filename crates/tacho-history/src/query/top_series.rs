@@ -42,6 +42,8 @@ pub struct TopSeries {
     pub total: Vec<Option<f64>>,
     /// What of it the processes above did not use. Never below 0.
     pub other: Vec<Option<f64>>,
+    /// `false` where there were too many processes to know who used most of all.
+    pub complete: bool,
 }
 
 /// Columns of `process` and of `host` that make up what a process, and what all of them, used. The second ones are
@@ -90,6 +92,7 @@ fn top_series(
     let all = totals.pop().ok_or(HistoryError::EmptyRange { from_ms, to_ms })?;
     let wanted = ProcessesQuery { host_id, from_ms, to_ms, by, group: ProcessGroup::Process, limit };
     let (greatest, _) = processes_over(inner, reading, &wanted)?;
+    let complete = greatest.complete;
     let used = greatest.rows.into_iter().filter(|row| row.rank(by).is_some_and(|rank| rank > 0));
     let alive = alive_at_end(inner, reading, query, &all.time_ms)?;
     let total = summed(&all.columns, all.time_ms.len());
@@ -107,7 +110,10 @@ fn top_series(
     }
     let other = rest(&total, &processes);
     let plan = reading.report_levels(&[]);
-    Ok((TopSeries { time_ms: all.time_ms, bucket_ms: all.bucket_ms, processes, total, other }, plan))
+    Ok((
+        TopSeries { time_ms: all.time_ms, bucket_ms: all.bucket_ms, processes, total, other, complete },
+        plan,
+    ))
 }
 
 /// Processes that are there at the end of the range, where that matters: an idle one has its memory still, and its next

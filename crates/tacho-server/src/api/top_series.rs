@@ -56,6 +56,9 @@ pub(crate) struct TopSeriesAnswer {
     other: Vec<Option<f64>>,
     /// What all processes used, counted on its own.
     total: Vec<Option<f64>>,
+    /// `false`: there were so many processes that the ones that used least were forgotten while reading, so one that used
+    /// little at a time may be missing here; it is part of `other`.
+    complete: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -114,6 +117,7 @@ impl TopSeriesAnswer {
             processes: found.processes.into_iter().map(process).collect(),
             other: found.other,
             total: found.total,
+            complete: found.complete,
         }
     }
 }

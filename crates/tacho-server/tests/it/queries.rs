@@ -274,6 +274,7 @@ async fn the_busiest_processes_over_time_and_the_rest_add_up() {
     let path = format!("/api/v1/hosts/web/processes/series?from={}&to={}&points=24", at(0), at(120_000));
     let answer = server.json(&path).await;
     assert_eq!((&answer["unit"], &answer["bucket_ms"]), (&json!("cores"), &json!(5_000)));
+    assert_eq!(answer["complete"], true);
     assert_eq!(answer["time"].as_array().unwrap().len(), 24);
     let pids: Vec<_> = answer["processes"].as_array().unwrap().iter().map(|one| &one["pid"]).collect();
     assert_eq!(pids, [&json!(BUSY), &json!(IDLE)], "greatest first");

@@ -109,9 +109,12 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
   const onCompare = useCallback((compare: HostView['compare']) => change({ compare }), [change]);
   const onProcess = useCallback((process: ProcessKey) => change({ process }), [change]);
   const onCloseReading = useCallback(() => change({ reading: null }), [change]);
+  const incomplete = series.top?.complete === false;
   const controls = useMemo(
-    () => ({ top: <TopChoice value={view.top} onChange={(top) => change({ top })} /> }),
-    [view.top, change],
+    () => ({
+      top: <TopChoice value={view.top} onChange={(top) => change({ top })} incomplete={incomplete} />,
+    }),
+    [view.top, change, incomplete],
   );
   const [open, setOpen] = usePreference('host.sections', NOTHING_OPEN, isStringList);
   const ofSections = useRef(new Map<SectionId, readonly Track[]>());

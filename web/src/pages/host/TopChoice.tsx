@@ -8,12 +8,14 @@ import styles from './Tracks.module.css';
 export interface TopChoiceProps {
   readonly value: Resource;
   readonly onChange: (resource: Resource) => void;
+  /** There were too many processes to know who used most of all. */
+  readonly incomplete?: boolean;
 }
 
 /** What the top processes are the top of. */
-export function TopChoice({ value, onChange }: TopChoiceProps): JSX.Element {
+export function TopChoice({ value, onChange, incomplete = false }: TopChoiceProps): JSX.Element {
   const words = text.host.top;
-  return (
+  const choice = (
     <select
       className={styles.choice}
       aria-label={words.by}
@@ -28,5 +30,19 @@ export function TopChoice({ value, onChange }: TopChoiceProps): JSX.Element {
         </option>
       ))}
     </select>
+  );
+  if (!incomplete) return choice;
+  return (
+    <>
+      {choice}
+      <span
+        className={styles.incomplete}
+        role="note"
+        aria-label={words.incomplete}
+        data-hint={words.incomplete}
+      >
+        ≈
+      </span>
+    </>
   );
 }

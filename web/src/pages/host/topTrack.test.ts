@@ -19,6 +19,7 @@ const top: TopSeries = {
   processes: [process(7, [0.5, 0.25, null]), process(9, [null, 0.25, 0.25])],
   other: [0.5, 0.5, null],
   total: [1, 1, 0.25],
+  complete: true,
 };
 
 describe('the top processes', () => {

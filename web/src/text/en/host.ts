@@ -110,6 +110,8 @@ export const host = {
     top: {
       by: 'Top processes by',
       resources: { cpu: 'CPU', memory: 'memory', disk: 'disk', network: 'network' },
+      incomplete:
+        'There were too many processes in this time to know exactly who used most: one that used little at a time may be part of “other”. A shorter range is exact.',
     },
     tracks: {
       reading: { title: 'Reading', hint: 'A reading that was asked for' },

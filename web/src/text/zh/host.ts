@@ -116,6 +116,8 @@ export const host: typeof english = {
     top: {
       by: '进程排名依据',
       resources: { cpu: 'CPU', memory: '内存', disk: '磁盘', network: '网络' },
+      incomplete:
+        '这段时间内进程过多，无法精确得知谁用得最多：每次只用一点的进程可能计入“其他”。缩短时间范围即可得到精确结果。',
     },
     tracks: {
       reading: { title: '指标', hint: '所选的指标' },
