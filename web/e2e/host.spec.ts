@@ -189,3 +189,21 @@ async function describe(screen: HostScreen): Promise<object> {
     rows: await screen.rows().allInnerTexts(),
   };
 }
+
+test('a menu opens by Enter and gives the focus back at its end', async ({ watched: page, recorded }) => {
+  const { host, early, late } = recorded;
+  const screen = new HostScreen(page);
+  await screen.open(host, early - MARGIN_MS, late + MARGIN_MS);
+  // It is made the first time, and there the second.
+  for (const key of ['Enter', ' ']) {
+    const columns = page.getByRole('button', { name: 'Columns' });
+    await expect(columns).toHaveAttribute('aria-expanded', 'false');
+    await columns.focus();
+    await page.keyboard.press(key);
+    await expect(page.getByRole('menu')).toBeVisible();
+    await expect(columns).toHaveAttribute('aria-expanded', 'true');
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('menu')).toBeHidden();
+    await expect(columns).toBeFocused();
+  }
+});
