@@ -110,7 +110,13 @@ fn comm_of(comm: &[u8; 16]) -> Comm {
 
 impl BpfSource {
     pub(super) fn new(bpf: Bpf, proc: Box<ProcSource>) -> Self {
-        Self { proc, bpf, position: 0, lists: 0, hidden: Vec::new(), listed: Vec::new() }
+        let mut source = Self { proc, bpf, position: 0, lists: 0, hidden: Vec::new(), listed: Vec::new() };
+        // Holders of sockets are looked for before the first list, and want to know who is hidden.
+        if let Err(error) = source.list(&mut Vec::new()) {
+            tracing::debug!(%error, "hidden processes are not known at the start");
+        }
+        source.lists = 0;
+        source
     }
 
     pub(super) fn ways(&self) -> Ways {
