@@ -22,7 +22,6 @@ use std::sync::LazyLock;
 
 use tacho_model::{Table, tables};
 
-pub(crate) use bucket::six_digits;
 pub(crate) use roller::{Combiner, Roller};
 pub(crate) use spec::{Number, Spec};
 

@@ -6,6 +6,7 @@
 
 mod block;
 pub mod derived;
+mod digits;
 mod facts;
 mod gap;
 mod identity;
@@ -17,6 +18,7 @@ pub mod tables;
 mod tags;
 
 pub use block::{Block, Cell, ColumnValues, Row};
+pub use digits::six_digits;
 pub use facts::{CollectorStatus, HostFacts};
 pub use gap::GapReason;
 pub use identity::{OTHER_NAME, ProcessIdentity, ProcessKey};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tacho_model::tables::host;
-use tacho_model::{IntegerColumn, Row};
+use tacho_model::{IntegerColumn, Row, six_digits};
 use tacho_proc::{Buffer, KeptFile, Meminfo, ProcError, Vmstat, page_size, parse_meminfo, parse_vmstat};
 
 use super::delta::grown;
@@ -58,7 +58,7 @@ impl Memory {
         if let Some(used) = used_ratio(&meminfo) {
             let average = moving_average(self.used_average, used);
             self.used_average = Some(average);
-            host.float(host::MEMORY_USED_AVERAGE_RATIO, average);
+            host.float(host::MEMORY_USED_AVERAGE_RATIO, six_digits(average));
         }
         meminfo.swap_used()
     }

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use arrow::array::{Array, ArrayAccessor, AsArray, StringArray};
 use arrow::datatypes::Int32Type;
 use proptest::prelude::*;
-use tacho_model::{Cell, Table, tables};
+use tacho_model::{Cell, Table, six_digits, tables};
 
-use super::bucket::{Bucket, Cells, Sums, six_digits};
+use super::bucket::{Bucket, Cells, Sums};
 use super::{Level, Spec, spec};
 use crate::columns::FIRST;
 use crate::head::Frame;

@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type};
-use tacho_model::ProcessKey;
+use tacho_model::{ProcessKey, six_digits};
 
 use super::peaks::{Peaks, Point};
 use super::texts::{Numbered, Texts};
 use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
 use crate::columns::integers;
-use crate::rollup::six_digits;
 use crate::time::hour;
 
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
