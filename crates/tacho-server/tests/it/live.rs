@@ -106,6 +106,50 @@ async fn only_the_host_asked_for_is_sent() {
 }
 
 #[tokio::test]
+async fn several_hosts_come_in_one_stream_with_the_processes_of_those_named() {
+    let server = Server::with_history().await;
+    let db = server.join("db").await;
+    send(&server, &db, 1_000, 2.0);
+    let mut events = Events::open(&server, "/api/v1/live?host=web,later&others=true").await;
+    let (web, other) = (events.next().await.unwrap().1, events.next().await.unwrap().1);
+    assert_eq!((&web["host"], web["processes"].is_array()), (&json!("web"), true), "those named come first");
+    assert_eq!((&other["host"], other.get("processes")), (&json!("db"), None));
+    let mut two = Events::open(&server, "/api/v1/live?host=id-web,db").await;
+    let (one, another) = (two.next().await.unwrap().1, two.next().await.unwrap().1);
+    let mut names = [one["host"].clone(), another["host"].clone()];
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, ["db", "web"]);
+    assert!(one["processes"].is_array() && another["processes"].is_array());
+    // One that was named before it joined.
+    let later = server.join("later").await;
+    send(&server, &later, 1_000, 3.0);
+    let data = loop {
+        let (name, data) = events.next().await.unwrap();
+        if name == "snapshot" && data["host"] == "later" {
+            break data;
+        }
+    };
+    assert!(data["processes"].is_array());
+}
+
+#[tokio::test]
+async fn a_stream_of_nothing_but_strangers_is_refused() {
+    let server = Server::empty().await;
+    server.join("web").await;
+    let token = server.token(Role::Viewer).await;
+    for (query, status) in [
+        ("host=nobody", StatusCode::NOT_FOUND),
+        ("host=nobody,noone", StatusCode::NOT_FOUND),
+        ("host=", StatusCode::BAD_REQUEST),
+        ("others=perhaps", StatusCode::BAD_REQUEST),
+        (&format!("host={}", "web,".repeat(65)), StatusCode::BAD_REQUEST),
+    ] {
+        let response = server.call(Method::GET, &format!("/api/v1/live?{query}")).bearer(&token).open().await;
+        assert_eq!(response.status(), status, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_the_server_stops() {
     let server = Server::empty().await;
     let mut events = Events::open(&server, "/api/v1/live").await;
