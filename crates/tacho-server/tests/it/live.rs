@@ -6,9 +6,10 @@ use axum::body::{Body, BodyDataStream};
 use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tacho_catalog::Role;
+use tacho_catalog::{Role, StreamKey};
 use tacho_model::tables::host;
 use tacho_model::{Block, HostKey, Snapshot};
+use tacho_server::look_back::LookBack;
 
 use crate::fixture::{BUSY, IDLE, Server, at};
 
@@ -82,6 +83,40 @@ async fn every_snapshot_arrives_and_states_change() {
     server.state.live.disconnected(&key.id);
     let (name, data) = events.next().await.unwrap();
     assert_eq!((name.as_str(), &data["state"]), ("state", &json!("down")));
+}
+
+#[tokio::test]
+async fn a_host_tells_what_is_missing_of_its_last_day() {
+    let server = Server::empty().await;
+    let web = server.join("web").await;
+    assert_eq!(server.json("/api/v1/hosts/web").await["gaps"], Value::Null, "it has sent nothing");
+    let stream = StreamKey { agent_id: "agent".into(), stream: [1; 16] };
+    for (sequence, seconds) in (1..).zip([0, 5, 10, 70, 75]) {
+        let mut block = Block::new(&host::TABLE);
+        block.interval_ms = 5_000;
+        block.push().float(host::LOAD1, 1.0);
+        let snapshot =
+            Arc::new(Snapshot { time_ms: at(seconds * 1_000), blocks: vec![block], processes: Vec::new() });
+        server.set_now(snapshot.time_ms);
+        server.state.history.append(&web, &stream, sequence, Arc::clone(&snapshot)).await.unwrap();
+        server.state.live.snapshot(&web, snapshot);
+    }
+    let gaps = json!({ "count": 1, "missing_seconds": 55.0 });
+    assert_eq!(server.json("/api/v1/hosts").await["hosts"][0]["gaps"], gaps);
+    server.state.history.flush().await.unwrap();
+    server.advance(600_000);
+    let after_a_restart = server.another().await;
+    assert_eq!(after_a_restart.json("/api/v1/hosts/web").await["gaps"], Value::Null, "not yet known");
+    let state = &after_a_restart.state;
+    let look_back = LookBack {
+        history: state.history.clone(),
+        catalog: state.catalog.clone(),
+        live: state.live.clone(),
+        now: Arc::clone(&state.now),
+    };
+    look_back.look_back().await;
+    let gaps = json!({ "count": 2, "missing_seconds": 655.0 });
+    assert_eq!(after_a_restart.json("/api/v1/hosts/web").await["gaps"], gaps);
 }
 
 #[tokio::test]
