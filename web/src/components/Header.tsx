@@ -59,6 +59,8 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         )}
       </nav>
       <div className={styles.spring} />
+      {/* First, so that nothing moves when its word changes. */}
+      <LiveBadge />
       <button
         type="button"
         className={styles.palette}
@@ -69,7 +71,6 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <SearchIcon />
         <span className={styles.paletteHint}>{text.header.find}</span> <kbd>{PALETTE_KEY}</kbd>
       </button>
-      <LiveBadge />
       <ActionIcon
         data-hint={`${text.header.help} (?)`}
         variant="subtle"
