@@ -27,7 +27,7 @@ async function findings(page: Page): Promise<string[]> {
 }
 
 for (const scheme of ['dark', 'light'] as const) {
-  test(`every page can be read by everybody: ${scheme}`, async ({ watched: page, recorded }) => {
+  test(`every page can be read by everybody: ${scheme}`, async ({ watched: page }) => {
     await page.emulateMedia({ colorScheme: scheme });
     // Whether tacho-sql runs is not what this is about.
     tolerate(page, /\/api\/v1\/sql$/);
@@ -51,6 +51,10 @@ for (const scheme of ['dark', 'light'] as const) {
       await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0);
       expect(await findings(page), path).toEqual([]);
     }
+  });
+
+  test(`a host's page can be read by everybody: ${scheme}`, async ({ watched: page, recorded }) => {
+    await page.emulateMedia({ colorScheme: scheme });
     const { host, early, late } = recorded;
     const screen = new HostScreen(page);
     await screen.open(host, early - 20_000, late + 20_000, '&compare=1d');
@@ -68,12 +72,27 @@ for (const scheme of ['dark', 'light'] as const) {
       page.getByRole('region', { name: 'What changed?' }).getByRole('status', { name: 'Loading' }),
     ).toHaveCount(0);
     expect(await findings(page), 'what changed').toEqual([]);
-    await page.keyboard.press('w');
-    await page.keyboard.press('m');
+  });
+
+  test(`a process's own page can be read by everybody: ${scheme}`, async ({ watched: page, recorded }) => {
+    await page.emulateMedia({ colorScheme: scheme });
+    const { host, early, late } = recorded;
+    const screen = new HostScreen(page);
+    // One that is there for the whole test, so that its host can be asked for its open files.
+    await screen.open(host, early - 20_000, late + 20_000, '&filter=name:tacho-server');
     await screen.rows().first().click();
     await page.getByRole('link', { name: 'Open', exact: true }).click();
     await expect(page.getByRole('region', { name: 'About this process' })).toBeVisible();
     expect(await findings(page), 'process').toEqual([]);
+    await page.getByRole('button', { name: 'Ask now' }).click();
+    const files = page.getByRole('table', { name: 'Open files' });
+    await expect(files.getByText('catalog.sqlite', { exact: false }).first()).toBeVisible();
+    expect(await findings(page), 'open files').toEqual([]);
+    const filter = page.getByRole('searchbox', { name: 'Filter open files' });
+    await filter.fill('no such file');
+    await expect(files.getByRole('row')).toHaveCount(1);
+    expect(await findings(page), 'no open file by that name').toEqual([]);
+    await filter.blur();
     await page.keyboard.press('?');
     await expect(page.getByRole('dialog')).toBeVisible();
     expect(await findings(page), 'help').toEqual([]);

@@ -37,6 +37,9 @@ test('filter and sort order of the fleet are in its address', async ({ watched: 
     'aria-sort',
     'descending',
   );
+  // Of the whole fleet, though it is no reading.
+  await table.getByRole('button', { name: 'Gaps', exact: true }).click();
+  await expect(page).toHaveURL(/sort=-gap/);
 });
 
 test('the fleet is shown as cards, which is remembered, on a phone at first, with one question for all lines', async ({

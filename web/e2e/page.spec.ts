@@ -25,6 +25,16 @@ test('help, theme and an address with nothing behind it', async ({ watched: page
   await expect(page.getByText('There is no host “no-such-host”')).toBeVisible();
 });
 
+test('on a phone no page is wider than the screen', async ({ watched: page }) => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  for (const path of ['/', '/alerts', '/access', '/events', '/receivers', '/storage', '/about']) {
+    await page.goto(path);
+    await expect(page.getByRole('heading').first()).toBeVisible();
+    await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390);
+  }
+});
+
 test('says so when the server is gone, and goes on when it is back', async ({ watched: page, recorded }) => {
   // Code that the page fetches ahead may be on its way when the server goes.
   tolerate(page, /\/api\/v1\/|\/assets\//);

@@ -28,6 +28,7 @@ use crate::certificate::ServerCertificate;
 use crate::config::Config;
 use crate::ingest::{Draining, Ingest, InventoryWatch, Pacer, Sessions, Shared};
 use crate::live::Live;
+use crate::look_back::LookBack;
 use crate::metrics::Metrics;
 use crate::posted::Posted;
 use crate::sentinels::Sentinels;
@@ -111,6 +112,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         now: Arc::clone(&now),
     };
     let alert_watch = Watch::open(alerts, live.clone(), config.rules_dir.clone()).await?;
+    let look_back = LookBack {
+        history: history.clone(),
+        catalog: catalog.clone(),
+        live: live.clone(),
+        now: Arc::clone(&now),
+    };
     let ingest = Ingest::new(Shared {
         history: history.clone(),
         catalog: catalog.clone(),
@@ -136,6 +143,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tasks.spawn("certificate", certificate.run(stop.clone()));
     tasks.spawn("inventory", watch.run(stop.clone()));
     tasks.spawn("posted events", posted.run(stop_serving.clone()));
+    tasks.spawn("look back", look_back.run(stop.clone()));
     tasks.spawn("memory", memory::run(stop.clone()));
     tasks.spawn("sentinels", sentinels.run(stop.clone()));
     tasks.spawn("pace", pacer.run(history.clone(), metrics.clone(), stop_serving.clone()));

@@ -13,6 +13,7 @@ pub mod config;
 pub mod ingest;
 pub mod inventory;
 pub mod live;
+pub mod look_back;
 pub mod metrics;
 pub mod page;
 pub mod posted;

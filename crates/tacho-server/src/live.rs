@@ -11,9 +11,11 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 mod conflict;
+mod coverage;
 mod host;
 
 pub use conflict::{Conflict, Conflicts, Machine};
+pub use coverage::{Coverages, DAY_MS, Missing};
 pub use host::{Buffered, HostState, LiveHost, LiveProcess};
 
 /// Events a slow subscriber may be behind before it misses some. It loses nothing that counts: an event only
@@ -30,6 +32,7 @@ struct Inner {
     now: NowMs,
     hosts: RwLock<Hosts>,
     conflicts: Conflicts,
+    coverages: Coverages,
     events: broadcast::Sender<Arc<LiveEvent>>,
 }
 
@@ -65,9 +68,9 @@ pub enum LiveEventKind {
 impl Live {
     pub fn new(now: NowMs) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
-        Self {
-            inner: Arc::new(Inner { now, hosts: RwLock::default(), conflicts: Conflicts::default(), events }),
-        }
+        let coverages = Coverages::new(now());
+        let (hosts, conflicts) = (RwLock::default(), Conflicts::default());
+        Self { inner: Arc::new(Inner { now, hosts, conflicts, coverages, events }) }
     }
 
     /// An agent speaks for this host from now on, until the token it gets tells that the host was removed.
@@ -125,6 +128,7 @@ impl Live {
             self.send(LiveEventKind::Removed, host);
         }
         self.inner.conflicts.forget(host_id);
+        self.inner.coverages.forget(host_id);
     }
 
     /// A host is called otherwise from now on. Its agent's stream goes on under the old name until it is ended.
@@ -158,11 +162,20 @@ impl Live {
         &self.inner.conflicts
     }
 
+    /// Of which of the last day there are snapshots.
+    pub fn coverages(&self) -> &Coverages {
+        &self.inner.coverages
+    }
+
     /// Takes in a snapshot; one that is not newer than the newest (backfill) changes nothing but that the
     /// host was heard of.
     pub fn snapshot(&self, key: &HostKey, snapshot: Arc<Snapshot>) {
         let Some(host) = self.by_id(&key.id) else { return };
-        if host.add(snapshot, (self.inner.now)()) {
+        let now_ms = (self.inner.now)();
+        if let Some(block) = snapshot.block(&tables::host::TABLE) {
+            self.inner.coverages.add(&key.id, snapshot.time_ms, block.interval_ms, now_ms);
+        }
+        if host.add(snapshot, now_ms) {
             self.send(LiveEventKind::Snapshot, host);
         }
     }

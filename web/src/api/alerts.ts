@@ -1,5 +1,6 @@
 import type { Span } from '../lib/range';
 import { request } from './client';
+import { follow } from './streams/follow';
 import { parseTime, writeTime } from './wire';
 
 export interface AlertProcess {
@@ -87,6 +88,12 @@ export interface AlertCount {
   readonly firing: number;
   readonly pending: number;
 }
+
+/** Calls when something became of an alert, until what it returns is called. */
+export const followAlerts = (onChange: () => void): (() => void) =>
+  follow('alerts', ({ kind }) => {
+    if (kind === 'alerts') onChange();
+  });
 
 export function fetchAlertCount(signal: AbortSignal): Promise<AlertCount> {
   return request<AlertCount>('alerts/count', { signal });

@@ -85,6 +85,12 @@ export interface WorstAlert {
   readonly firing: number;
 }
 
+/** Stretches of time of which no snapshot is stored. */
+export interface Gaps {
+  readonly count: number;
+  readonly missingSeconds: number;
+}
+
 export interface Host {
   readonly id: string;
   readonly name: string;
@@ -100,6 +106,8 @@ export interface Host {
   readonly clockOffsetMs: Reading;
   /** Snapshots that its agent keeps until it can deliver them. */
   readonly bufferedFrames: number;
+  /** Of the last day; null until it is known. */
+  readonly gaps: Gaps | null;
   readonly agentVersion: string | null;
   readonly conflict: HostConflict | null;
   readonly alert: WorstAlert | null;
@@ -124,6 +132,7 @@ interface WireHost {
   readonly created?: string;
   readonly clock_offset_ms?: Reading;
   readonly buffered_frames?: number;
+  readonly gaps?: { readonly count: number; readonly missing_seconds: number } | null;
   readonly agent_version: string | null;
   readonly conflict?: HostConflict | null;
   readonly alert?: WireAlert | null;
@@ -172,6 +181,7 @@ function readHost(wire: WireHost): Host {
     createdMs: parseTime(wire.created),
     clockOffsetMs: wire.clock_offset_ms ?? null,
     bufferedFrames: wire.buffered_frames ?? 0,
+    gaps: wire.gaps ? { count: wire.gaps.count, missingSeconds: wire.gaps.missing_seconds } : null,
     agentVersion: wire.agent_version,
     conflict: wire.conflict ?? null,
     alert: wire.alert ? readAlert(wire.alert) : null,

@@ -4,7 +4,8 @@ import type { OtherProcesses, Process, WireProcess } from './processes';
 import { apiPath } from './client';
 import { readLatest } from './hosts';
 import { readProcess } from './processes';
-import { isReachable, onReachable } from './reachable';
+import { follow } from './streams/follow';
+import type { StreamState } from './streams/changing';
 
 /** A host's newest snapshot, as it arrived. */
 export interface LiveSnapshot {
@@ -15,7 +16,7 @@ export interface LiveSnapshot {
   readonly other: OtherProcesses | null;
 }
 
-export type LiveState = 'connecting' | 'open' | 'lost';
+export type LiveState = StreamState;
 
 export interface LiveListener {
   readonly onSnapshot: (snapshot: LiveSnapshot) => void;
@@ -31,96 +32,83 @@ interface WireSnapshot {
   readonly other?: OtherProcesses | null;
 }
 
-/** A browser gives up on an event stream after some errors (a 502 of a proxy, say); the page does not. */
-const REOPEN_MS = 5000;
-
 /** Follows one host, or all of them. Returns how to stop. */
 export function openLive(host: string | null, listener: LiveListener): () => void {
-  let source: EventSource | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  const open = (): void => {
-    source = new EventSource(apiPath('live', { host }));
-    source.addEventListener('open', () => listener.onState('open'));
-    source.addEventListener('snapshot', (event) => {
-      const snapshot = readSnapshot((event as MessageEvent<string>).data);
-      if (snapshot) listener.onSnapshot(snapshot);
-    });
-    source.addEventListener('state', () => listener.onPresence());
-    source.addEventListener('error', () => {
-      listener.onState('lost');
-      if (source?.readyState === EventSource.CLOSED) {
-        timer = setTimeout(open, REOPEN_MS);
-      }
-    });
-  };
-
-  listener.onState('connecting');
-  open();
-  // A stream that was cut off may never notice: when the server answers again, it is opened anew.
-  const forget = onReachable(() => {
-    if (!isReachable()) return;
-    clearTimeout(timer);
-    source?.close();
-    open();
+  return follow({ live: host }, (what) => {
+    if (what.kind === 'state') listener.onState(what.state);
+    if (what.kind === 'presence') listener.onPresence();
+    if (what.kind === 'snapshots') what.texts.forEach((text) => hear(text, listener));
   });
-  return () => {
-    forget();
-    clearTimeout(timer);
-    source?.close();
-  };
 }
 
-/** A stream that was opened before anything was drawn. */
+function hear(text: string, listener: LiveListener): void {
+  // Shown already.
+  if (text === early?.text) return;
+  const snapshot = readSnapshot(text);
+  if (snapshot) listener.onSnapshot(snapshot);
+}
+
+/** The newest snapshot of a host, asked for before anything was drawn. */
 interface EarlyLive {
   readonly host: string;
-  state: LiveState;
+  text: string | null;
   newest: LiveSnapshot | null;
-  /** Who took it. */
+  /** Who follows the host by now. */
   listener: LiveListener | null;
 }
 
-let early: (EarlyLive & { readonly stop: () => void }) | null = null;
-/** A stream that nobody took by then is closed. */
+let early: EarlyLive | null = null;
+/** A snapshot that did not come, or that nobody took by then, is not waited for. */
 const EARLY_MS = 5000;
 
-/** Follows a host for whoever is going to follow it soon; settles when its newest snapshot is there. */
+/**
+ * Asks for the newest snapshot of a host for whoever is going to follow it soon; settles when it is there. Only for that: a
+ * stream that stayed open in each tab would take one of the few connections that a browser opens.
+ */
 export function openLiveEarly(host: string): Promise<void> {
-  const live: EarlyLive = { host, state: 'connecting', newest: null, listener: null };
+  const live: EarlyLive = { host, text: null, newest: null, listener: null };
+  early = live;
   return new Promise((resolve) => {
-    const stop = openLive(host, {
-      onSnapshot: (snapshot) => {
-        live.newest = snapshot;
-        live.listener?.onSnapshot(snapshot);
-        resolve();
-      },
-      onState: (state) => {
-        live.state = state;
-        live.listener?.onState(state);
-      },
-      onPresence: () => live.listener?.onPresence(),
+    const source = new EventSource(apiPath('live', { host }));
+    source.addEventListener('snapshot', (event) => {
+      source.close();
+      live.text = (event as MessageEvent<string>).data;
+      live.newest = readSnapshot(live.text);
+      if (live.newest) live.listener?.onSnapshot(live.newest);
+      resolve();
     });
-    const opened = Object.assign(live, { stop });
-    early = opened;
+    // Who follows the host is told of errors.
+    source.addEventListener('error', () => source.close());
     setTimeout(() => {
-      if (!live.listener) stop();
-      if (early === opened) early = null;
+      source.close();
+      if (early === live) early = null;
     }, EARLY_MS);
   });
 }
 
-/** What the stream that was opened early brought of a host. */
+/** What was asked for early of a host. */
 export const earlySnapshot = (host: string | null): LiveSnapshot | null =>
   early?.host === host ? early.newest : null;
 
-/** As `openLive`, with the stream that is open already where there is one. */
+/** As `openLive`, beginning with the snapshot that was asked for early, where there is one. */
 export function takeLive(host: string | null, listener: LiveListener): () => void {
   const live = early;
   if (live?.host !== host || live.listener) return openLive(host, listener);
   live.listener = listener;
-  listener.onState(live.state);
-  if (live.newest) listener.onSnapshot(live.newest);
-  return live.stop;
+  if (!live.newest) {
+    const stop = openLive(host, listener);
+    return () => {
+      live.listener = null;
+      stop();
+    };
+  }
+  listener.onState('open');
+  listener.onSnapshot(live.newest);
+  const onState = (state: LiveState): void => {
+    // What came is newer than a stream that is only about to be opened.
+    if (state !== 'connecting') listener.onState(state);
+  };
+  return openLive(host, { ...listener, onState });
 }
 
 function readSnapshot(data: string): LiveSnapshot | null {

@@ -3,7 +3,7 @@ import { type JSX, useEffect } from 'react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 
 import type { Route } from '../state/router';
-import { alertCountKey, alertsKey, fetchAlertCount } from '../api/alerts';
+import { alertCountKey, alertsKey, fetchAlertCount, followAlerts } from '../api/alerts';
 import type { Session } from '../api/session';
 import { useLiveState } from '../state/live';
 import { text } from '../text';
@@ -59,6 +59,8 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         )}
       </nav>
       <div className={styles.spring} />
+      {/* First, so that nothing moves when its word changes. */}
+      <LiveBadge />
       <button
         type="button"
         className={styles.palette}
@@ -69,7 +71,6 @@ export function Header({ session, route, scheme, onScheme, onHelp, onPalette }: 
         <SearchIcon />
         <span className={styles.paletteHint}>{text.header.find}</span> <kbd>{PALETTE_KEY}</kbd>
       </button>
-      <LiveBadge />
       <ActionIcon
         data-hint={`${text.header.help} (?)`}
         variant="subtle"
@@ -101,12 +102,7 @@ function AlertBell({ current }: { readonly current: boolean }): JSX.Element {
     queryFn: ({ signal }) => fetchAlertCount(signal),
     refetchInterval: ALERTS_REFETCH_MS,
   });
-  useEffect(() => {
-    const source = new EventSource('/api/v1/alert-events');
-    const look = (): void => void client.invalidateQueries({ queryKey: alertsKey });
-    ['fired', 'resolved', 'missed'].forEach((name) => source.addEventListener(name, look));
-    return () => source.close();
-  }, [client]);
+  useEffect(() => followAlerts(() => void client.invalidateQueries({ queryKey: alertsKey })), [client]);
   const firing = count.data?.firing ?? 0;
   return (
     <Link to="/alerts" className={styles.crumb} current={current} title={text.header.alerts(firing)}>

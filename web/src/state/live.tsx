@@ -32,6 +32,7 @@ export class LiveStore {
 
   /** `first` is there when the page is first drawn. */
   constructor(first: LiveSnapshot | null = null) {
+    if (first) this.state = 'open';
     this.snapshots = new Map(first ? [[first.host, first]] : []);
   }
 

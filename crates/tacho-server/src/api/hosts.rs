@@ -18,7 +18,7 @@ use super::latest::Latest;
 use super::parameters::{BodyOf, PathOf};
 use super::time::Time;
 use crate::auth::Caller;
-use crate::live::{Conflict, HostState, LiveHost};
+use crate::live::{Conflict, HostState, Live, LiveHost};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HostList {
@@ -46,6 +46,8 @@ pub(crate) struct Host {
     clock_offset_ms: Option<i64>,
     /// Snapshots that its agent keeps and that are not stored yet, as it said last.
     buffered_frames: u64,
+    /// What is missing of the last 24 hours; null until that is known, and of a host that has never sent anything.
+    gaps: Option<Gaps>,
     /// Another machine with the same identity; null when none was seen lately.
     conflict: Option<HostConflict>,
     /// Null until its agent has told.
@@ -54,6 +56,15 @@ pub(crate) struct Host {
     alert: Option<WorstAlert>,
     /// Null until it has sent a snapshot to this server.
     latest: Option<Latest>,
+}
+
+/// Stretches of the last 24 hours of which no snapshot is stored, for whatever reason: `/api/v1/hosts/{host}/gaps` tells
+/// them apart. Not before the host's first snapshot, and up to now when its next one is overdue.
+#[derive(Serialize, ToSchema)]
+struct Gaps {
+    count: u32,
+    /// All of them together.
+    missing_seconds: f64,
 }
 
 /// Two machines share the host's identity: one is a copy of the other, and has to join with a new token.
@@ -136,7 +147,8 @@ pub(crate) async fn list_hosts(State(state): State<ApiState>) -> Result<Json<Hos
             let live = live.get(&*record.key.id).map(|host| &***host);
             let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
             let alert = alerts.remove(&*record.key.id);
-            Host { conflict, alert, ..Host::new(record, live, now_ms) }
+            let gaps = Gaps::of(&state.live, &record, now_ms);
+            Host { conflict, alert, gaps, ..Host::new(record, live, now_ms) }
         })
         .collect();
     Ok(Json(HostList { hosts }))
@@ -154,7 +166,8 @@ pub(crate) async fn show_host(
     let now_ms = (state.now)();
     let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
     let alert = worst_alerts(state.alerts.current()).remove(&*record.key.id);
-    Ok(Json(Host { conflict, alert, ..Host::new(record, live.as_deref(), now_ms) }))
+    let gaps = Gaps::of(&state.live, &record, now_ms);
+    Ok(Json(Host { conflict, alert, gaps, ..Host::new(record, live.as_deref(), now_ms) }))
 }
 
 /// Takes a host out of the inventory and refuses its agent from now on. Its history stays until retention
@@ -220,6 +233,13 @@ fn unknown_host(name: &str) -> ApiError {
     ApiError::not_found(format!("there is no host {name:?}; /api/v1/hosts lists them all"))
 }
 
+impl Gaps {
+    fn of(live: &Live, host: &HostRecord, now_ms: i64) -> Option<Self> {
+        let missing = live.coverages().missing(&host.key.id, host.created_ms, now_ms)?;
+        Some(Self { count: missing.gaps, missing_seconds: missing.missing_ms as f64 / 1000.0 })
+    }
+}
+
 impl Host {
     fn new(record: HostRecord, live: Option<&LiveHost>, now_ms: i64) -> Self {
         let facts = live.map(LiveHost::facts).or_else(|| record.facts.map(Arc::new));
@@ -239,6 +259,7 @@ impl Host {
                 .unwrap_or_default()
                 .iter()
                 .fold(0, |sum, buffered| sum.saturating_add(buffered.frames)),
+            gaps: None,
             conflict: None,
             alert: None,
             facts: facts.as_deref().map(Facts::from),

@@ -10,16 +10,17 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use serde::{Deserialize, Serialize};
+use tacho_model::HostKey;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorKind};
 use super::hosts::{Presence, find_host};
 use super::latest::Latest;
-use super::parameters::{Problems, QueryOf, Unknown};
+use super::parameters::{Problems, QueryOf, Unknown, list};
 use super::processes::{OtherEntry, ProcessEntry, Reading};
 use crate::auth::Caller;
 use crate::live::{LiveEvent, LiveEventKind, LiveHost};
@@ -31,14 +32,20 @@ const STREAMS: i64 = 512;
 /// How often a stream makes sure that its caller may still read.
 const CHECK_MS: i64 = 30_000;
 
+/// Hosts that one stream brings the processes of: some for each tab of a browser.
+const NAMED_HOSTS: usize = 64;
+
 /// Keeps proxies from closing a stream on which nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveParameters {
-    /// Only this host, by name or id, and its processes with it; all hosts when absent.
+    /// Only these hosts, by name or id with commas between them, and their processes with them; all hosts when
+    /// absent. At most 64. Of several, one that is not known yet comes when it is.
     host: Option<String>,
+    /// `true`: all other hosts too, without their processes.
+    others: Option<String>,
     #[serde(flatten)]
     #[param(ignore)]
     unknown: Unknown,
@@ -56,14 +63,14 @@ pub(crate) struct LiveData {
     tags: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest: Option<Latest>,
-    /// Only when one host was asked for.
+    /// Only of hosts that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<Vec<ProcessEntry>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other: Option<OtherEntry>,
 }
 
-/// The newest snapshot of every host, or of one with its processes, at once and whenever a newer one arrives:
+/// The newest snapshot of every host, or of some with their processes, at once and whenever a newer one arrives:
 /// server-sent events `snapshot`. An event `state` says that a host came or went, or has other tags or another name.
 #[utoipa::path(get, path = "/api/v1/live", tag = "hosts", params(LiveParameters),
     responses((status = 200, description = "Events that end only with the connection.",
@@ -73,16 +80,12 @@ pub(crate) async fn follow(
     Extension(caller): Extension<Caller>,
     QueryOf(parameters): QueryOf<LiveParameters>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    Problems::new(&parameters.unknown).finish()?;
-    let only = match parameters.host {
-        Some(name) => Some(find_host(&state, &name).await?.id),
-        None => None,
-    };
+    let wanted = Wanted::read(&state, &parameters).await?;
     let counted = state
         .metrics
         .count_up_to(STREAMS, |counters| &counters.live_streams)
         .ok_or_else(|| ApiError::overloaded("too many live streams are open", 30))?;
-    let follower = Follower::new(state, caller, only, counted);
+    let follower = Follower::new(state, caller, wanted, counted);
     let events = futures::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -90,12 +93,70 @@ pub(crate) async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
+/// Which hosts a stream is about.
+struct Wanted {
+    /// Ids of those whose processes are sent too.
+    named: HashSet<Arc<str>>,
+    /// Those of which no host had the name or id when last looked.
+    unknown: Vec<String>,
+    others: bool,
+}
+
+impl Wanted {
+    async fn read(state: &ApiState, parameters: &LiveParameters) -> Result<Self, ApiError> {
+        let mut problems = Problems::new(&parameters.unknown);
+        let names = match parameters.host.as_deref() {
+            // Names may have commas.
+            Some(name) if state.live.host(name).is_some() => vec![name.to_owned()],
+            names => list(names),
+        };
+        if names.len() > NAMED_HOSTS {
+            problems.add(format_args!("`host`: {} hosts; at most {NAMED_HOSTS}", names.len()));
+        }
+        if parameters.host.is_some() && names.is_empty() {
+            problems.add("`host` names none");
+        }
+        let choices = [("false", false), ("true", true)];
+        let others = problems.choice("others", parameters.others.as_deref(), &choices, names.is_empty());
+        problems.finish()?;
+        let mut wanted =
+            Self { named: HashSet::new(), unknown: Vec::new(), others: others || names.is_empty() };
+        let mut missing = None;
+        for name in names {
+            match find_host(state, &name).await {
+                Ok(key) => _ = wanted.named.insert(key.id),
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    missing = Some(error);
+                    wanted.unknown.push(name);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match missing {
+            Some(error) if wanted.named.is_empty() && !wanted.others => Err(error),
+            _ => Ok(wanted),
+        }
+    }
+
+    /// Notes by the way that a host has come which was asked for.
+    fn takes(&mut self, key: &HostKey) -> bool {
+        if let Some(at) = self.unknown.iter().position(|name| **name == *key.name || **name == *key.id) {
+            self.unknown.swap_remove(at);
+            self.named.insert(Arc::clone(&key.id));
+        }
+        self.others || self.named.contains(&key.id)
+    }
+
+    fn takes_processes(&self, key: &HostKey) -> bool {
+        self.named.contains(&key.id)
+    }
+}
+
 /// One caller's stream.
 struct Follower {
     state: ApiState,
     caller: Caller,
-    /// Id of the one host asked for.
-    only: Option<Arc<str>>,
+    wanted: Wanted,
     receiver: Receiver<Arc<LiveEvent>>,
     /// Hosts whose current state is still to be sent, each once, however many events there were of it: a slow
     /// reader gets the newest and skips what it missed.
@@ -110,7 +171,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(state: ApiState, caller: Caller, only: Option<Arc<str>>, counted: Counted) -> Self {
+    fn new(state: ApiState, caller: Caller, wanted: Wanted, counted: Counted) -> Self {
         // Subscribed first: what arrives in between is sent twice rather than not at all.
         let receiver = state.live.subscribe();
         let check = Duration::from_millis(CHECK_MS.unsigned_abs());
@@ -119,7 +180,7 @@ impl Follower {
         let checked_ms = (state.now)();
         let (waiting, sent) = (VecDeque::new(), HashMap::new());
         let mut follower =
-            Self { state, caller, only, receiver, waiting, sent, checked_ms, wake, _counted: counted };
+            Self { state, caller, wanted, receiver, waiting, sent, checked_ms, wake, _counted: counted };
         follower.wait_for_all();
         follower
     }
@@ -156,7 +217,7 @@ impl Follower {
 
     /// An event to send at once; a snapshot waits its turn behind others of the same kind.
     fn take(&mut self, event: &LiveEvent) -> Option<Event> {
-        if self.only.as_ref().is_some_and(|only| *only != event.host.key().id) {
+        if !self.wanted.takes(event.host.key()) {
             return None;
         }
         if event.kind != LiveEventKind::Snapshot {
@@ -173,9 +234,11 @@ impl Follower {
 
     fn wait_for_all(&mut self) {
         let waiting: HashSet<_> = self.waiting.iter().map(|host| Arc::clone(&host.key().id)).collect();
-        let hosts = self.state.live.hosts().into_iter();
-        let wanted = hosts.filter(|host| self.only.as_ref().is_none_or(|only| *only == host.key().id));
-        self.waiting.extend(wanted.filter(|host| !waiting.contains(&host.key().id)));
+        let mut hosts = self.state.live.hosts();
+        hosts.retain(|host| self.wanted.takes(host.key()) && !waiting.contains(&host.key().id));
+        // Who asked for a host by name looks at it.
+        hosts.sort_by_key(|host| !self.wanted.takes_processes(host.key()));
+        self.waiting.extend(hosts);
     }
 
     /// The newest snapshot; absent when there is none that was not sent.
@@ -186,7 +249,7 @@ impl Follower {
         }
         let mut data = self.data(host);
         data.latest = Some(Latest::of_host(host)?);
-        if self.only.is_some() {
+        if self.wanted.takes_processes(host.key()) {
             (data.processes, data.other) = processes(host);
         }
         Event::default().event("snapshot").json_data(data).ok()

@@ -12,7 +12,7 @@ use super::Window;
 const DEFAULT_INTERVAL_MS: i64 = 5_000;
 
 /// How much later than three intervals a snapshot may come before its host counts as silent.
-const GRACE_MS: i64 = 10_000;
+pub(super) const GRACE_MS: i64 = 10_000;
 
 /// State letter of a process that ended since the snapshot before.
 const ENDED: &str = "X";

@@ -6,9 +6,10 @@ use axum::body::{Body, BodyDataStream};
 use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tacho_catalog::Role;
+use tacho_catalog::{Role, StreamKey};
 use tacho_model::tables::host;
 use tacho_model::{Block, HostKey, Snapshot};
+use tacho_server::look_back::LookBack;
 
 use crate::fixture::{BUSY, IDLE, Server, at};
 
@@ -85,6 +86,40 @@ async fn every_snapshot_arrives_and_states_change() {
 }
 
 #[tokio::test]
+async fn a_host_tells_what_is_missing_of_its_last_day() {
+    let server = Server::empty().await;
+    let web = server.join("web").await;
+    assert_eq!(server.json("/api/v1/hosts/web").await["gaps"], Value::Null, "it has sent nothing");
+    let stream = StreamKey { agent_id: "agent".into(), stream: [1; 16] };
+    for (sequence, seconds) in (1..).zip([0, 5, 10, 70, 75]) {
+        let mut block = Block::new(&host::TABLE);
+        block.interval_ms = 5_000;
+        block.push().float(host::LOAD1, 1.0);
+        let snapshot =
+            Arc::new(Snapshot { time_ms: at(seconds * 1_000), blocks: vec![block], processes: Vec::new() });
+        server.set_now(snapshot.time_ms);
+        server.state.history.append(&web, &stream, sequence, Arc::clone(&snapshot)).await.unwrap();
+        server.state.live.snapshot(&web, snapshot);
+    }
+    let gaps = json!({ "count": 1, "missing_seconds": 55.0 });
+    assert_eq!(server.json("/api/v1/hosts").await["hosts"][0]["gaps"], gaps);
+    server.state.history.flush().await.unwrap();
+    server.advance(600_000);
+    let after_a_restart = server.another().await;
+    assert_eq!(after_a_restart.json("/api/v1/hosts/web").await["gaps"], Value::Null, "not yet known");
+    let state = &after_a_restart.state;
+    let look_back = LookBack {
+        history: state.history.clone(),
+        catalog: state.catalog.clone(),
+        live: state.live.clone(),
+        now: Arc::clone(&state.now),
+    };
+    look_back.look_back().await;
+    let gaps = json!({ "count": 2, "missing_seconds": 655.0 });
+    assert_eq!(after_a_restart.json("/api/v1/hosts/web").await["gaps"], gaps);
+}
+
+#[tokio::test]
 async fn a_slow_reader_gets_the_newest() {
     let server = Server::empty().await;
     let key = server.join("web").await;
@@ -103,6 +138,50 @@ async fn only_the_host_asked_for_is_sent() {
     send(&server, &web, 1_000, 1.0);
     send(&server, &db, 1_000, 2.0);
     assert_eq!(events.next().await.unwrap().1["host"], "db");
+}
+
+#[tokio::test]
+async fn several_hosts_come_in_one_stream_with_the_processes_of_those_named() {
+    let server = Server::with_history().await;
+    let db = server.join("db").await;
+    send(&server, &db, 1_000, 2.0);
+    let mut events = Events::open(&server, "/api/v1/live?host=web,later&others=true").await;
+    let (web, other) = (events.next().await.unwrap().1, events.next().await.unwrap().1);
+    assert_eq!((&web["host"], web["processes"].is_array()), (&json!("web"), true), "those named come first");
+    assert_eq!((&other["host"], other.get("processes")), (&json!("db"), None));
+    let mut two = Events::open(&server, "/api/v1/live?host=id-web,db").await;
+    let (one, another) = (two.next().await.unwrap().1, two.next().await.unwrap().1);
+    let mut names = [one["host"].clone(), another["host"].clone()];
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, ["db", "web"]);
+    assert!(one["processes"].is_array() && another["processes"].is_array());
+    // One that was named before it joined.
+    let later = server.join("later").await;
+    send(&server, &later, 1_000, 3.0);
+    let data = loop {
+        let (name, data) = events.next().await.unwrap();
+        if name == "snapshot" && data["host"] == "later" {
+            break data;
+        }
+    };
+    assert!(data["processes"].is_array());
+}
+
+#[tokio::test]
+async fn a_stream_of_nothing_but_strangers_is_refused() {
+    let server = Server::empty().await;
+    server.join("web").await;
+    let token = server.token(Role::Viewer).await;
+    for (query, status) in [
+        ("host=nobody", StatusCode::NOT_FOUND),
+        ("host=nobody,noone", StatusCode::NOT_FOUND),
+        ("host=", StatusCode::BAD_REQUEST),
+        ("others=perhaps", StatusCode::BAD_REQUEST),
+        (&format!("host={}", "web,".repeat(65)), StatusCode::BAD_REQUEST),
+    ] {
+        let response = server.call(Method::GET, &format!("/api/v1/live?{query}")).bearer(&token).open().await;
+        assert_eq!(response.status(), status, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ function AlertTable({ alerts, label, none }: AlertTableProps): JSX.Element {
   const key = (alert: Alert): string => alert.id ?? `${alert.host} ${alert.rule} ${alert.entity}`;
   if (alerts.length === 0) return <p className={styles.none}>{none}</p>;
   return (
-    <Table aria-label={label}>
+    <Table aria-label={label} className={styles.alerts}>
       <Table.Thead>
         <Table.Tr>
           {[

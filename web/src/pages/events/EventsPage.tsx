@@ -27,6 +27,8 @@ const REFETCH_MS = 5_000;
 const SELDOM_MS = 60_000;
 const FEW_PAGES = 2;
 const LIMIT = 200;
+/** Is called 24 hours, as on the page of alerts. */
+const DAY_MS = 86_400_000;
 
 /** All pages are of the range that the first one was asked for. */
 interface PageStart extends Span {
@@ -88,7 +90,7 @@ export function EventsPage(): JSX.Element {
           onChange={({ currentTarget: { value } }) => change({ rangeMs: Number(value) })}
           data={[...new Set([...EVENT_RANGES, view.rangeMs])].map((ms) => ({
             value: String(ms),
-            label: words.last(formatDuration(ms / 1000)),
+            label: words.last(ms === DAY_MS ? text.host.range.length('24h') : formatDuration(ms / 1000)),
           }))}
         />
         <NativeSelect

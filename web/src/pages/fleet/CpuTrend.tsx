@@ -6,7 +6,7 @@ import { formatCount, formatDuration } from '../../lib/format';
 import { bridge, usualSpacing } from '../../lib/plot';
 import { text } from '../../text';
 import styles from './FleetTable.module.css';
-import { TREND_MS, totalMs, trendGaps, useTrend } from './trends';
+import { useTrend } from './trends';
 
 /** An agent keeps what the server has not stored yet: the snapshots of a minute or two, each second at most. */
 const USUALLY_WAITING = 120;
@@ -23,26 +23,32 @@ export function CpuTrend({ host, width = 96 }: TrendProps): JSX.Element {
   return <Sparkline values={bridged} max={1} label={text.fleet.sparklineHint} width={width} />;
 }
 
-/** Whether something of the host is missing in the time that its line shows, and what is still to come. */
-export function GapMark({ host }: { readonly host: Host }): JSX.Element | null {
-  const trend = useTrend(host.id);
-  const missing = trend ? totalMs(trendGaps(trend, host)) : 0;
+interface GapMarkProps {
+  readonly host: Host;
+  /** What stands where it is not known. */
+  readonly absent?: string | null;
+}
+
+/** How much of the host's last day is missing, and what is still to come. */
+export function GapMark({ host, absent = null }: GapMarkProps): JSX.Element | null {
+  const { count, missingSeconds } = host.gaps ?? { count: 0, missingSeconds: 0 };
+  const missing = formatDuration(missingSeconds);
   const waiting = host.bufferedFrames > USUALLY_WAITING ? host.bufferedFrames : 0;
-  if (missing === 0 && waiting === 0) return null;
+  if (count === 0 && waiting === 0) return host.gaps ? null : <>{absent}</>;
   const words = text.fleet.gap;
   const hints = [
-    missing === 0 ? null : words.missing(formatDuration(missing / 1000), formatDuration(TREND_MS / 1000)),
+    count === 0 ? null : words.missing(missing, count),
     waiting === 0 ? null : words.waiting(formatCount(waiting)),
   ].filter((hint) => hint !== null);
   return (
     <span className={styles.gap} data-hint={hints.join(' ')}>
-      {missing > 0 && (
+      {count > 0 && (
         <>
           <span className={styles.hatch} aria-hidden="true" />
-          {formatDuration(missing / 1000)}
+          {missing}
         </>
       )}
-      {waiting > 0 && <span aria-hidden="true">↑{missing > 0 ? '' : formatCount(waiting)}</span>}
+      {waiting > 0 && <span aria-hidden="true">↑{count > 0 ? '' : formatCount(waiting)}</span>}
       <span className="visually-hidden">{hints.join(' ')}</span>
     </span>
   );

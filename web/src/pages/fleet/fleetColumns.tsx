@@ -23,9 +23,9 @@ export interface FleetColumn {
   readonly id: keyof typeof text.fleet.columns;
   readonly width: number | 'auto';
   readonly numeric: boolean;
-  /** Words that begin with the worst. */
+  /** What begins with the worst though it is no number that stands right. */
   readonly descends?: boolean;
-  /** Known of rows on the screen only, so that nothing can be sorted by it. */
+  /** Known of rows on the screen only:  nothing can be sorted by it. */
   readonly plain?: boolean;
   readonly cell: (row: FleetRow) => JSX.Element;
 }
@@ -39,7 +39,13 @@ export const FLEET_COLUMNS: readonly FleetColumn[] = [
     cell: ({ cpu }) => <Meter value={cpu} label={formatRatio(cpu)} />,
   },
   { id: 'cpuTrend', width: 112, numeric: false, plain: true, cell: ({ host }) => <CpuTrend host={host} /> },
-  { id: 'gap', width: 76, numeric: false, plain: true, cell: ({ host }) => <GapMark host={host} /> },
+  {
+    id: 'gap',
+    width: 76,
+    numeric: false,
+    descends: true,
+    cell: ({ host }) => <GapMark host={host} absent={ABSENT} />,
+  },
   {
     id: 'memory',
     width: 84,

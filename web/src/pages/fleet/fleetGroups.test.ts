@@ -15,6 +15,7 @@ const host = (name: string, os: string | null, cpu: number | null, state: Host['
   createdMs: 0,
   clockOffsetMs: null,
   bufferedFrames: 0,
+  gaps: null,
   agentVersion: '0.1.0',
   conflict: null,
   alert: null,

@@ -28,6 +28,7 @@ const host = (name: string, part: Partial<Host> = {}): Host => ({
   createdMs: 0,
   clockOffsetMs: null,
   bufferedFrames: 0,
+  gaps: null,
   agentVersion: '0.1.0',
   conflict: null,
   alert: null,
@@ -64,6 +65,24 @@ describe('fleet rows', () => {
     expect(names('name', false)).toEqual(['new', 'web-1', 'web-9', 'web-10']);
     expect(names('cpu', true)).toEqual(['web-9', 'web-10', 'new', 'web-1']);
     expect(names('cpu', false)).toEqual(['web-10', 'web-9', 'new', 'web-1']);
+  });
+
+  it('sorts by what is missing of the last day, of hosts that are down too', () => {
+    const missing = (missingSeconds: number): Partial<Host> => ({ gaps: { count: 1, missingSeconds } });
+    const rows = rowsOf(
+      [
+        host('unknown'),
+        host('whole', { gaps: { count: 0, missingSeconds: 0 } }),
+        host('some', missing(90)),
+        host('gone', { ...missing(86_400), state: 'down' }),
+      ],
+      new Map(),
+    );
+    const names = (descending: boolean): string[] =>
+      sortFleet(rows, { column: 'gap', descending }).map(({ name }) => name);
+    expect(names(true)).toEqual(['gone', 'some', 'whole', 'unknown']);
+    expect(names(false)).toEqual(['whole', 'some', 'gone', 'unknown']);
+    expect(filterFleet(rows, 'gap>60').map(({ name }) => name)).toEqual(['some', 'gone']);
   });
 
   it('sorts by the worst alert, and those that are muted after the others', () => {

@@ -32,6 +32,8 @@ export interface FleetRow {
   readonly uptime: Reading;
   /** Degrees Celsius of the hottest sensor. */
   readonly temperature: Reading;
+  /** Seconds of the last day of which nothing is stored. */
+  readonly gap: Reading;
   /** How bad the worst alert is; null where none fires. */
   readonly alert: Reading;
   readonly agent: string | null;
@@ -123,6 +125,7 @@ function buildRow(host: Host, live: Latest | null, rank: number): FleetRow {
     processes: latest?.processes ?? null,
     uptime: latest?.uptime_seconds ?? null,
     temperature: latest?.temperature_max_celsius ?? null,
+    gap: host.gaps?.missingSeconds ?? null,
     alert: alertRank(host),
     agent: host.agentVersion,
     tags: host.tags.length === 0 ? null : host.tags.join(' '),
@@ -166,6 +169,7 @@ const FIELDS: readonly string[] = [
   'pressure',
   'processes',
   'temperature',
+  'gap',
   'alert',
 ];
 
@@ -191,19 +195,22 @@ export function filterFleet(rows: readonly FleetRow[], filter: string): FleetRow
       pressure: row.pressure,
       processes: row.processes,
       temperature: row.temperature,
+      gap: row.gap,
       alert: alert && `${alert.severity} ${alert.rule}`,
     }),
   );
 }
 
-/** Hosts that are down or silent come after the others, whatever the order: their readings are old. */
+/** Hosts that are down or silent come after the others: their readings are old. What is missing of them is not. */
 export function sortFleet(rows: readonly FleetRow[], sort: Sort): FleetRow[] {
   const column = sort.column as keyof FleetRow;
   const sign = sort.descending ? -1 : 1;
   return [...rows].sort((left, right) => {
     const byName = left.rank - right.rank;
     if (column === 'name') return sign * byName;
-    return downLast(left, right) || compare(left[column], right[column], sign) || byName;
+    return (
+      (column !== 'gap' && downLast(left, right)) || compare(left[column], right[column], sign) || byName
+    );
   });
 }
 

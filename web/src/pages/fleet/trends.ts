@@ -3,13 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 
 import { serverNow } from '../../api/client';
 import { MOST_NAMED, fetchFleetSeries } from '../../api/fleet';
-import type { Host, Reading } from '../../api/hosts';
+import type { Reading } from '../../api/hosts';
 import { bucketsFor } from '../../lib/buckets';
-import { findGaps } from '../../lib/plot';
-import type { Span } from '../../lib/range';
 import { askTogether } from '../../lib/together';
 
-export const TREND_MS = 30 * 60_000;
+const TREND_MS = 30 * 60_000;
 const POINTS = 60;
 const REFETCH_MS = 60_000;
 /** Rows that are scrolled past are not asked for. */
@@ -17,7 +15,7 @@ const WAIT_MS = 100;
 /** Addresses stay short enough for any proxy. */
 const AT_ONCE = Math.min(100, MOST_NAMED);
 
-export interface Trend {
+interface Trend {
   readonly timeMs: readonly number[];
   readonly bucketMs: number;
   readonly values: readonly Reading[];
@@ -45,15 +43,3 @@ export function useTrend(hostId: string): Trend | undefined {
   });
   return data;
 }
-
-/** Where nothing was recorded between the host's first and last sign of life. Its newest minute may still be under way. */
-export function trendGaps({ timeMs, bucketMs, values }: Trend, host: Host): readonly Span[] {
-  const [first, last] = [timeMs[0], timeMs.at(-1)];
-  if (first === undefined || last === undefined || host.lastSeenMs === null) return [];
-  const fromMs = Math.max(first, host.createdMs ?? first);
-  const toMs = Math.min(last + bucketMs, host.lastSeenMs);
-  return toMs <= fromMs ? [] : findGaps(timeMs, values, bucketMs, { fromMs, toMs });
-}
-
-export const totalMs = (spans: readonly Span[]): number =>
-  spans.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);

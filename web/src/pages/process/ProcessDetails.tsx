@@ -53,6 +53,7 @@ export function ProcessDetails(props: ProcessDetailsProps): JSX.Element {
     pinMs: view.pinMs,
   });
   const { exit } = found;
+  const [children, alike] = facts.relativesLoading ? [null, null] : [facts.children, facts.alike];
   const mayAsk = useMayChange();
   const state = self?.state ?? null;
   const about: readonly Row[] = [
@@ -93,12 +94,8 @@ export function ProcessDetails(props: ProcessDetailsProps): JSX.Element {
       {mayAsk && exit === null && (
         <OpenFiles key={`${String(process.pid)} ${String(process.startMs)}`} {...{ host, process }} />
       )}
-      <Section title={words.children(facts.children.length)}>
-        <ProcessList label={words.children(facts.children.length)} processes={facts.children} link={link} />
-      </Section>
-      <Section title={words.alike(facts.alike.length)}>
-        <ProcessList label={words.alike(facts.alike.length)} processes={facts.alike} link={link} />
-      </Section>
+      <Relatives title={words.children} processes={children} link={link} />
+      <Relatives title={words.alike} processes={alike} link={link} />
       {facts.name !== null && <Elsewhere host={host} name={facts.name} />}
     </div>
   );
@@ -138,6 +135,26 @@ function Facts({ rows }: { readonly rows: readonly Row[] }): JSX.Element {
 
 /** More are in the table of the host's page. */
 const MOST_LISTED = 12;
+
+interface RelativesProps {
+  readonly title: (count: number | null) => string;
+  /** Null until they are known. */
+  readonly processes: readonly Process[] | null;
+  readonly link: (key: ProcessKey) => string;
+}
+
+function Relatives({ title, processes, link }: RelativesProps): JSX.Element {
+  const label = title(processes?.length ?? null);
+  return (
+    <Section title={label}>
+      {processes ? (
+        <ProcessList {...{ label, processes, link }} />
+      ) : (
+        <p className={styles.none}>{text.common.loading}</p>
+      )}
+    </Section>
+  );
+}
 
 interface ProcessListProps {
   readonly label: string;

@@ -62,7 +62,7 @@ export function ProcessHistory({ host, process, found, view, link }: ProcessHist
           )}
         </Late>
       </Section>
-      <Section title={words.exits.title(found.exits?.total ?? 0)}>
+      <Section title={words.exits.title(found.exits?.total ?? null)}>
         <Late value={found.exits && found.exits.newest} none={words.exits.none}>
           {(newest) => (
             <ExitList

@@ -24,6 +24,8 @@ export interface ProcessFacts extends Relatives {
   readonly snapshotMs: number | null;
   /** What it used is still on its way. */
   readonly loading: boolean;
+  /** Who belongs to it is not known yet. */
+  readonly relativesLoading: boolean;
   /** A moment at which it was there: where to look when it is not in the range. */
   readonly seenMs: number | null;
 }
@@ -84,6 +86,7 @@ export function useProcessFacts(query: ProcessFactsQuery): ProcessFacts {
     totals,
     snapshotMs: at.data?.timeMs ?? null,
     loading: over.isPending,
+    relativesLoading: at.isPending,
     seenMs: totals?.lastSeenMs ?? process.startMs + STEP_MS,
   };
 }

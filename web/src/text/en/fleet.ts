@@ -43,7 +43,7 @@ export const fleet = {
     hints: {
       alert: 'The worst alert that fires, and how many more',
       cpu: 'Share of all CPU time in use',
-      gap: 'For how long nothing was recorded in the last 30 minutes',
+      gap: 'For how long nothing was recorded in the last 24 hours',
       memory: 'Share of memory in use',
       filesystem: 'The fullest file system',
       disk: 'Read and written per second; the bar is the busiest disk',
@@ -56,7 +56,8 @@ export const fleet = {
     acknowledged: 'acknowledged',
     moreAlerts: (count: number) => (count === 1 ? 'and 1 more alert' : `and ${String(count)} more alerts`),
     gap: {
-      missing: (missing: string, all: string) => `Nothing was recorded for ${missing} of the last ${all}.`,
+      missing: (missing: string, count: number) =>
+        `Nothing was recorded for ${missing} of the last 24 hours, ${count === 1 ? 'at a stretch' : `in ${String(count)} gaps`}.`,
       waiting: (count: string) => `Its agent keeps ${count} snapshots that are still to come.`,
     },
     change: {

@@ -1,4 +1,8 @@
 /** Processes: the table of a host, and the page of one. */
+
+/** Nothing until it is known. */
+const counted = (count: number | null): string => (count === null ? '' : ` (${String(count)})`);
+
 export const processes = {
   processes: {
     label: 'Processes',
@@ -130,8 +134,8 @@ export const processes = {
       sent: 'Sent',
     },
     unused: 'It used nothing in this range, or was not there.',
-    children: (count: number) => `Started by it (${String(count)})`,
-    alike: (count: number) => `The same program on this host (${String(count)})`,
+    children: (count: number | null) => `Started by it${counted(count)}`,
+    alike: (count: number | null) => `The same program on this host${counted(count)}`,
     elsewhere: 'The same program on other hosts now',
     tooLong: 'The range is too long to look for it; choose a shorter one.',
     inRange: 'in the range shown',
@@ -192,7 +196,7 @@ export const processes = {
       } as Readonly<Record<string, string>>,
     },
     exits: {
-      title: (count: number) => `Ended in this range, of this name (${String(count)})`,
+      title: (count: number | null) => `Ended in this range, of this name${counted(count)}`,
       none: 'No process of this name ended in this range, as far as the agent was told.',
       when: 'When',
       how: 'How',

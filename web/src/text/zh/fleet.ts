@@ -45,7 +45,7 @@ export const fleet: typeof english = {
     hints: {
       alert: '正在触发的最严重告警，以及其余的数量',
       cpu: '已用 CPU 时间的比例',
-      gap: '最近 30 分钟内没有记录的时长',
+      gap: '最近 24 小时内没有记录的时长',
       memory: '已用内存的比例',
       filesystem: '最满的文件系统',
       disk: '每秒读写量；条形为最忙的磁盘',
@@ -58,7 +58,8 @@ export const fleet: typeof english = {
     acknowledged: '已确认',
     moreAlerts: (count: number) => `另有 ${String(count)} 个告警`,
     gap: {
-      missing: (missing: string, all: string) => `最近 ${all} 中有 ${missing} 没有记录。`,
+      missing: (missing: string, count: number) =>
+        `最近 24 小时中有 ${missing} 没有记录，共 ${String(count)} 处缺口。`,
       waiting: (count: string) => `采集代理还保留着 ${count} 个尚未送达的快照。`,
     },
     change: {

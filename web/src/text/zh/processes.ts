@@ -1,6 +1,9 @@
 /** Processes: the table of a host, and the page of one. */
 import type { processes as english } from '../en/processes';
 
+/** Nothing until it is known. */
+const counted = (count: number | null): string => (count === null ? '' : `（${String(count)}）`);
+
 export const processes: typeof english = {
   processes: {
     label: '进程',
@@ -132,8 +135,8 @@ export const processes: typeof english = {
       sent: '发送',
     },
     unused: '它在此范围内没有用量，或不存在。',
-    children: (count: number) => `子进程（${String(count)}）`,
-    alike: (count: number) => `本机上的相同程序（${String(count)}）`,
+    children: (count: number | null) => `子进程${counted(count)}`,
+    alike: (count: number | null) => `本机上的相同程序${counted(count)}`,
     elsewhere: '其他主机上此刻的相同程序',
     tooLong: '范围太长，请选择更短的范围。',
     inRange: '（所示时间范围内）',
@@ -194,7 +197,7 @@ export const processes: typeof english = {
       },
     },
     exits: {
-      title: (count: number) => `此范围内结束的同名进程（${String(count)}）`,
+      title: (count: number | null) => `此范围内结束的同名进程${counted(count)}`,
       none: '就采集代理所知，此范围内没有同名进程结束。',
       when: '时间',
       how: '方式',
