@@ -10,7 +10,7 @@ import { maxOf } from '../../lib/plot';
 import type { SlotName } from '../../lib/processColors';
 import type { Span } from '../../lib/range';
 import { type CursorStore, useCursor } from '../../state/cursor';
-import { type HostView, ROW_KINDS, type RowKind } from '../../state/hostAddress';
+import { type HostView, ROW_KINDS, type RowKind, type Sort } from '../../state/hostAddress';
 import { type Command, useCommands } from '../../state/commands';
 import { usePreference } from '../../state/preferences';
 import { navigate, processPath } from '../../state/router';
@@ -101,6 +101,7 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
   );
   useProcessCommands(host, rows);
   const onRow = useOnRow(view, change);
+  const onSort = useCallback((sort: Sort) => change({ sort }), [change]);
   return (
     <section className={styles.panel} aria-label={text.processes.label}>
       <div className={styles.bar} data-loading={found.loading || undefined}>
@@ -131,10 +132,11 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
           columns={columns}
           sums={view.filter === '' ? table.sums : NO_TABLE.sums}
           group={table.group}
-          whole={{ cpu: props.cores, memory: props.memoryBytes }}
+          wholeCpu={props.cores}
+          wholeMemory={props.memoryBytes}
           selectedId={view.process ? processId(view.process) : null}
           sort={view.sort}
-          onSort={(sort) => change({ sort })}
+          onSort={onSort}
           onRow={onRow}
           nowMs={span.toMs}
           empty={

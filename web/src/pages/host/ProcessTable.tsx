@@ -29,7 +29,8 @@ export interface ProcessTableProps {
   readonly sums: readonly SumRow[];
   readonly group: RowKind;
   /** What the whole machine has, for the bars. */
-  readonly whole: { readonly cpu: number | null; readonly memory: number | null };
+  readonly wholeCpu: number | null;
+  readonly wholeMemory: number | null;
   readonly selectedId: string | null;
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
@@ -38,8 +39,10 @@ export interface ProcessTableProps {
   readonly empty: string;
 }
 
-export function ProcessTable(props: ProcessTableProps): JSX.Element {
-  const { rows, columns, colors, sums, group, whole, selectedId, sort, onSort, onRow, nowMs, empty } = props;
+/** The pointer moves far more often than its rows change. */
+export const ProcessTable = memo(function ProcessTable(props: ProcessTableProps): JSX.Element {
+  const { rows, columns, colors, sums, group, selectedId, sort, onSort, onRow, nowMs, empty } = props;
+  const { wholeCpu, wholeMemory } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const shown = useRowWindow(scroller, rows.length, ROW_HEIGHT, props.height);
   return (
@@ -67,10 +70,8 @@ export function ProcessTable(props: ProcessTableProps): JSX.Element {
           {rows.slice(shown.first, shown.last).map((row, index) => (
             <BodyRow
               key={row.id}
-              {...{ row, columns, group, onRow, nowMs }}
+              {...{ row, columns, group, onRow, nowMs, wholeCpu, wholeMemory }}
               color={colors.get(row.id)}
-              wholeCpu={whole.cpu}
-              wholeMemory={whole.memory}
               index={shown.first + index + 2}
               selected={row.id === selectedId}
             />
@@ -88,7 +89,7 @@ export function ProcessTable(props: ProcessTableProps): JSX.Element {
       {rows.length === 0 && <p className={styles.empty}>{empty}</p>}
     </div>
   );
-}
+});
 
 /** Columns without a width of their own take at least this. */
 const AUTO_WIDTH = 200;
@@ -136,13 +137,17 @@ const BodyRow = memo(function BodyRow(props: BodyRowProps): JSX.Element {
             data-bar={hasBar || undefined}
             title={cellTitle(column, row, label)}
           >
-            {hasBar && (
-              <span
-                className={styles.bar}
-                style={{ width: `${String(Math.min(1, value / whole) * 100)}%` }}
-              />
+            {hasBar ? (
+              <>
+                <span
+                  className={styles.bar}
+                  style={{ width: `${String(Math.min(1, value / whole) * 100)}%` }}
+                />
+                <span className={styles.value}>{label}</span>
+              </>
+            ) : (
+              label
             )}
-            <span className={styles.value}>{label}</span>
           </td>
         );
       })}

@@ -58,6 +58,15 @@ describe('rows of an instant', () => {
     expect(pids('unit', false)).toEqual([3, 20, 100, 1]);
   });
 
+  it('keeps equal rows in the order of their pids, and groups in that of their names', () => {
+    const idle = rowsAt(
+      [100, 9, 20].map((pid) => ({ ...base, key: { pid, startMs: 1000 }, user: `u${String(pid)}` })),
+    );
+    const sort = { column: 'cpu', descending: true };
+    expect(sortRows(idle, sort).map((row) => row.pid)).toEqual([9, 20, 100]);
+    expect(sortRows(groupRows(idle, 'user'), sort).map((row) => row.user)).toEqual(['u9', 'u20', 'u100']);
+  });
+
   it('sorts by an unknown column without harm', () => {
     expect(sortRows(rows, { column: 'colour', descending: true }).map((row) => row.pid)).toEqual([
       3, 20, 1, 100,

@@ -278,9 +278,13 @@ export function sortRows(rows: readonly ProcessRow[], sort: Sort): ProcessRow[] 
   const sign = sort.descending ? -1 : 1;
   return [...rows].sort((left, right) => {
     const order = compare(left[column], right[column], sign);
-    return order === 0 ? compare(left.cpu, right.cpu, -1) || compare(left.id, right.id, 1) : order;
+    return order === 0 ? compare(left.cpu, right.cpu, -1) || steadily(left, right) : order;
   });
 }
+
+/** Most processes are idle and so equal: numbers tell them apart at a tenth of what words cost. */
+const steadily = (left: ProcessRow, right: ProcessRow): number =>
+  (left.pid ?? 0) - (right.pid ?? 0) || compare(left.id, right.id, 1);
 
 function compare(left: unknown, right: unknown, sign: number): number {
   const leftAbsent = left == null || left === '';
