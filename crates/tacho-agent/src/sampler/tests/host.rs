@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tacho_model::six_digits;
 use tacho_model::tables::{cpu, disk, filesystem, host, interface};
 
 use super::machine::{Machine, TICK_US};
@@ -129,14 +130,14 @@ fn the_moving_average_of_memory_in_use() {
         machine.block(&host::TABLE).float(host::MEMORY_USED_AVERAGE_RATIO, 0)
     };
     put(&machine, 600);
-    assert_eq!(average(&mut machine), Some(0.4), "the first is its own average");
+    assert_eq!(average(&mut machine), Some(six_digits(0.4)), "the first is its own average");
     put(&machine, 500);
-    assert_eq!(average(&mut machine), Some(0.3 * 0.4 + 0.7 * 0.5));
+    assert_eq!(average(&mut machine), Some(six_digits(0.3 * 0.4 + 0.7 * 0.5)));
     machine.write("proc/meminfo", "MemTotal: 1000 kB\n");
     assert_eq!(average(&mut machine), None);
     put(&machine, 500);
     let after = 0.3 * (0.3 * 0.4 + 0.7 * 0.5) + 0.7 * 0.5;
-    assert_eq!(average(&mut machine), Some(after), "a gap is skipped");
+    assert_eq!(average(&mut machine), Some(six_digits(after)), "a gap is skipped");
 }
 
 #[test]
