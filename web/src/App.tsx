@@ -58,15 +58,22 @@ export function App(): JSX.Element {
   return session.data ? <SignedIn session={session.data} /> : <pages.signIn.Page />;
 }
 
-/** A session that ended shows the sign-in page, at the same address, whichever call noticed it. */
+/**
+ * A session that ended shows the sign-in page, at the same address, whichever call noticed it. A refusal may be of a session before
+ * this one, so the server is asked.
+ */
 function useSignOutOn401(): void {
   const client = useQueryClient();
   useEffect(
     () =>
-      client.getQueryCache().subscribe(({ query }) => {
-        const { error } = query.state;
-        const ended = error instanceof ApiError && error.kind === 'unauthorized';
-        if (ended && client.getQueryData(sessionKey)) client.setQueryData(sessionKey, null);
+      client.getQueryCache().subscribe((event) => {
+        // What was refused once keeps its error until it is answered: only new ones count.
+        if (event.type !== 'updated' || event.action.type !== 'error') return;
+        const { error } = event.action;
+        const refused = error instanceof ApiError && error.kind === 'unauthorized';
+        if (refused && client.getQueryData(sessionKey)) {
+          void client.refetchQueries({ queryKey: sessionKey }, { cancelRefetch: false });
+        }
       }),
     [client],
   );
