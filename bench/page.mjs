@@ -1,7 +1,8 @@
 // What the page costs the browser: see bench/README.md. Told where the server is by TACHO_URL and TACHO_PASSWORD;
 // DATA_HOST is a host with a day of history, LIVE_HOST one that sends snapshots now.
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,11 +30,15 @@ const spread = (values) =>
   `median ${ms(quantile(values, 0.5))}, p95 ${ms(quantile(values, 0.95))}, most ${ms(Math.max(...values))}`;
 const mib = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
-const browser = await chromium.launch({
+// A profile on disk, as people have: without one Chromium keeps no compiled code from one load to the next.
+const profile = mkdtempSync(join(tmpdir(), 'tacho-profile-'));
+const context = await chromium.launchPersistentContext(profile, {
   executablePath,
   args: ['--js-flags=--expose-gc', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+  baseURL,
+  ignoreHTTPSErrors: true,
+  viewport: { width: 1440, height: 900 },
 });
-const context = await browser.newContext({ baseURL, ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } });
 const signedIn = await context.request.post('/api/v1/session', {
   data: { user: 'admin', password },
   headers: { 'X-Tacho-Request': '1' },
@@ -62,7 +67,8 @@ if (wants('crosshair')) {
 }
 if (wants('scroll')) await scroll();
 if (wants('heap') && liveHost !== '') await heap();
-await browser.close();
+await context.close();
+rmSync(profile, { recursive: true });
 
 /** Charts are drawn and the process table has rows; runs in the browser. */
 function hostIsThere() {
