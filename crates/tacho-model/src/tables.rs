@@ -218,7 +218,7 @@ table! {
         AGENT_QUEUED_FRAMES: Integer Gauge None = 96;
         /// Frames dropped because too many waited, too long, or what was read of the disk was damaged.
         AGENT_DROPPED_FRAMES: Integer Delta None = 97;
-        /// Moving average of the share of memory in use: 0.3 of the value before and 0.7 of the current one.
+        /// Moving average of the share of memory in use: 0.3 of the value before and 0.7 of the current one; to six digits.
         MEMORY_USED_AVERAGE_RATIO: Float Gauge Ratio = 98;
         /// The hottest temperature sensor.
         TEMPERATURE_MAX_CELSIUS: Float Gauge Celsius = 99;

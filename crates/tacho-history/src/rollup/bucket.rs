@@ -3,7 +3,6 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
-
 use tacho_model::six_digits;
 
 use super::spec::{Extremes, Spec};
