@@ -62,23 +62,27 @@ let early: EarlyLive | null = null;
 const EARLY_MS = 5000;
 
 /**
- * Asks for the newest snapshot of a host for whoever is going to follow it soon; settles when it is there. Only for that: a
- * stream that stayed open in each tab would take one of the few connections that a browser opens.
+ * Asks for the newest snapshot of a host for whoever is going to follow it soon; settles when it is there, or when there is none.
+ * Only for that: a stream that stayed open in each tab would take one of the few connections that a browser opens.
  */
 export function openLiveEarly(host: string): Promise<void> {
   const live: EarlyLive = { host, text: null, newest: null, listener: null };
   early = live;
   return new Promise((resolve) => {
     const source = new EventSource(apiPath('live', { host }));
-    source.addEventListener('snapshot', (event) => {
+    const end = (): void => {
       source.close();
+      resolve();
+    };
+    source.addEventListener('snapshot', (event) => {
       live.text = (event as MessageEvent<string>).data;
       live.newest = readSnapshot(live.text);
       if (live.newest) live.listener?.onSnapshot(live.newest);
-      resolve();
+      end();
     });
+    source.addEventListener('state', end);
     // Who follows the host is told of errors.
-    source.addEventListener('error', () => source.close());
+    source.addEventListener('error', end);
     setTimeout(() => {
       source.close();
       if (early === live) early = null;

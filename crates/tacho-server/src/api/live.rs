@@ -58,7 +58,7 @@ pub(crate) struct LiveData {
     host: String,
     id: String,
     state: Presence,
-    /// Only in an event `state`.
+    /// Only in an event `state` of a host that was heard of since the server started.
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,8 +70,23 @@ pub(crate) struct LiveData {
     other: Option<OtherEntry>,
 }
 
+impl LiveData {
+    fn new(key: &HostKey, state: Presence) -> Self {
+        Self {
+            host: key.name.to_string(),
+            id: key.id.to_string(),
+            state,
+            tags: None,
+            latest: None,
+            processes: None,
+            other: None,
+        }
+    }
+}
+
 /// The newest snapshot of every host, or of some with their processes, at once and whenever a newer one arrives:
-/// server-sent events `snapshot`. An event `state` says that a host came or went, or has other tags or another name.
+/// server-sent events `snapshot`. An event `state` says that a host came or went, or has other tags or another name;
+/// the first one of a host that was asked for and has no snapshot since the server started says that.
 #[utoipa::path(get, path = "/api/v1/live", tag = "hosts", params(LiveParameters),
     responses((status = 200, description = "Events that end only with the connection.",
         content((LiveData = "text/event-stream")))))]
@@ -97,6 +112,8 @@ pub(crate) async fn follow(
 struct Wanted {
     /// Ids of those whose processes are sent too.
     named: HashSet<Arc<str>>,
+    /// Of those, which had no snapshot when last looked.
+    silent: Vec<HostKey>,
     /// Those of which no host had the name or id when last looked.
     unknown: Vec<String>,
     others: bool,
@@ -119,12 +136,21 @@ impl Wanted {
         let choices = [("false", false), ("true", true)];
         let others = problems.choice("others", parameters.others.as_deref(), &choices, names.is_empty());
         problems.finish()?;
-        let mut wanted =
-            Self { named: HashSet::new(), unknown: Vec::new(), others: others || names.is_empty() };
+        let mut wanted = Self {
+            named: HashSet::new(),
+            silent: Vec::new(),
+            unknown: Vec::new(),
+            others: others || names.is_empty(),
+        };
         let mut missing = None;
         for name in names {
             match find_host(state, &name).await {
-                Ok(key) => _ = wanted.named.insert(key.id),
+                Ok(key) => {
+                    wanted.named.insert(Arc::clone(&key.id));
+                    if state.live.host(&key.id).is_none_or(|host| host.newest().is_none()) {
+                        wanted.silent.push(key);
+                    }
+                }
                 Err(error) if error.kind == ErrorKind::NotFound => {
                     missing = Some(error);
                     wanted.unknown.push(name);
@@ -196,6 +222,9 @@ impl Follower {
                     return Some(event);
                 }
             }
+            if let Some(event) = self.absence() {
+                return Some(event);
+            }
             let received = tokio::select! {
                 () = self.state.stop.cancelled() => return None,
                 received = self.receiver.recv() => received,
@@ -255,17 +284,18 @@ impl Follower {
         Event::default().event("snapshot").json_data(data).ok()
     }
 
+    /// Who asked for a host is told that there is nothing to wait for.
+    fn absence(&mut self) -> Option<Event> {
+        let key = self.wanted.silent.pop()?;
+        let data = match self.state.live.host(&key.id) {
+            Some(host) => self.data(&host),
+            None => LiveData::new(&key, Presence::Down),
+        };
+        Event::default().event("state").json_data(data).ok()
+    }
+
     fn data(&self, host: &LiveHost) -> LiveData {
-        let key = host.key();
-        LiveData {
-            host: key.name.to_string(),
-            id: key.id.to_string(),
-            state: host.state((self.state.now)()).into(),
-            tags: None,
-            latest: None,
-            processes: None,
-            other: None,
-        }
+        LiveData::new(host.key(), host.state((self.state.now)()).into())
     }
 
     /// Looks the caller up again now and then. A catalog that does not answer ends the stream as well; the

@@ -86,6 +86,23 @@ async fn every_snapshot_arrives_and_states_change() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_host_without_a_snapshot_is_told_so() {
+    let server = Server::empty().await;
+    let key = server.join("web").await;
+    let after_a_restart = server.another().await;
+    for (server, state) in [(&server, "up"), (&after_a_restart, "down")] {
+        let mut events = Events::open(server, "/api/v1/live?host=web").await;
+        let (name, data) = events.next().await.unwrap();
+        assert_eq!(name, "state");
+        assert_eq!(data, json!({ "host": "web", "id": "id-web", "state": state }));
+    }
+    let mut events = Events::open(&server, "/api/v1/live?host=web").await;
+    events.next().await.unwrap();
+    send(&server, &key, 1_000, 1.0);
+    assert_eq!(events.next().await.unwrap().0, "snapshot");
+}
+
+#[tokio::test]
 async fn a_host_tells_what_is_missing_of_its_last_day() {
     let server = Server::empty().await;
     let web = server.join("web").await;

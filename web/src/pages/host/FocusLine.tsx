@@ -54,9 +54,10 @@ function moment(focus: Focus, shown: Shown | null): string {
     return `${formatRange(focus.span.fromMs, focus.span.toMs, now)} · ${formatDuration(seconds)}`;
   }
   const snapshotMs = shown?.kind === 'at' ? shown.answer.timeMs : null;
-  if (focus.kind === 'live') return snapshotMs === null ? '' : formatInstant(snapshotMs, now);
-  if (focus.kind === 'hover' || snapshotMs === null) return formatInstant(focus.atMs, now);
-  const older = focus.atMs - snapshotMs;
+  if (focus.kind === 'live' && snapshotMs === null) return '';
+  const atMs = focus.kind === 'live' ? now : focus.atMs;
+  if (focus.kind === 'hover' || snapshotMs === null) return formatInstant(atMs, now);
+  const older = atMs - snapshotMs;
   const note = older > OLD_MS ? ` · ${text.processes.snapshotOf(formatDuration(older / 1000))}` : '';
   return formatInstant(snapshotMs, now) + note;
 }

@@ -10,7 +10,6 @@ import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
 import { Splitter, type SplitterProps } from '../../components/Splitter';
 import { useLatest } from '../../components/useLatest';
 import { type Size, useSize } from '../../components/useSize';
-import { formatDuration } from '../../lib/format';
 import { DEFAULT_RANGE } from '../../lib/range';
 import { useLiveHost } from '../../state/live';
 import { isNumber, isStringList, usePreference } from '../../state/preferences';
@@ -22,6 +21,7 @@ import { text } from '../../text';
 import styles from './HostPage.module.css';
 import { ChangesPanel } from './ChangesPanel';
 import { ConflictLine } from './ConflictLine';
+import { EmptyRange } from './EmptyRange';
 import { FOLDED_AT_FIRST } from './hostColumns';
 import { ExportMenu } from './ExportMenu';
 import { HostTitle } from './HostTitle';
@@ -214,6 +214,7 @@ export function HostPage({ name }: HostPageProps): JSX.Element {
           host={name}
           height={layout.below}
           {...{ view, change, span, following, live, cursor, actions, step, filterInput, onChanges, colors }}
+          lastSeenMs={host.data && host.data.state !== 'up' ? host.data.lastSeenMs : null}
           cores={series.coreCount ?? host.data?.facts?.cpu_cores ?? null}
           memoryBytes={host.data?.latest?.memory_total_bytes ?? host.data?.facts?.memory_bytes ?? null}
         />
@@ -246,28 +247,6 @@ function useTopColors(top: TopSeries | null): ReadonlyMap<string, SlotName> {
     }
     return shown;
   }, [top, book]);
-}
-
-function EmptyRange(props: {
-  readonly lastSeenMs: number | null;
-  readonly onShow: (ms: number) => void;
-}): JSX.Element {
-  const { lastSeenMs, onShow } = props;
-  const words = text.host.charts.empty;
-  return (
-    <div className={styles.cover}>
-      {lastSeenMs === null ? (
-        <Notice card title={words.title} detail={words.never} />
-      ) : (
-        <Notice
-          card
-          title={words.title}
-          detail={words.detail(formatDuration((serverNow() - lastSeenMs) / 1000))}
-          action={{ label: words.show, run: () => onShow(lastSeenMs) }}
-        />
-      )}
-    </div>
-  );
 }
 
 /** Of a page below the header, before it is laid out. */

@@ -11,9 +11,7 @@ import type { SlotName } from '../../lib/processColors';
 import type { Span } from '../../lib/range';
 import { type CursorStore, useCursor } from '../../state/cursor';
 import { type HostView, ROW_KINDS, type RowKind, type Sort } from '../../state/hostAddress';
-import { type Command, useCommands } from '../../state/commands';
 import { usePreference } from '../../state/preferences';
-import { navigate, processPath } from '../../state/router';
 import { text } from '../../text';
 import { FocusLine } from './FocusLine';
 import styles from './ProcessPanel.module.css';
@@ -39,6 +37,7 @@ import {
   totalOver,
 } from './processRows';
 import { treeRows } from './processTree';
+import { useProcessCommands } from './useProcessCommands';
 import { type Focus, RANGE_LIMIT, type Shown, useFocusRows } from './useFocus';
 import type { ChangeView } from './useHostView';
 
@@ -49,6 +48,8 @@ export interface ProcessPanelProps {
   readonly span: Span;
   readonly following: boolean;
   readonly live: LiveSnapshot | null;
+  /** When a host that is silent was last heard of. */
+  readonly lastSeenMs: number | null;
   readonly cursor: CursorStore;
   readonly actions: TimeActions;
   readonly step: (count: number) => void;
@@ -78,7 +79,8 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
     () => focusOf(view, hoverMs, props.following, span.toMs),
     [view, hoverMs, props.following, span.toMs],
   );
-  const found = useFocusRows(host, focus, live, resourceOf(view.sort.column), groupOf(view.group));
+  const [by, group] = [resourceOf(view.sort.column), groupOf(view.group)];
+  const found = useFocusRows(host, focus, live, by, group, props.lastSeenMs);
   const shown = useDeferredValue(found.shown);
   const table = useMemo(() => (shown ? buildTable(shown, view.group) : NO_TABLE), [shown, view.group]);
   const rows = useMemo(
@@ -90,10 +92,10 @@ export const ProcessPanel = memo(function ProcessPanel(props: ProcessPanelProps)
   );
   const [chosen, setChosen] = usePreference('processes.columns', NOTHING_CHOSEN, isChosen);
   // Another moment has other rows, and seldom other columns.
-  const { over, group, withNetwork, withUnit } = table;
+  const { over, group: grouped, withNetwork, withUnit } = table;
   const offered = useMemo(
-    () => offeredColumns({ over, group, withNetwork, withUnit }, chosen),
-    [over, group, withNetwork, withUnit, chosen],
+    () => offeredColumns({ over, group: grouped, withNetwork, withUnit }, chosen),
+    [over, grouped, withNetwork, withUnit, chosen],
   );
   const columns = useMemo(
     () => offered.filter(({ shown: isShown }) => isShown).map(({ column }) => column),
@@ -275,25 +277,4 @@ function useOnRow(view: HostView, change: ChangeView): (row: ProcessRow) => void
     },
     [change, selectedId, group],
   );
-}
-
-/** The palette leads to the page of each process that the table shows. */
-function useProcessCommands(host: string, rows: readonly ProcessRow[]): void {
-  const provide = useCallback(
-    (): readonly Command[] =>
-      rows.flatMap((row) => {
-        const { key } = row;
-        if (!key) return [];
-        return {
-          id: `process:${row.id}`,
-          group: 'process' as const,
-          title: `${row.name ?? ''} ${String(key.pid)}`,
-          words: row.command ?? '',
-          detail: row.command ?? '',
-          run: () => navigate(processPath(host, key) + window.location.search),
-        };
-      }),
-    [host, rows],
-  );
-  useCommands(provide);
 }

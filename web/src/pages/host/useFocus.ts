@@ -38,16 +38,19 @@ export interface FocusRows {
   readonly retry: () => void;
 }
 
+/** `lastSeenMs` is when a host that is silent was last heard of: now is then the last of it that is known. */
 export function useFocusRows(
   host: string,
   focus: Focus,
   live: LiveSnapshot | null,
   by: Resource,
   group: Group,
+  lastSeenMs: number | null,
 ): FocusRows {
   const liveRows = focus.kind === 'live' ? live : null;
   const [openedMs] = useState(firstNow);
-  const wantedMs = focus.kind === 'range' ? null : focus.kind === 'live' ? openedMs : focus.atMs;
+  const wantedMs =
+    focus.kind === 'range' ? null : focus.kind === 'live' ? (lastSeenMs ?? openedMs) : focus.atMs;
   const atMs = useSettled(wantedMs, SETTLE_MS);
   const isRange = focus.kind === 'range';
   const at = useQuery({
