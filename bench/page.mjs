@@ -93,8 +93,9 @@ function bundle() {
 async function whenThere(page, isThere) {
   // Not `page.waitForFunction`: that brings a script of its own into each new page, between the page's own.
   const session = await context.newCDPSession(page);
-  const { result } = await session.send('Runtime.evaluate', {
-    expression: `new Promise((done) => {
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression: `new Promise((done, fail) => {
+      setTimeout(() => fail('it is not there after 60 s'), 60_000);
       const free = () => setTimeout(() => done(performance.now()), 0);
       const look = () => requestAnimationFrame((${String(isThere)})() ? free : look);
       look();
@@ -103,6 +104,7 @@ async function whenThere(page, isThere) {
     returnByValue: true,
   });
   await session.detach();
+  if (exceptionDetails) throw new Error(result.value);
   return result.value;
 }
 

@@ -38,10 +38,20 @@ pub struct Load {
     pub hosts: usize,
     pub shape: HostShape,
     pub interval: Duration,
-    /// Time of the first snapshot, in milliseconds since the epoch; absent: each is sent when it is time for it.
-    pub from_ms: Option<i64>,
+    /// Time of the first snapshot of the past, in milliseconds since the epoch.
+    pub from_ms: i64,
+    /// Snapshots of the past of each host, sent as fast as they are taken.
+    pub past: u64,
+    /// Snapshots after those, each sent when it is time for it.
+    pub live: u64,
+}
+
+impl Load {
     /// Snapshots of each host.
-    pub snapshots: u64,
+    #[must_use]
+    pub const fn snapshots(&self) -> u64 {
+        self.past + self.live
+    }
 }
 
 /// What was sent so far, over all hosts.
@@ -95,7 +105,7 @@ impl Shared {
     async fn run_host(self: Arc<Self>, number: usize) -> anyhow::Result<()> {
         let load = &self.load;
         let name = format!("{}{number}", load.prefix);
-        let boot_ms = load.from_ms.unwrap_or_else(clock::wall_ms).saturating_sub(BOOTED_BEFORE_MS);
+        let boot_ms = load.from_ms.saturating_sub(BOOTED_BEFORE_MS);
         let host = Host::new(&name, number as u64, load.shape, boot_ms);
         let (sender, receiver) = mpsc::channel(OUTGOING_FRAMES);
         let incoming = {
@@ -113,7 +123,7 @@ impl Shared {
         let sent = Unacknowledged::default();
         let acknowledged = tokio::spawn(acknowledgements(
             incoming,
-            load.snapshots,
+            load.snapshots(),
             Arc::clone(&sent),
             Arc::clone(&self.progress),
         ));
@@ -134,16 +144,17 @@ impl Shared {
         let (load, progress) = (&self.load, &self.progress);
         let interval_ms = i64::try_from(load.interval.as_millis())?;
         // Live hosts are spread over their interval, as agents are that were not started together.
-        let first = Instant::now() + load.interval.mul_f64(number as f64 / load.hosts.max(1) as f64);
-        for sequence in 1..=load.snapshots {
+        let later = load.interval.mul_f64(number as f64 / load.hosts.max(1) as f64);
+        let mut first = None;
+        for sequence in 1..=load.snapshots() {
             let nth = sequence - 1;
-            let (time_ms, due) = match load.from_ms {
-                Some(from_ms) => (from_ms.saturating_add(interval_ms * i64::try_from(nth)?), None),
-                None => {
-                    let due = first + load.interval * u32::try_from(nth)?;
-                    tokio::time::sleep_until(due.into()).await;
-                    (clock::wall_ms(), Some(due))
-                }
+            let (time_ms, due) = if nth < load.past {
+                (load.from_ms.saturating_add(interval_ms * i64::try_from(nth)?), None)
+            } else {
+                let first = *first.get_or_insert_with(|| Instant::now() + later);
+                let due = first + load.interval * u32::try_from(nth - load.past)?;
+                tokio::time::sleep_until(due.into()).await;
+                (clock::wall_ms(), Some(due))
             };
             let tick = host.tick(time_ms, interval_ms);
             progress.count(&tick);
@@ -155,7 +166,7 @@ impl Shared {
                 locked(unacknowledged).push_back((sequence, Instant::now()));
             }
             if sender.send(message(from_agent::Message::Frame(frame))).await.is_err() {
-                bail!("the connection ended after {nth} of {} snapshots", load.snapshots);
+                bail!("the connection ended after {nth} of {} snapshots", load.snapshots());
             }
             progress.frames_sent.fetch_add(1, Ordering::Relaxed);
             if let Some(due) = due {

@@ -184,8 +184,9 @@ fn fill(server: &Server, from_ms: i64) {
         hosts: 2,
         shape: HostShape { processes: 40, active: 8 },
         interval: INTERVAL,
-        from_ms: Some(from_ms),
-        snapshots: SNAPSHOTS,
+        from_ms,
+        past: SNAPSHOTS,
+        live: 0,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(load.run(Arc::default())).unwrap();

@@ -43,8 +43,11 @@ struct Arguments {
     #[arg(long)]
     until: Option<i64>,
     /// Send each snapshot when it is time for it, as agents do, instead of the past as fast as it is taken.
-    #[arg(long, conflicts_with = "until")]
+    #[arg(long, conflicts_with_all = ["until", "then_live"])]
     live: bool,
+    /// After the past, send each snapshot when it is time for it, for so long.
+    #[arg(long, conflicts_with = "until", default_value = "0s", value_parser = parse_duration)]
+    then_live: Duration,
 }
 
 #[tokio::main]
@@ -52,6 +55,13 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let duration_ms = i64::try_from(arguments.duration.as_millis())?;
     let interval_ms = arguments.interval.as_millis().max(1);
+    let snapshots = |duration: Duration| u64::try_from(duration.as_millis() / interval_ms);
+    let (past, live) = if arguments.live {
+        (0, snapshots(arguments.duration)?)
+    } else {
+        (snapshots(arguments.duration)?, snapshots(arguments.then_live)?)
+    };
+    let now_ms = clock::wall_ms();
     let load = Load {
         server: arguments.server,
         token: arguments.token,
@@ -62,10 +72,11 @@ async fn main() -> anyhow::Result<()> {
             active: arguments.active.min(arguments.processes),
         },
         interval: arguments.interval,
-        from_ms: (!arguments.live).then(|| arguments.until.unwrap_or_else(clock::wall_ms) - duration_ms),
-        snapshots: u64::try_from(arguments.duration.as_millis() / interval_ms)?,
+        from_ms: if arguments.live { now_ms } else { arguments.until.unwrap_or(now_ms) - duration_ms },
+        past,
+        live,
     };
-    let total = load.snapshots * load.hosts as u64;
+    let total = load.snapshots() * load.hosts as u64;
     let progress = Arc::new(Progress::default());
     let begin = Instant::now();
     let shown = tokio::spawn(show(Arc::clone(&progress), total, begin));
