@@ -57,7 +57,8 @@ for (const scheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     const { host, early, late } = recorded;
     const screen = new HostScreen(page);
-    await screen.open(host, early - 20_000, late + 20_000, '&compare=1d');
+    // File systems are read once a minute.
+    await screen.open(host, early - 100_000, late + 20_000, '&compare=1d');
     for (const section of ['File systems', 'Disks', 'Sockets']) {
       await page.getByRole('button', { name: `Show ${section}` }).click();
     }
