@@ -58,7 +58,7 @@ pub(crate) struct LiveData {
     host: String,
     id: String,
     state: Presence,
-    /// Only in an event `state` of a host that was heard of since the server started.
+    /// Only in an event `state` that tells of a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
