@@ -321,7 +321,7 @@ fn own(settings: &[(&str, &str)]) -> Vec<(String, String)> {
 /// Characters of a daemon's log that a failed test shows.
 const SHOWN_LOG: usize = 4000;
 /// How long anything here may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 impl Drop for Server {
     fn drop(&mut self) {

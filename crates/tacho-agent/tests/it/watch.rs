@@ -10,7 +10,7 @@ use tacho_model::{Block, IntegerColumn, Table, TextColumn};
 use tacho_proc::SocketDiag;
 
 /// Much longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct Watch {
     sampler: Sampler,

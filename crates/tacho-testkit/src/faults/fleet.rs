@@ -28,7 +28,7 @@ const RUNTIME_BYTES: u64 = 32 << 20;
 /// A segment of a spool in a run: small, so that there are several of them, packed ones too.
 const SEGMENT: &str = "64KiB";
 /// How long a daemon may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// What to set up.

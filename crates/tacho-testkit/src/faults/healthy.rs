@@ -14,7 +14,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// The agent has said all that it says at its start once so many snapshots are there.
 const SETTLED_SNAPSHOTS: usize = 5;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What to do.
 #[derive(Debug, Clone)]

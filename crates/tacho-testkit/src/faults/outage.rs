@@ -25,7 +25,7 @@ const SPOOL_BYTES: u64 = 128 << 20;
 const STEP: Duration = Duration::from_millis(20);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
-const EMPTY_PATIENCE: Duration = Duration::from_secs(60);
+const EMPTY_PATIENCE: Duration = Duration::from_secs(180);
 /// How long anything may take once the network is well again.
 const PATIENCE: Duration = Duration::from_secs(600);
 

@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, and says on standard error what it could not check"
 )]
 
+mod absence;
 mod alerts;
 mod archives;
 mod backup;
@@ -22,6 +23,5 @@ mod questions;
 mod receivers;
 mod refused;
 mod scripts;
-mod sentinels;
 mod unprivileged;
 mod usage;

@@ -1,6 +1,7 @@
 //! Where messages to people go: `peers/receivers.py`, which shares nothing with what it checks, and certificates for it.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -21,10 +22,19 @@ pub(crate) struct Peers {
     child: Child,
     addresses: Value,
     heard: Arc<Mutex<Vec<Value>>>,
+    /// What it complains about, and be it that a client went away as it was meant to.
+    complaints: File,
 }
 
 impl Drop for Peers {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut complaints = String::new();
+            if self.complaints.rewind().and_then(|()| self.complaints.read_to_string(&mut complaints)).is_ok()
+            {
+                eprintln!("where messages go: {complaints}");
+            }
+        }
         // Both fail when it has ended by itself, which is as good.
         drop(self.child.kill());
         drop(self.child.wait());
@@ -42,7 +52,9 @@ impl Peers {
             command.arg("--certificate").arg(directory.join("certificate.pem"));
             command.arg("--certificate-key").arg(directory.join("key.pem"));
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let complaints = tempfile::tempfile().unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints.try_clone().unwrap());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let addresses = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         let heard = Arc::<Mutex<Vec<Value>>>::default();
@@ -53,7 +65,7 @@ impl Peers {
                 hearing.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
         });
-        Self { child, addresses, heard }
+        Self { child, addresses, heard, complaints }
     }
 
     /// `http`, `https`, `smtp` or `smtp_starttls`; mail takes a Python with aiosmtpd.
