@@ -1,6 +1,7 @@
 //! Keeps exactly the rows that are asked for.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
@@ -79,35 +80,85 @@ impl Filter {
 impl Condition {
     /// Which rows fulfil it; `None` when all do.
     fn mask(&self, column: &ArrayRef) -> Option<BooleanArray> {
-        let holds: Vec<bool> = match self {
+        let holds = match self {
             Self::Between(from, to) => integers(column, |value| *from <= value && value < *to),
             Self::Integer(wanted) => integers(column, |value| value == *wanted),
             Self::OneOf(wanted) => integers(column, |value| wanted.binary_search(&value).is_ok()),
             Self::Text(wanted) => texts(column, |text| text == wanted),
             Self::Hosts(hosts) => texts(column, |id| hosts.include(id)),
             Self::Matching(wanted) => texts(column, |text| wanted.holds(text)),
-            Self::Never => vec![false; column.len()],
+            Self::Never => BooleanBuffer::new_unset(column.len()),
         };
-        (!holds.iter().all(|holds| *holds)).then(|| BooleanArray::from(holds))
+        (holds.count_set_bits() < holds.len()).then(|| BooleanArray::from(holds))
     }
 }
 
-fn integers(column: &ArrayRef, holds: impl Fn(i64) -> bool) -> Vec<bool> {
+fn integers(column: &ArrayRef, holds: impl Fn(i64) -> bool) -> BooleanBuffer {
     let values = crate::columns::integers(column);
-    if column.null_count() == 0 {
-        return values.iter().map(|value| holds(*value)).collect();
-    }
-    values.iter().enumerate().map(|(row, value)| column.is_valid(row) && holds(*value)).collect()
+    present(column, BooleanBuffer::collect_bool(values.len(), |row| holds(values[row])))
 }
 
-fn texts(column: &ArrayRef, holds: impl Fn(&str) -> bool) -> Vec<bool> {
-    let keys = column.as_dictionary::<Int32Type>();
-    let values = keys.values().as_string::<i32>();
-    // Once per text and not once per row, and only for those that occur: a dictionary is that of a whole row group.
+fn texts(column: &ArrayRef, holds: impl Fn(&str) -> bool) -> BooleanBuffer {
+    let dictionary = column.as_dictionary::<Int32Type>();
+    let (keys, values) = (dictionary.keys().values(), dictionary.values().as_string::<i32>());
+    // Once per text and not once per row, and only for those that occur: a dictionary is that of a whole row group. What
+    // an absent text has for a key means nothing.
     let mut known: Vec<Option<bool>> = vec![None; values.len()];
-    let row_holds = |row: usize| {
-        let key = keys.key(row)?;
+    let mut key_holds = |key: i32| {
+        let key = usize::try_from(key).ok()?;
         Some(*known.get_mut(key)?.get_or_insert_with(|| holds(values.value(key))))
     };
-    (0..keys.len()).map(row_holds).map(Option::unwrap_or_default).collect()
+    // Rows are sorted: one has mostly the text of the one before.
+    let mut last: Option<(i32, bool)> = None;
+    let row_holds = |row: usize| match last {
+        Some((key, holds)) if key == keys[row] => holds,
+        _ => last.insert((keys[row], key_holds(keys[row]).unwrap_or_default())).1,
+    };
+    present(column, BooleanBuffer::collect_bool(keys.len(), row_holds))
+}
+
+/// Without rows whose value is absent.
+fn present(column: &ArrayRef, holds: BooleanBuffer) -> BooleanBuffer {
+    match column.nulls() {
+        Some(nulls) => &holds & nulls.inner(),
+        None => holds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{DictionaryArray, Int64Array};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bits(condition: &Condition, column: ArrayRef) -> Vec<bool> {
+        let count = column.len();
+        condition
+            .mask(&column)
+            .map_or(vec![true; count], |mask| (0..count).map(|row| mask.value(row)).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn integers_hold_where_they_are_there_and_fulfil_it(values in prop::collection::vec(prop::option::of(-3i64..4), 0..200)) {
+            let column: ArrayRef = Arc::new(Int64Array::from(values.clone()));
+            let of = |holds: fn(i64) -> bool| values.iter().map(|value| value.is_some_and(holds)).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&Condition::Between(-1, 2), column.clone()), of(|value| (-1..2).contains(&value)));
+            prop_assert_eq!(bits(&Condition::Integer(0), column.clone()), of(|value| value == 0));
+            prop_assert_eq!(bits(&Condition::OneOf(vec![-3, 3]), column.clone()), of(|value| value.abs() == 3));
+            prop_assert_eq!(bits(&Condition::Never, column), of(|_| false));
+        }
+
+        #[test]
+        fn texts_hold_where_they_are_there_and_fulfil_it(values in prop::collection::vec(prop::option::of("[ab]{0,2}"), 0..200)) {
+            let column: DictionaryArray<Int32Type> = values.iter().map(|value| value.as_deref()).collect();
+            let of = |holds: fn(&str) -> bool| values.iter().map(|value| value.as_deref().is_some_and(holds)).collect::<Vec<_>>();
+            let column: ArrayRef = Arc::new(column);
+            prop_assert_eq!(bits(&Condition::Text("ab".to_owned()), column.clone()), of(|text| text == "ab"));
+            prop_assert_eq!(bits(&Condition::Matching(TextMatch::containing("B")), column), of(|text| text.contains('b')));
+        }
+    }
 }

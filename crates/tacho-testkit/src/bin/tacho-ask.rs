@@ -10,9 +10,23 @@ use std::time::Instant;
 use tacho_catalog::Catalog;
 use tacho_history::{
     Aggregate, ChangesQuery, FleetQuery, History, HistoryConfig, HistoryError, ProcessGroup, ProcessOrder,
-    ProcessText, ProcessesQuery, SeriesQuery, TextMatch,
+    ProcessText, ProcessesQuery, SeriesQuery, TextMatch, TopSeriesQuery,
 };
 use tacho_model::tables;
+
+const QUESTIONS: [&str; 11] = [
+    "host page",
+    "charts host",
+    "charts cpu",
+    "charts disk",
+    "charts interface",
+    "charts filesystem",
+    "top processes",
+    "processes at",
+    "processes over",
+    "search",
+    "what changed",
+];
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -57,7 +71,7 @@ async fn main() -> Result<()> {
         "p99"
     )?;
     for hours in [1, 24, 7 * 24, 40 * 24, 90 * 24] {
-        for question in ["host page", "processes at", "processes over", "search", "what changed"] {
+        for question in QUESTIONS {
             let name = format!("{question}, {hours} h");
             if only.first().is_some_and(|only| !name.contains(only.as_str()))
                 || question == "what changed" && hours > 24
@@ -116,6 +130,11 @@ async fn ask(
             let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, instant);
             a.and(b).and(c).and(d).and(e).and(f.map(|_| ()))
         }
+        "top processes" => {
+            let by = ProcessOrder::Cpu;
+            let query = TopSeriesQuery { host_id, from_ms, to_ms, by, points: 600, limit: 9 };
+            history.top_series(query).await.map(|_| ())
+        }
         "processes at" => history.processes_at(host, middle_ms).await.map(|_| ()),
         "processes over" => {
             let (by, group) = (ProcessOrder::Cpu, ProcessGroup::Process);
@@ -127,10 +146,15 @@ async fn ask(
             let query = FleetQuery { from_ms, to_ms, by: ProcessOrder::Cpu, matching, limit: 20 };
             history.fleet_processes(query).await.map(|_| ())
         }
-        _ => {
+        "what changed" => {
             let group = ProcessGroup::Name;
             let query = ChangesQuery { host_id, from_ms, to_ms, against_ms: None, group, limit: 20 };
             history.changes(query).await.map(|_| ())
+        }
+        _ => {
+            let wanted = question.trim_start_matches("charts ");
+            let (table, columns) = PAGE.into_iter().find(|(table, _)| *table == wanted).unwrap_or(PAGE[0]);
+            charts(history, host, table, columns, from_ms, to_ms).await
         }
     }
 }

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Float64Type, Int32Type};
 use tacho_model::{ProcessKey, six_digits};
 
@@ -12,7 +13,7 @@ use super::peaks::{Peaks, Point};
 use super::texts::{Numbered, Texts};
 use super::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesOver, ProcessesQuery, add};
 use crate::columns::integers;
-use crate::time::hour;
+use crate::time::{HOUR_MS, hour};
 
 /// Columns of a batch, in the order of [`super::COLUMNS`] after time and interval.
 const PID: usize = 2;
@@ -64,7 +65,7 @@ enum Key {
     Group(String),
 }
 
-/// A batch's columns with their types.
+/// A batch's columns with their types, found once: there are many rows.
 struct Columns<'a> {
     batch: &'a RecordBatch,
     times: &'a [i64],
@@ -74,7 +75,41 @@ struct Columns<'a> {
     /// Times of the first and the last row that each stands for.
     first_times: &'a [i64],
     last_times: &'a [i64],
-    rolled: bool,
+    /// In the order of [`SUMMED`].
+    summed: [Integers<'a>; SUMMED.len()],
+    rss_bytes: Integers<'a>,
+    /// Only in rollups.
+    cpu_ratio_max: Option<&'a Float64Array>,
+}
+
+/// A column of integers, some of them absent.
+#[derive(Clone, Copy)]
+struct Integers<'a> {
+    values: &'a [i64],
+    nulls: Option<&'a NullBuffer>,
+    none: bool,
+}
+
+impl<'a> Integers<'a> {
+    fn new(column: &'a ArrayRef) -> Self {
+        let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
+        Self { values: integers(column), nulls, none: column.null_count() == column.len() }
+    }
+
+    fn get(&self, row: usize) -> Option<i64> {
+        self.nulls.is_none_or(|nulls| nulls.is_valid(row)).then(|| self.values[row])
+    }
+
+    /// The sum of some rows; `None` when all of them are absent.
+    fn sum(&self, rows: Range<usize>) -> Option<i64> {
+        if self.none {
+            return None;
+        }
+        match self.nulls {
+            Some(_) => rows.filter_map(|row| self.get(row)).reduce(i64::saturating_add),
+            None => self.values[rows].iter().copied().reduce(i64::saturating_add),
+        }
+    }
 }
 
 impl Usages {
@@ -335,10 +370,12 @@ impl<'a> Columns<'a> {
             times,
             first_times: if rolled { integers(batch.column(FIRST_TIME)) } else { times },
             last_times: if rolled { integers(batch.column(LAST_TIME)) } else { times },
-            rolled,
             intervals: integers(batch.column(1)),
             pids: integers(batch.column(PID)),
             starts: integers(batch.column(START_TIME)),
+            summed: SUMMED.map(|column| Integers::new(batch.column(column))),
+            rss_bytes: Integers::new(batch.column(RSS)),
+            cpu_ratio_max: rolled.then(|| batch.column(CPU_RATIO_MAX).as_primitive::<Float64Type>()),
         }
     }
 
@@ -348,8 +385,8 @@ impl<'a> Columns<'a> {
 
     /// Adds what adds up.
     fn add_to(&self, line: &mut ProcessUsage, rows: Range<usize>) {
-        for (to, column) in sums(line).into_iter().zip(SUMMED) {
-            *to = add(*to, sum(self.batch.column(column), rows.clone()));
+        for (to, column) in sums(line).into_iter().zip(&self.summed) {
+            *to = add(*to, column.sum(rows.clone()));
         }
         for row in rows {
             seen(line, self.first_times[row]);
@@ -358,33 +395,27 @@ impl<'a> Columns<'a> {
     }
 
     fn peaks_of_process(&self, line: &mut ProcessUsage, rows: Range<usize>) {
-        for row in rows {
-            line.cpu_ratio_max = max_float(line.cpu_ratio_max, self.cpu_ratio(row).map(six_digits));
-            line.rss_bytes_max = line.rss_bytes_max.max(self.integer(RSS, row));
-        }
+        let cpu_ratio = rows.clone().filter_map(|row| self.cpu_ratio(row)).reduce(f64::max);
+        line.cpu_ratio_max = max_float(line.cpu_ratio_max, cpu_ratio.map(six_digits));
+        line.rss_bytes_max = line.rss_bytes_max.max(rows.filter_map(|row| self.rss_bytes.get(row)).max());
     }
 
     fn points(&self, line: usize, process: usize, rows: Range<usize>, peaks: &mut Peaks) {
         for row in rows {
-            let (cpu_ratio, rss_bytes) = (self.cpu_ratio(row), self.integer(RSS, row));
+            let (cpu_ratio, rss_bytes) = (self.cpu_ratio(row), self.rss_bytes.get(row));
             peaks.add(Point { time_ms: self.times[row], line, process, cpu_ratio, rss_bytes });
         }
     }
 
     /// In cores, user and system time together; absent where the agent could not measure either.
     fn cpu_ratio(&self, row: usize) -> Option<f64> {
-        if self.rolled {
-            let column = self.batch.column(CPU_RATIO_MAX);
-            return column.is_valid(row).then(|| column.as_primitive::<Float64Type>().value(row));
+        if let Some(column) = self.cpu_ratio_max {
+            return column.is_valid(row).then(|| column.value(row));
         }
-        let used_us = add(self.integer(CPU_USER, row), self.integer(CPU_SYSTEM, row))?;
+        let [user, system, ..] = &self.summed;
+        let used_us = add(user.get(row), system.get(row))?;
         let interval_ms = self.intervals[row];
         (interval_ms > 0).then(|| used_us as f64 / (interval_ms as f64 * 1000.0))
-    }
-
-    fn integer(&self, column: usize, row: usize) -> Option<i64> {
-        let array = self.batch.column(column);
-        array.is_valid(row).then(|| integers(array)[row])
     }
 
     fn text(&self, column: usize, row: usize) -> Option<&'a str> {
@@ -414,27 +445,19 @@ fn group_column(group: ProcessGroup) -> Option<usize> {
     }
 }
 
-/// The sum of some rows; `None` when all of them are absent.
-fn sum(column: &ArrayRef, rows: Range<usize>) -> Option<i64> {
-    let values = &integers(column)[rows.clone()];
-    match column.nulls() {
-        Some(nulls) if nulls.null_count() == column.len() => None,
-        Some(nulls) => {
-            let present = values.iter().zip(rows).filter(|(_, row)| nulls.is_valid(*row));
-            present.map(|(value, _)| *value).reduce(i64::saturating_add)
-        }
-        None => values.iter().copied().reduce(i64::saturating_add),
-    }
-}
-
 /// The rows of each hour, which are neighbours.
 pub(crate) fn by_hour(batch: &RecordBatch) -> Vec<(i64, RecordBatch)> {
     let mut hours = Vec::new();
     let mut first = 0;
-    for times in integers(batch.column(0)).chunk_by(|a, b| hour(*a) == hour(*b)) {
-        let of_hour = times.first().copied().map(hour).unwrap_or_default();
-        hours.push((of_hour, batch.slice(first, times.len())));
-        first += times.len();
+    let mut rest = integers(batch.column(0));
+    while let Some(time_ms) = rest.first() {
+        let of_hour = hour(*time_ms);
+        let start_ms = of_hour.saturating_mul(HOUR_MS);
+        let is_of_it = |time_ms: &&i64| (0..HOUR_MS).contains(&time_ms.saturating_sub(start_ms));
+        let count = rest.iter().take_while(is_of_it).count().max(1);
+        hours.push((of_hour, batch.slice(first, count)));
+        first += count;
+        rest = &rest[count..];
     }
     hours
 }
@@ -442,4 +465,32 @@ pub(crate) fn by_hour(batch: &RecordBatch) -> Vec<(i64, RecordBatch)> {
 /// Time of the first row.
 pub(crate) fn first_time(batch: &RecordBatch) -> i64 {
     integers(batch.column(0)).first().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int64Array;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_leave_out_what_is_absent(values in prop::collection::vec(prop::option::of(-9i64..9), 1..40), part in any::<prop::sample::Index>()) {
+            let column: ArrayRef = Arc::new(Int64Array::from(values.clone()));
+            let rows = part.index(values.len())..values.len();
+            let expected = values[rows.clone()].iter().flatten().copied().reduce(|sum, value| sum + value);
+            prop_assert_eq!(Integers::new(&column).sum(rows), expected);
+        }
+
+        #[test]
+        fn each_row_is_in_its_hour(times in prop::collection::vec(-2 * HOUR_MS..3 * HOUR_MS, 0..40)) {
+            let column: ArrayRef = Arc::new(Int64Array::from(times.clone()));
+            let hours = by_hour(&RecordBatch::try_from_iter([("time", column)]).unwrap());
+            let found: Vec<_> = hours.iter().flat_map(|(hour, rows)| integers(rows.column(0)).iter().map(|time| (*hour, *time))).collect();
+            prop_assert_eq!(found, times.iter().map(|time| (hour(*time), *time)).collect::<Vec<_>>());
+        }
+    }
 }
