@@ -219,7 +219,7 @@ pub(crate) fn read_each(
 
 /// Files decoded at the same time when there are more than a few.
 const DECODERS: usize = 2;
-const FEW_FILES: usize = 8;
+const FEW_FILES: usize = 3;
 
 /// Hands over each file's rows in the order of the files. A damaged file is set aside and costs only itself.
 /// When there are more than a few, threads decode ahead, each by one file at most.
