@@ -182,15 +182,27 @@ impl Alerts {
 
     /// Pending and firing ones, the worst first, then those that are over and not in the catalog yet.
     pub(crate) fn current(&self) -> Vec<Shown> {
+        self.current_where(|_| true)
+    }
+
+    /// Those of [`current`](Self::current) that are wanted. The others are not copied: a fleet may have thousands.
+    pub(crate) fn current_where(&self, is_wanted: impl Fn(&Alert) -> bool) -> Vec<Shown> {
         let now_ms = self.now_ms();
         let core = self.core();
-        let mut alerts: Vec<_> = core.shown(core.engine.alerts(), now_ms);
+        let mut alerts = core.shown(core.engine.alerts().filter(|alert| is_wanted(alert)), now_ms);
         alerts.sort_by_key(|shown| {
             (std::cmp::Reverse(shown.alert.severity), std::cmp::Reverse(shown.alert.since_ms))
         });
-        let ended = core.unsaved.iter().rev();
+        let ended = core.unsaved.iter().rev().filter(|change| is_wanted(&change.alert));
         alerts.extend(ended.filter_map(|change| Some(core.ended(&change.alert, change.end()?))));
         alerts
+    }
+
+    /// How many fire now, and how many are pending.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let core = self.core();
+        let (firing, pending): (Vec<_>, Vec<_>) = core.engine.alerts().partition(|alert| alert.is_firing());
+        (firing.len(), pending.len())
     }
 
     /// Changes what fires, and hands on what came of it: all that shows alerts sees them with what mutes them.

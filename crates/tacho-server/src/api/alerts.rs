@@ -170,13 +170,15 @@ pub(crate) async fn list_alerts(
         Some(name) => Some(find_host(&state, name).await?.id.to_string()),
         None => None,
     };
-    let mut current = state.alerts.current();
-    let matches = |shown: &Shown| {
-        let alert = &shown.alert;
+    let mut current = state.alerts.current_where(|alert| {
         host_id.as_ref().is_none_or(|id| **id == *alert.key.host_id)
             && parameters.rule.as_ref().is_none_or(|rule| **rule == *alert.key.rule)
             && severity.is_none_or(|severity| severity == alert.severity)
-            && (wanted == "all" || wanted == state_name(shown))
+    });
+    let (firing, _) = state.alerts.count();
+    let matches = |shown: &Shown| {
+        let alert = &shown.alert;
+        (wanted == "all" || wanted == state_name(shown))
             && shown.resolved.as_ref().is_none_or(|(resolved_ms, _)| {
                 *resolved_ms >= from_ms && alert.fired_ms.is_some_and(|fired_ms| fired_ms < to_ms)
             })
@@ -196,7 +198,6 @@ pub(crate) async fn list_alerts(
         let over: HashSet<&str> = past.iter().map(|record| record.id.as_str()).collect();
         current.retain(|shown| shown.alert.id.as_deref().is_none_or(|id| !over.contains(id)));
     }
-    let firing = current.iter().filter(|shown| state_name(shown) == "firing").count();
     let current = current.into_iter().filter(matches);
     let alerts = current.chain(past.into_iter().filter_map(Shown::stored)).map(AlertEntry::new).collect();
     Ok(Json(AlertList { alerts, firing }))
@@ -205,15 +206,8 @@ pub(crate) async fn list_alerts(
 /// How many alerts there are now.
 #[utoipa::path(get, path = "/api/v1/alerts/count", tag = "alerts", responses((status = 200, body = AlertCount)))]
 pub(crate) async fn count_alerts(State(state): State<ApiState>) -> Json<AlertCount> {
-    let mut count = AlertCount { firing: 0, pending: 0 };
-    for shown in state.alerts.current() {
-        match state_name(&shown) {
-            "firing" => count.firing += 1,
-            "pending" => count.pending += 1,
-            _ => {}
-        }
-    }
-    Json(count)
+    let (firing, pending) = state.alerts.count();
+    Json(AlertCount { firing, pending })
 }
 
 /// One alert with its evidence: its value of late, and who used most when it fired.
@@ -223,9 +217,8 @@ pub(crate) async fn show_alert(
     State(state): State<ApiState>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<AlertDetail>, ApiError> {
-    let current = state.alerts.current();
-    let found = current.into_iter().find(|shown| shown.alert.id.as_deref() == Some(id.as_str()));
-    let shown = match found {
+    let current = state.alerts.current_where(|alert| alert.id.as_deref() == Some(id.as_str()));
+    let shown = match current.into_iter().next() {
         Some(shown) => Some(shown),
         None => state.catalog.alert(&id).await?.and_then(Shown::stored),
     };

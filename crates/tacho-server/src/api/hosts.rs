@@ -165,7 +165,8 @@ pub(crate) async fn show_host(
     let live = state.live.host(&record.key.id);
     let now_ms = (state.now)();
     let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
-    let alert = worst_alerts(state.alerts.current()).remove(&*record.key.id);
+    let alerts = state.alerts.current_where(|alert| alert.key.host_id == record.key.id);
+    let alert = worst_alerts(alerts).remove(&*record.key.id);
     let gaps = Gaps::of(&state.live, &record, now_ms);
     Ok(Json(Host { conflict, alert, gaps, ..Host::new(record, live.as_deref(), now_ms) }))
 }

@@ -1,16 +1,15 @@
 //! Rules of alerts: those of files, the default ones, and those that people make here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tacho_alert::{LoadError, Rule, read_rule};
+use tacho_alert::{LoadError, read_rule};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::alerts::state_name;
 use super::error::{ApiError, ErrorKind};
 use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
 use super::thresholds::HostThresholdEntry;
@@ -244,14 +243,12 @@ async fn one(state: &ApiState, name: &str) -> Result<Json<RuleEntry>, ApiError> 
 /// All rules, or the one with a name.
 async fn entries(state: &ApiState, name: Option<&str>) -> Result<Vec<RuleEntry>, ApiError> {
     let thresholds = state.catalog.alert_thresholds().await?;
-    let current = state.alerts.current();
-    let count = |rule: &Rule, wanted: &str| {
-        current
-            .iter()
-            .filter(|shown| shown.alert.key.rule == rule.name && state_name(shown) == wanted)
-            .count()
-    };
     let core = state.alerts.core();
+    let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
+    for alert in core.engine.alerts() {
+        let (firing, pending) = counts.entry(&alert.key.rule).or_default();
+        *(if alert.is_firing() { firing } else { pending }) += 1;
+    }
     let rules = core.engine.rules();
     let on = rules.rules.iter().map(|rule| (rule, true));
     let wanted = on.chain(rules.off.iter().map(|rule| (rule, false)));
@@ -260,6 +257,7 @@ async fn entries(state: &ApiState, name: Option<&str>) -> Result<Vec<RuleEntry>,
         let own = thresholds.iter().filter(|record| *record.rule == *rule.name).cloned();
         let stored = core.stored_rules.iter().find(|record| *record.name == *rule.name);
         let above = stored.filter(|record| record.definition.is_some());
+        let (firing, pending) = counts.get(&*rule.name).copied().unwrap_or_default();
         RuleEntry {
             name: rule.name.to_string(),
             kind: rule.condition.kind(),
@@ -274,8 +272,8 @@ async fn entries(state: &ApiState, name: Option<&str>) -> Result<Vec<RuleEntry>,
             text: rule.text.to_string(),
             origin: rule.origin.clone(),
             line: rule.line,
-            firing: count(rule, "firing"),
-            pending: count(rule, "pending"),
+            firing,
+            pending,
             enabled,
             definition: above
                 .and_then(|record| record.definition.clone())
