@@ -1,4 +1,4 @@
-import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { useMantineColorScheme } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 
@@ -17,7 +17,7 @@ import type { HelpDialog as HelpDialogType } from './components/HelpDialog';
 import type { Palette as PaletteType } from './components/Palette';
 import { whenIdle } from './lib/idle';
 import { type Route, navigate, parseRoute, processPath, usePathname } from './state/router';
-import { useContrast, useZone } from './state/settings';
+import { useContrast, useLightness, useZone } from './state/settings';
 import { text } from './text';
 
 const Palette = lazy((): Promise<{ default: typeof PaletteType }> =>
@@ -87,7 +87,7 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   }, [route]);
   const [helpOpen, setHelpOpen] = useState(false);
   const { setColorScheme } = useMantineColorScheme();
-  const scheme = useComputedColorScheme('dark');
+  const scheme = useLightness();
   const toggleScheme = useCallback(
     () => setColorScheme(scheme === 'dark' ? 'light' : 'dark'),
     [scheme, setColorScheme],

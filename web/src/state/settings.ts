@@ -40,8 +40,14 @@ export function chooseContrast(isHigh: boolean): void {
   contrast.set(isHigh);
 }
 
+/** As the browser has it already when the page is first drawn: told after that, all of it would be drawn once more. */
+const AT_ONCE = { getInitialValueInEffect: false };
+
+/** Dark or light, whether somebody chose it here or in the system. */
+export const useLightness = (): 'light' | 'dark' => useComputedColorScheme('dark', AT_ONCE);
+
 /** The colours that canvases are drawn with. */
 export function useScheme(): ColorScheme {
-  const scheme = useComputedColorScheme('dark');
+  const scheme = useLightness();
   return useContrast() ? `${scheme}-contrast` : scheme;
 }

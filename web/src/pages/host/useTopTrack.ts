@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useLayoutEffect, useMemo, useState } from 'react';
 
 import type { ProcessKey, Resource } from '../../api/processes';
 import type { Series, SeriesQuery } from '../../api/series';
@@ -61,7 +61,8 @@ export function useTopTrack(input: TopTrackInput): {
     setAsked({ query: input.query, by: input.by });
   }
   const top = enabled ? (found.data ?? null) : null;
-  useEffect(() => {
+  // Before the chart is made, which has its colours from then on.
+  useLayoutEffect(() => {
     if (top) giveColors(namedOf(top));
   }, [top]);
   const book = useColorBook();
