@@ -115,6 +115,7 @@ impl Inner {
         let mut deleted = Vec::new();
         for file in gone {
             self.metadata.forget(&file.record.id);
+            self.rows.forget(&file.record.id);
             match self.directory.remove(&file.record.path) {
                 Ok(()) => deleted.push(file.record.id.clone()),
                 Err(error) => {
@@ -139,6 +140,7 @@ impl Inner {
         self.counters.files_damaged.add(1);
         self.state().files.remove(std::slice::from_ref(&record.id));
         self.metadata.forget(&record.id);
+        self.rows.forget(&record.id);
         let path = self.directory.set_aside(&record.path).unwrap_or_else(|error| {
             tracing::warn!(error = chain(&error), "a damaged file keeps its name");
             record.path.clone()

@@ -5,6 +5,7 @@
 
 mod filter;
 mod hosts;
+mod kept;
 mod matching;
 mod memory;
 mod metadata;
@@ -25,6 +26,7 @@ use tacho_model::Table;
 use tokio::runtime::Handle;
 
 pub(crate) use hosts::Hosts;
+pub(crate) use kept::RowsCache;
 pub use matching::TextMatch;
 pub(crate) use memory::read_bytes;
 pub(crate) use metadata::MetadataCache;
@@ -41,6 +43,7 @@ use crate::rows::{RowRef, batch, rows_of};
 use crate::state::View;
 use crate::time::hour;
 use filter::Filter;
+use kept::Wanted;
 use metadata::{FileMeta, GroupMeta, verify_all};
 use pages::{OpenGroup, Unpacker, unpacker};
 use prune::{Predicate, Selected, row_groups, select};
@@ -68,7 +71,7 @@ pub(crate) struct Scan {
     pub(crate) reading: Arc<Reading>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum EntityValue {
     Integer(i64),
     /// Any of these, ascending.
@@ -257,6 +260,19 @@ pub(crate) fn read_files(
 
 /// All rows of one file, or none: a file that turns out to be damaged half-way gives nothing.
 fn read_file(inner: &Inner, scan: &Arc<Scan>, file: &FileEntry) -> Result<Vec<RecordBatch>, ReadFailure> {
+    let Some(wanted) = Wanted::of(scan, file) else { return decode_file(inner, scan, file) };
+    scan.reading.check().map_err(ReadFailure::Io)?;
+    if let Some(rows) = inner.rows.get(&wanted) {
+        scan.reading.files.add(1);
+        scan.reading.files_kept.add(1);
+        return Ok(rows);
+    }
+    let rows = decode_file(inner, scan, file)?;
+    inner.rows.keep(wanted, &rows);
+    Ok(rows)
+}
+
+fn decode_file(inner: &Inner, scan: &Arc<Scan>, file: &FileEntry) -> Result<Vec<RecordBatch>, ReadFailure> {
     match FileRows::open(inner, scan, file)? {
         Some(rows) => rows.collect(),
         None => Ok(Vec::new()),

@@ -88,10 +88,16 @@ fn top_series(
         points,
         aggregate: Aggregate::Average,
     };
-    let (mut totals, _) = series(inner, reading, &of_host)?;
-    let all = totals.pop().ok_or(HistoryError::EmptyRange { from_ms, to_ms })?;
     let wanted = ProcessesQuery { host_id, from_ms, to_ms, by, group: ProcessGroup::Process, limit };
-    let (greatest, _) = processes_over(inner, reading, &wanted)?;
+    // Neither needs the other, and each waits for its own files.
+    let (totals, greatest) = std::thread::scope(|scope| {
+        let totals = scope.spawn(|| series(inner, reading, &of_host));
+        let greatest = processes_over(inner, reading, &wanted);
+        (totals.join(), greatest)
+    });
+    let (mut totals, _) = totals.map_err(|_| HistoryError::Job("a thread that adds up".to_owned()))??;
+    let all = totals.pop().ok_or(HistoryError::EmptyRange { from_ms, to_ms })?;
+    let (greatest, _) = greatest?;
     let complete = greatest.complete;
     let used = greatest.rows.into_iter().filter(|row| row.rank(by).is_some_and(|rank| rank > 0));
     let alive = alive_at_end(inner, reading, query, &all.time_ms)?;

@@ -15,6 +15,7 @@ pub(crate) struct Reading {
     cancelled: AtomicBool,
     pub(crate) files: Counter,
     pub(crate) files_read: Counter,
+    pub(crate) files_kept: Counter,
     pub(crate) row_groups: Counter,
     pub(crate) row_groups_read: Counter,
     pub(crate) rows: Counter,
@@ -39,6 +40,8 @@ pub struct ReadReport {
     /// Files that the catalog did not rule out by table, host and time, and those of them that had to be decoded.
     pub files: u64,
     pub files_read: u64,
+    /// Files of which the rows that were wanted were still in memory; neither they nor their rows count below.
+    pub files_kept: u64,
     /// Row groups of the files, and those that statistics did not rule out.
     pub row_groups: u64,
     pub row_groups_read: u64,
@@ -65,6 +68,7 @@ impl Reading {
             levels: levels.iter().map(|(level, range)| (*level, range.start, range.end)).collect(),
             files: self.files.get(),
             files_read: self.files_read.get(),
+            files_kept: self.files_kept.get(),
             row_groups: self.row_groups.get(),
             row_groups_read: self.row_groups_read.get(),
             rows: self.rows.get(),

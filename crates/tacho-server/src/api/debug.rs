@@ -16,6 +16,8 @@ pub(crate) struct Debug {
     files: u64,
     /// Those of them that had to be decoded.
     files_read: u64,
+    /// Those of them whose wanted rows were still in memory; what follows is without them.
+    files_kept: u64,
     row_groups: u64,
     row_groups_read: u64,
     /// Rows of the files.
@@ -45,6 +47,7 @@ impl From<ReadReport> for Debug {
             levels: report.levels.iter().map(part).collect(),
             files: report.files,
             files_read: report.files_read,
+            files_kept: report.files_kept,
             row_groups: report.row_groups,
             row_groups_read: report.row_groups_read,
             rows: report.rows,
