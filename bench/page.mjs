@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { BareBrowser } from './bare.mjs';
+
 const require = createRequire(new URL('../web/package.json', import.meta.url));
 const { chromium } = require('@playwright/test');
 
@@ -30,14 +32,22 @@ const spread = (values) =>
   `median ${ms(quantile(values, 0.5))}, p95 ${ms(quantile(values, 0.95))}, most ${ms(Math.max(...values))}`;
 const mib = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
-// A profile on disk, as people have: without one Chromium keeps no compiled code from one load to the next.
+const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
+const viewport = { width: 1440, height: 900 };
+const wants = (part) => PARTS.split(' ').includes(part);
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+if (wants('bundle')) bundle();
+if (wants('load')) await load();
+
+// A profile on disk, as people have.
 const profile = mkdtempSync(join(tmpdir(), 'tacho-profile-'));
 const context = await chromium.launchPersistentContext(profile, {
   executablePath,
-  args: ['--js-flags=--expose-gc', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+  args: ['--js-flags=--expose-gc', ...args],
   baseURL,
   ignoreHTTPSErrors: true,
-  viewport: { width: 1440, height: 900 },
+  viewport,
 });
 const signedIn = await context.request.post('/api/v1/session', {
   data: { user: 'admin', password },
@@ -46,21 +56,6 @@ const signedIn = await context.request.post('/api/v1/session', {
 if (!signedIn.ok()) throw new Error(`signing in: ${await signedIn.text()}`);
 
 context.setDefaultTimeout(120_000);
-const wants = (part) => PARTS.split(' ').includes(part);
-
-// A window that is opened anew has its own address bar to draw, which is another page of Chromium's, on the same cores: what is
-// measured are tabs of a window that is there.
-await context.newPage();
-await new Promise((done) => setTimeout(done, 3000));
-
-if (wants('bundle')) bundle();
-if (wants('load')) {
-  await measure('a page with nothing in it', '/-/ready', () => true);
-  await measure('fleet page, interactive', '/', () => document.querySelectorAll('tbody tr').length > 10);
-  await measure(`host page over 24 h, interactive`, `/hosts/${dataHost}?range=24h`, hostIsThere);
-  await measure(`host page over 30 min, interactive`, `/hosts/${dataHost}?range=30m`, hostIsThere);
-  await measureStep('host page over 24 h, from the fleet', `/hosts/${dataHost}?range=24h`);
-}
 if (wants('crosshair')) {
   await crosshair(`/hosts/${dataHost}?range=30m`);
   await crosshair(`/hosts/${dataHost}?range=24h`);
@@ -89,63 +84,82 @@ function bundle() {
   row('all of the page, sent', `${(sum(assets.filter((name) => !name.endsWith('.gz'))) / 1000).toFixed(1)} kB`);
 }
 
-/** When `isThere` first held in a frame of the page and the main thread was free after it, in milliseconds since it was opened. */
-async function whenThere(page, isThere) {
-  // Not `page.waitForFunction`: that brings a script of its own into each new page, between the page's own.
-  const session = await context.newCDPSession(page);
-  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-    expression: `new Promise((done, fail) => {
-      setTimeout(() => fail('it is not there after 60 s'), 60_000);
-      const free = () => setTimeout(() => done(performance.now()), 0);
-      const look = () => requestAnimationFrame((${String(isThere)})() ? free : look);
-      look();
-    })`,
-    awaitPromise: true,
-    returnByValue: true,
+/** How long pages take until they answer, in tabs with nothing attached but the question whether they do. */
+async function load() {
+  const browser = new BareBrowser(executablePath, args);
+  const origin = new URL(baseURL).origin;
+  const signedIn = await fetch(`${origin}/api/v1/session`, {
+    method: 'POST',
+    body: JSON.stringify({ user: 'admin', password }),
+    headers: { 'Content-Type': 'application/json', 'X-Tacho-Request': '1' },
   });
-  await session.detach();
-  if (exceptionDetails) throw new Error(result.value);
-  return result.value;
+  if (!signedIn.ok) throw new Error(`signing in: ${await signedIn.text()}`);
+  const [name, value] = signedIn.headers.getSetCookie()[0].split(/[=;]/);
+  await browser.send('Storage.setCookies', { cookies: [{ name, value, url: origin, httpOnly: true }] });
+  // A browser that has only just begun has its own work to do.
+  await pause(3000);
+  const openTab = async () => {
+    const tab = await browser.openTab(viewport.width, viewport.height);
+    await pause(500);
+    return tab;
+  };
+
+  /** From the click on a link to a page that answers: what is asked for is there, and the main thread is free. */
+  const measure = async (what, path, isThere) => {
+    const times = [];
+    for (let run = 0; run <= repeat; run += 1) {
+      const tab = await openTab();
+      await tab.goTo(origin + path);
+      const took = await tab.evaluate(whenThere(isThere));
+      // The first one fills caches of browser and server.
+      if (run === 0) row(`${what}, the first time`, ms(took));
+      else times.push(took);
+      await tab.close();
+    }
+    row(what, spread(times));
+  };
+
+  /** From the fleet to another page, as a click on a link goes, each time in a tab of its own. */
+  const measureStep = async (what, path) => {
+    const times = [];
+    for (let run = 0; run <= repeat; run += 1) {
+      const tab = await openTab();
+      await tab.goTo(`${origin}/`);
+      // The fleet fetches the code of the host page ahead, once it is there itself.
+      await tab.evaluate(whenThere(fleetIsReady));
+      await pause(1000);
+      const began = await tab.evaluate(
+        `history.pushState(null, '', ${JSON.stringify(path)}); dispatchEvent(new Event('tacho:address')); performance.now()`,
+      );
+      const ended = await tab.evaluate(whenThere(hostIsThere));
+      if (run > 0) times.push(ended - began);
+      await tab.close();
+    }
+    row(what, spread(times));
+  };
+
+  await measure('a page with nothing in it', '/-/ready', () => true);
+  await measure('fleet page, interactive', '/', () => document.querySelectorAll('tbody tr').length > 10);
+  await measure('host page over 24 h, interactive', `/hosts/${dataHost}?range=24h`, hostIsThere);
+  await measure('host page over 30 min, interactive', `/hosts/${dataHost}?range=30m`, hostIsThere);
+  await measureStep('host page over 24 h, from the fleet', `/hosts/${dataHost}?range=24h`);
+  await browser.close();
 }
 
-/** From the click on a link to a page that answers: what is asked for is there, and the main thread is free. */
-async function measure(name, path, isThere) {
-  const times = [];
-  for (let run = 0; run <= repeat; run += 1) {
-    const page = await context.newPage();
-    await page.goto(path, { waitUntil: 'commit' });
-    const took = await whenThere(page, isThere);
-    // The first one fills caches of browser and server.
-    if (run === 0) row(`${name}, the first time`, ms(took));
-    else times.push(took);
-    await page.close();
-  }
-  row(name, spread(times));
+/** Runs in the browser. */
+function fleetIsReady() {
+  const files = performance.getEntriesByType('resource').map(({ name }) => name);
+  return document.querySelector('tbody tr') && files.some((file) => /charts-.*\.js$/.test(file));
 }
 
-/** From the fleet to another page, as a click on a link goes, each time in a tab of its own. */
-async function measureStep(name, address) {
-  const times = [];
-  for (let run = 0; run <= repeat; run += 1) {
-    const page = await context.newPage();
-    await page.goto('/');
-    // The fleet fetches the code of the host page ahead, once it is there itself.
-    await page.waitForFunction(() => {
-      const files = performance.getEntriesByType('resource').map(({ name: file }) => file);
-      return document.querySelector('tbody tr') && files.some((file) => /charts-.*\.js$/.test(file));
-    });
-    await page.waitForTimeout(1000);
-    const began = await page.evaluate((to) => {
-      const now = performance.now();
-      history.pushState(null, '', to);
-      dispatchEvent(new Event('tacho:address'));
-      return now;
-    }, address);
-    const ended = await whenThere(page, hostIsThere);
-    if (run > 0) times.push(ended - began);
-    await page.close();
-  }
-  row(name, spread(times));
+/** When `isThere` first held in a frame of the page and the main thread was free after it, in milliseconds since it was opened. */
+function whenThere(isThere) {
+  return `new Promise((done, fail) => {
+    setTimeout(() => fail('it is not there after 60 s'), 60_000);
+    const free = () => setTimeout(() => done(performance.now()), 0);
+    const look = () => requestAnimationFrame((${String(isThere)})() ? free : look);
+    look();
+  })`;
 }
 
 /** Times between frames while `act` runs. */
