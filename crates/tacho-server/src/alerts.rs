@@ -201,8 +201,8 @@ impl Alerts {
     /// How many fire now, and how many are pending.
     pub(crate) fn count(&self) -> (usize, usize) {
         let core = self.core();
-        let (firing, pending): (Vec<_>, Vec<_>) = core.engine.alerts().partition(|alert| alert.is_firing());
-        (firing.len(), pending.len())
+        let firing = core.engine.alerts().filter(|alert| alert.is_firing()).count();
+        (firing, core.engine.alerts().count() - firing)
     }
 
     /// Changes what fires, and hands on what came of it: all that shows alerts sees them with what mutes them.

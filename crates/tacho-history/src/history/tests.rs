@@ -383,7 +383,7 @@ async fn only_the_pages_that_are_needed_are_read() {
     };
     bench.history.series(query.clone()).await.unwrap();
     let before = bench.history.stats();
-    let series = bench.history.series(query).await.unwrap();
+    let series = bench.history.series(query.clone()).await.unwrap();
     assert!(series[0].columns[0].1[..29].iter().all(Option::is_some));
     let after = bench.history.stats();
     assert_eq!(
@@ -395,6 +395,12 @@ async fn only_the_pages_that_are_needed_are_read() {
     assert_eq!(after.rows_read_total - before.rows_read_total, 2048);
     let bytes = after.bytes_read_total - before.bytes_read_total;
     assert!(bytes < 40_000, "four columns of one page, the footer is kept: {bytes}");
+    let (again, of_half) = (query.clone(), crate::SeriesQuery { to_ms: START + HOUR + HOUR / 2, ..query });
+    assert_eq!(bench.history.series(again).await.unwrap(), series);
+    assert_eq!(bench.history.stats().files_read_total, after.files_read_total, "its rows are kept by now");
+    let half = bench.history.series(of_half).await.unwrap();
+    assert!(half[0].time_ms.iter().all(|time_ms| *time_ms < START + HOUR + HOUR / 2));
+    assert_eq!(bench.history.stats().files_read_total, after.files_read_total + 1, "only a part is wanted");
 
     // One process's rows, by the statistics of its pid.
     let query = crate::ProcessSeriesQuery {

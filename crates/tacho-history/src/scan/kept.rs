@@ -15,7 +15,7 @@ const LIMIT_BYTES: usize = 32 << 20;
 /// Of one file: more than that is a lot of rows, which are seldom wanted twice.
 const MOST_BYTES: usize = 2 << 20;
 
-/// Roughly what an entry takes without its rows.
+/// Roughly what an entry takes without its rows and what it asks for.
 const ENTRY_BYTES: usize = 512;
 
 /// What is asked of a file whose rows all lie in the range. A file never changes, so neither does the answer.
@@ -39,6 +39,15 @@ impl Wanted {
             columns: scan.columns.clone(),
             entity: scan.entity.clone(),
         })
+    }
+
+    fn bytes(&self) -> usize {
+        let values = self.entity.iter().map(|(_, value)| match value {
+            EntityValue::Integer(_) => 0,
+            EntityValue::OneOf(values) => size_of_val(values.as_slice()),
+            EntityValue::Text(text) => text.len(),
+        });
+        ENTRY_BYTES + values.sum::<usize>()
     }
 }
 
@@ -72,12 +81,13 @@ impl RowsCache {
 
     /// Keeps the rows of what was wanted before, unless they are many.
     pub(super) fn keep(&self, wanted: Wanted, rows: &[RecordBatch]) {
-        let bytes = rows.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + ENTRY_BYTES;
+        let bare = wanted.bytes();
+        let bytes = rows.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + bare;
         let mut entries = self.lock();
         let is_again = entries.by_wanted.contains_key(&wanted);
         let (rows, bytes) = match is_again && bytes <= MOST_BYTES {
             true => (Some(rows.to_vec()), bytes),
-            false => (None, ENTRY_BYTES),
+            false => (None, bare),
         };
         let used = entries.tick();
         if let Some(before) = entries.by_wanted.insert(wanted, Entry { rows, bytes, used }) {

@@ -16,7 +16,7 @@ pub(crate) struct Debug {
     files: u64,
     /// Those of them that had to be decoded.
     files_read: u64,
-    /// Those of them whose wanted rows were still in memory; what follows is without them.
+    /// Those whose wanted rows were still in memory: not read, and not in what follows.
     files_kept: u64,
     row_groups: u64,
     row_groups_read: u64,
