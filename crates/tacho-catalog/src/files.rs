@@ -9,6 +9,9 @@ use crate::gaps;
 use crate::marks::{forget, swap};
 use crate::{Catalog, CatalogError, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
+const TEN_MINUTES_SINCE: &str = "INSERT INTO history_levels (name, since_ms) VALUES ('10m', ?)
+    ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms WHERE since_ms < excluded.since_ms";
+
 /// One Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRecord {
@@ -166,15 +169,25 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Replaces the list of files by another and takes these marks in place of what is known of their streams.
+    /// Replaces the list of files by another, takes these marks in place of what is known of their streams, and notes
+    /// since when there are rollups of ten minutes, see [`Self::ten_minutes_since`].
     pub async fn rebuild_files(
         &self,
         files: &[FileRecord],
         marks: &[MarkUpdate],
+        ten_minutes_since_ms: Option<i64>,
         now_ms: i64,
     ) -> Result<(), CatalogError> {
         let mut transaction = self.begin_write("start a transaction").await?;
         let failed = CatalogError::query("rebuild the list of files");
+        sqlx::query("DELETE FROM history_levels").execute(&mut *transaction).await.map_err(&failed)?;
+        if let Some(since_ms) = ten_minutes_since_ms {
+            sqlx::query(TEN_MINUTES_SINCE)
+                .bind(since_ms)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&failed)?;
+        }
         sqlx::query("DELETE FROM history_files").execute(&mut *transaction).await.map_err(&failed)?;
         for mark in marks {
             forget(&mut transaction, &mark.key).await?;
@@ -183,6 +196,22 @@ impl Catalog {
         let commit = next_commit(&mut transaction).await?;
         insert(&mut transaction, files, commit).await?;
         transaction.commit().await.map_err(failed)
+    }
+
+    /// Before this time rows may be in rollups of other lengths and not in those of ten minutes; `None` when all are.
+    pub async fn ten_minutes_since(&self) -> Result<Option<i64>, CatalogError> {
+        sqlx::query_scalar("SELECT since_ms FROM history_levels WHERE name = '10m'")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(CatalogError::query("read since when there are rollups of ten minutes"))
+    }
+
+    /// Says that rows before a time may not be in rollups of ten minutes. A later time that was said before stays.
+    pub async fn set_ten_minutes_since(&self, since_ms: i64) -> Result<(), CatalogError> {
+        let doing = CatalogError::query("store since when there are rollups of ten minutes");
+        let mut transaction = self.begin_write("start a transaction").await?;
+        sqlx::query(TEN_MINUTES_SINCE).bind(since_ms).execute(&mut *transaction).await.map_err(&doing)?;
+        transaction.commit().await.map_err(doing)
     }
 
     /// Takes a file that cannot be read away from readers and remembers where it was put.

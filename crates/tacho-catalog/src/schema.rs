@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 10, name: "lake", sql: include_str!("../migrations/0010_lake.sql") },
     Migration { version: 11, name: "maintenance", sql: include_str!("../migrations/0011_maintenance.sql") },
+    Migration { version: 12, name: "levels", sql: include_str!("../migrations/0012_levels.sql") },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS catalog_schema (version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL)";

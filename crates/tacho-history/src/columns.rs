@@ -97,8 +97,8 @@ impl Layout {
         let all: Vec<_> = (0..encodings.len()).collect();
         let build = |level| properties(&schema, table, &all, &sort, level, &encodings);
         let properties = [build(0), build(1), build(2)];
-        let hourly = stored_table(table.name).is_some_and(|(_, _, level)| level == Level::Hour);
-        let period_ms = if hourly { 24 * HOUR_MS } else { HOUR_MS };
+        let coarse = stored_table(table.name).is_some_and(|(_, _, level)| level >= Level::TenMinutes);
+        let period_ms = if coarse { 24 * HOUR_MS } else { HOUR_MS };
         Self { table, schema, properties, sort, period_ms, entity }
     }
 

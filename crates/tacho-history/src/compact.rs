@@ -1,5 +1,5 @@
 //! Merges the small files that flushes write into one per table and hour, completes an hour with its rollups, merges
-//! hours into days (rollups into parts of the day before), and days of rollups of an hour into some more.
+//! hours into days (rollups into parts of the day before), and days of rollups of ten minutes and more into some more.
 //!
 //! A file is never merged while files that it replaced are still on disk: so each file's list of what it
 //! replaces is all that is needed to tell, without a catalog, which files are superseded.

@@ -27,12 +27,13 @@ pub struct HistoryConfig {
     pub head_limit_bytes: usize,
     /// Rows older than this are removed, whole files at a time.
     pub retention: Duration,
-    /// The same of rollups of a minute, and of an hour.
+    /// The same of rollups of a minute, of ten, and of an hour.
     pub retention_1m: Duration,
+    pub retention_10m: Duration,
     pub retention_1h: Duration,
     /// What is kept shorter or longer than that.
     pub retention_of: Vec<TableRetention>,
-    /// Most bytes of files. Above it the oldest raw rows are removed, then the oldest minutes, then hours.
+    /// Most bytes of files. Above it the oldest raw rows are removed, then the oldest minutes, ten minutes, hours.
     pub limit_bytes: Option<u64>,
 }
 
@@ -71,6 +72,7 @@ impl HistoryConfig {
             head_limit_bytes: 256 << 20,
             retention: 14 * DAY,
             retention_1m: 90 * DAY,
+            retention_10m: 180 * DAY,
             retention_1h: 730 * DAY,
             retention_of: Vec::new(),
             limit_bytes: None,
@@ -85,6 +87,7 @@ impl HistoryConfig {
         match stored_table(table).map(|(_, raw, level)| (raw.name, level)) {
             Some(("event", _)) => self.retention.max(self.retention_1h),
             Some((_, Level::Minute)) => self.retention_1m,
+            Some((_, Level::TenMinutes)) => self.retention_10m,
             Some((_, Level::Hour)) => self.retention_1h,
             _ => self.retention,
         }

@@ -105,6 +105,7 @@ impl History {
         let (whole, damaged): (Vec<_>, Vec<_>) = live.into_iter().map(FileEntry::new).partition(whole);
         let mut state = State::default();
         state.files = FileSet::new(whole);
+        state.ten_minutes_since_ms = catalog.ten_minutes_since().await?.unwrap_or(i64::MIN);
         // Deleted after the grace period, as if they had been removed now: other programs may be reading.
         let removed = removed.into_iter().filter(|(_, file_state)| *file_state == FileState::Removed);
         state.removed = removed.map(|(file, _)| (FileEntry::new(file), now())).collect();

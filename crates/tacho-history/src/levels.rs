@@ -1,8 +1,9 @@
-//! At which level a question is answered: raw rows, minutes or hours, and from which files.
+//! At which level a question is answered: raw rows, minutes, ten minutes or hours, and from which files.
 //!
 //! The rows of a file that is rolled up are in rollups too, those of all others and of the head are not. So over
 //! whole buckets, rollups and the files that are not rolled up have every row once, however far compaction has
-//! come. Where a level was removed by retention the next coarser one answers, by buckets that start in the range.
+//! come. Where a level was removed by retention the next coarser one answers, by buckets that start in the range; where
+//! a coarse one is not there, the next finer.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::head::Frame;
 use crate::rollup::{Level, spec};
 use crate::scan::Hosts;
 use crate::state::State;
-use crate::time::HOUR_MS;
+use crate::time::{HOUR_MS, ceil, floor};
 
 /// Files and frames of one host, or of several, that have rows of one level in a range.
 #[derive(Debug, Clone)]
@@ -35,11 +36,14 @@ pub(crate) struct Plan {
     pub(crate) levels: Vec<(Level, Range<i64>)>,
 }
 
-/// Since when a level is there.
+/// Since when each level is there, by [`Level`]: an hour's start, or one of the ends of time.
 #[derive(Debug, Clone, Copy)]
-struct Since {
-    raw_ms: i64,
-    minute_ms: i64,
+struct Since([i64; Level::ALL.len()]);
+
+impl Since {
+    fn of(&self, level: Level) -> i64 {
+        self.0[level as usize]
+    }
 }
 
 impl State {
@@ -54,7 +58,7 @@ impl State {
     ) -> Plan {
         let hosts = hosts.into();
         let levels = match spec(table).zip(self.since(table)) {
-            Some((_, since)) => choose(range, level, since),
+            Some((_, since)) => choose(range, level, &since),
             None => vec![(Level::Raw, range)],
         };
         let mut parts = Vec::new();
@@ -69,22 +73,25 @@ impl State {
         let spec = spec(table)?;
         let oldest = |table: &Table, counts: fn(&FileEntry) -> bool| {
             let files = self.files.of(table).iter().filter(|file| counts(file));
-            files.map(|file| file.record.time_min_ms.div_euclid(HOUR_MS).saturating_mul(HOUR_MS)).min()
+            files.map(|file| floor(file.record.time_min_ms, HOUR_MS)).min()
         };
-        let minute_ms = oldest(spec.minute, |_| true);
-        minute_ms.or(oldest(spec.hour, |_| true))?;
-        let raw_ms = oldest(table, FileEntry::is_rolled).unwrap_or(i64::MAX);
-        Some(Since { raw_ms, minute_ms: minute_ms.unwrap_or(i64::MAX) })
+        let mut since = Since([i64::MAX; Level::ALL.len()]);
+        for (level, rollup) in spec.rollups() {
+            since.0[level as usize] = oldest(rollup, |_| true).unwrap_or(i64::MAX);
+        }
+        if since.0.iter().all(|since| *since == i64::MAX) {
+            return None;
+        }
+        since.0[Level::Raw as usize] = oldest(table, FileEntry::is_rolled).unwrap_or(i64::MAX);
+        let ten_minutes = &mut since.0[Level::TenMinutes as usize];
+        *ten_minutes = (*ten_minutes).max(ceil(self.ten_minutes_since_ms, HOUR_MS));
+        Some(since)
     }
 
     fn parts(&self, table: &'static Table, hosts: &Hosts, range: &Range<i64>, level: Level) -> Vec<Part> {
         let view = self.view(table, hosts, range.start, range.end);
         let raw = |files| Part { level: Level::Raw, table, range: range.clone(), files, frames: view.frames };
-        let rolled = spec(table).and_then(|spec| match level {
-            Level::Raw => None,
-            Level::Minute => Some(spec.minute),
-            Level::Hour => Some(spec.hour),
-        });
+        let rolled = spec(table).and_then(|spec| spec.table(level));
         let Some(rolled) = rolled else { return vec![raw(view.files)] };
         let files = self.files.of(rolled).iter();
         let files = files.filter(|file| file.may_have(hosts, range.start, range.end)).cloned().collect();
@@ -94,42 +101,53 @@ impl State {
 }
 
 /// Divides a range by level. Ranges follow one another without gap or overlap.
-fn choose(range: Range<i64>, level: Level, since: Since) -> Vec<(Level, Range<i64>)> {
-    let mut chosen: Vec<(Level, Range<i64>)> = Vec::new();
-    let mut add = |level: Level, range: Range<i64>| {
-        if range.is_empty() {
-            return;
-        }
-        match chosen.last_mut().filter(|(last, before)| *last == level && before.end == range.start) {
-            Some((_, before)) => before.end = range.end,
-            None => chosen.push((level, range)),
-        }
-    };
-    let within = |at: i64| at.clamp(range.start, range.end);
-    let raw_ms = within(since.raw_ms);
-    let minute_ms = within(since.minute_ms).min(raw_ms);
-    add(Level::Hour, range.start..minute_ms);
-    let minutes = whole(minute_ms..raw_ms, Level::Hour);
-    match level {
-        Level::Hour => {
-            add(Level::Minute, minute_ms..minutes.start);
-            add(Level::Hour, minutes.clone());
-            add(Level::Minute, minutes.end..raw_ms);
-        }
-        _ => add(Level::Minute, minute_ms..raw_ms),
+fn choose(range: Range<i64>, level: Level, since: &Since) -> Vec<(Level, Range<i64>)> {
+    let mut chosen = Vec::new();
+    // The finest that is left, from the end of the range to its start.
+    let mut zones = Vec::new();
+    let mut end_ms = range.end;
+    for finest in Level::ALL {
+        let start_ms = match finest {
+            Level::Hour => range.start,
+            _ => since.of(finest).clamp(range.start, end_ms),
+        };
+        zones.push((finest, start_ms..end_ms));
+        end_ms = start_ms;
     }
-    let buckets = whole(raw_ms..range.end, level);
-    add(Level::Raw, raw_ms..buckets.start);
-    add(level, buckets.clone());
-    add(Level::Raw, buckets.end..range.end);
+    for (finest, zone) in zones.into_iter().rev() {
+        divide(zone, finest, level, since, &mut chosen);
+    }
     chosen
+}
+
+/// Whole buckets of the level, from where it is there on, and what is finer around them.
+fn divide(range: Range<i64>, finest: Level, level: Level, since: &Since, to: &mut Vec<(Level, Range<i64>)>) {
+    let finer = Level::ALL.into_iter().rev().find(|finer| *finer < level && *finer >= finest);
+    let Some(finer) = finer else {
+        return push(to, finest, range);
+    };
+    let there_ms = since.of(level).clamp(range.start, range.end);
+    divide(range.start..there_ms, finest, finer, since, to);
+    let buckets = whole(there_ms..range.end, level);
+    divide(there_ms..buckets.start, finest, finest, since, to);
+    push(to, level, buckets.clone());
+    divide(buckets.end..range.end, finest, finest, since, to);
+}
+
+fn push(to: &mut Vec<(Level, Range<i64>)>, level: Level, range: Range<i64>) {
+    if range.is_empty() {
+        return;
+    }
+    match to.last_mut().filter(|(last, before)| *last == level && before.end == range.start) {
+        Some((_, before)) => before.end = range.end,
+        None => to.push((level, range)),
+    }
 }
 
 /// The whole buckets of a range; empty, at its start, when there is none.
 fn whole(range: Range<i64>, level: Level) -> Range<i64> {
     let length = level.bucket_ms();
-    let first = range.start.div_euclid(length).saturating_add(i64::from(range.start.rem_euclid(length) != 0));
-    let (start, end) = (first.saturating_mul(length), range.end.div_euclid(length).saturating_mul(length));
+    let (start, end) = (ceil(range.start, length), floor(range.end, length));
     if start < end { start..end } else { range.start..range.start }
 }
 
@@ -142,9 +160,8 @@ mod tests {
     const MINUTE_MS: i64 = 60_000;
 
     fn check(range: Range<i64>, level: Level, raw_h: i64, minute_h: i64, expected: &[(Level, Range<i64>)]) {
-        let since =
-            Since { raw_ms: raw_h.saturating_mul(HOUR_MS), minute_ms: minute_h.saturating_mul(HOUR_MS) };
-        assert_eq!(choose(range, level, since), expected);
+        let (raw_ms, minute_ms) = (raw_h.saturating_mul(HOUR_MS), minute_h.saturating_mul(HOUR_MS));
+        assert_eq!(choose(range, level, &Since([raw_ms, minute_ms, minute_ms, i64::MIN])), expected);
     }
 
     #[test]
@@ -158,6 +175,9 @@ mod tests {
         let edges = [(Level::Raw, a..minutes.start), (Level::Minute, minutes), (Level::Raw, 4 * HOUR_MS..b)];
         check(a..b, Level::Minute, 0, 0, &edges);
         check(a..a + 9, Level::Hour, 0, 0, &[(Level::Raw, a..a + 9)]);
+        let tens = HOUR_MS + 10 * MINUTE_MS..4 * HOUR_MS;
+        let edges = [(Level::Raw, a..tens.start), (Level::TenMinutes, tens), (Level::Raw, 4 * HOUR_MS..b)];
+        check(a..b, Level::TenMinutes, 0, 0, &edges);
     }
 
     #[test]
@@ -171,19 +191,30 @@ mod tests {
         check(a..b, Level::Hour, 3, 0, &[(Level::Minute, a..HOUR_MS), (Level::Hour, HOUR_MS..b)]);
     }
 
+    #[test]
+    fn where_a_level_is_not_there_yet_the_one_before_answers() {
+        let since = Since([0, 0, 2 * HOUR_MS, 0]);
+        let (first, last) = (0..2 * HOUR_MS, 2 * HOUR_MS..4 * HOUR_MS);
+        let both = [(Level::Minute, first.clone()), (Level::TenMinutes, last.clone())];
+        assert_eq!(choose(0..4 * HOUR_MS, Level::TenMinutes, &since), both);
+        assert_eq!(choose(first.clone(), Level::TenMinutes, &since), [(Level::Minute, first)]);
+        assert_eq!(choose(last.clone(), Level::TenMinutes, &since), [(Level::TenMinutes, last)]);
+        assert_eq!(choose(0..4 * HOUR_MS, Level::Hour, &since), [(Level::Hour, 0..4 * HOUR_MS)]);
+    }
+
     proptest! {
         #[test]
         fn ranges_cover_what_was_asked_for(
-            start in -9 * HOUR_MS..9 * HOUR_MS, length in 1..9 * HOUR_MS, raw in -9i64..9, minute in -9i64..9, level in 0usize..3,
+            start in -9 * HOUR_MS..9 * HOUR_MS, length in 1..9 * HOUR_MS, since in proptest::array::uniform4(-9i64..9), level in 0usize..4,
         ) {
-            let since = Since { raw_ms: raw * HOUR_MS, minute_ms: minute * HOUR_MS };
-            let chosen = choose(start..start + length, Level::ALL[level], since);
+            let since = Since(since.map(|hours| hours * HOUR_MS));
+            let level = Level::ALL[level];
+            let chosen = choose(start..start + length, level, &since);
             let mut at = start;
             for (level, range) in &chosen {
                 prop_assert_eq!(range.start, at);
                 prop_assert!(range.end > range.start);
-                prop_assert!(*level != Level::Raw || range.start >= since.raw_ms);
-                prop_assert!(*level != Level::Minute || range.start >= since.raw_ms.min(since.minute_ms));
+                prop_assert!(*level == Level::Hour || range.start >= since.of(*level));
                 at = range.end;
             }
             prop_assert_eq!(at, start + length);

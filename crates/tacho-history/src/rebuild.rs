@@ -51,11 +51,11 @@ pub async fn rebuild_catalog(
     let root = directory.to_owned();
     let read = tokio::task::spawn_blocking(move || read_all(&root)).await;
     let (found, mut report) = read.unwrap_or_else(|error| Err(HistoryError::Job(error.to_string())))?;
-    let (kept, marks) = resolve(found, &mut report);
+    let (kept, marks, ten_minutes_since_ms) = resolve(found, &mut report);
     report.files = kept.len() as u64;
     report.rows = kept.iter().map(|file| u64::try_from(file.rows).unwrap_or_default()).sum();
     report.streams = marks.len() as u64;
-    catalog.rebuild_files(&kept, &marks, now_ms).await?;
+    catalog.rebuild_files(&kept, &marks, ten_minutes_since_ms, now_ms).await?;
     Ok(report)
 }
 
@@ -146,8 +146,9 @@ fn bounds<T: Ord + Clone>(
     bounds
 }
 
-/// Which files are the history, and the marks of the frames in them.
-fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>) {
+/// Which files are the history, the marks of the frames in them, and since when there are rollups of ten minutes of all
+/// that there are of a minute.
+fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>, Option<i64>) {
     let incomplete = incomplete(&found, &report.damaged);
     let (mut kept, gone): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|file| !incomplete.contains(&file.record.id));
@@ -157,13 +158,13 @@ fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, V
     kept.retain(|file| !replaced.contains(&file.record.id));
     report.superseded = (before - kept.len()) as u64;
     let before = kept.len();
-    settle_rollups(&mut kept);
+    let ten_minutes_since_ms = settle_rollups(&mut kept);
     report.incomplete += (before - kept.len()) as u64;
 
     let mut marks = Notes::default();
     kept.iter().for_each(|file| marks.add_marks(&file.notes.marks));
     let marks = marks.marks.into_iter().map(|(key, stored)| MarkUpdate { key, version: 0, stored });
-    (kept.into_iter().map(|file| file.record).collect(), marks.collect())
+    (kept.into_iter().map(|file| file.record).collect(), marks.collect(), ten_minutes_since_ms)
 }
 
 /// Files of the newest flush, or of a merge, that lack one that belongs to them.
@@ -208,48 +209,77 @@ fn incomplete(found: &[Found], damaged: &[PathBuf]) -> HashSet<String> {
     incomplete
 }
 
-/// Says of each file whether its rows are in rollups, and takes rollups away that are not at both levels.
-fn settle_rollups(kept: &mut Vec<Found>) {
-    let mut sources: BTreeMap<(&'static str, Level), HashSet<String>> = BTreeMap::new();
-    for file in kept.iter() {
-        if let Some((_, raw, level)) =
-            stored_table(&file.record.table).filter(|(.., level)| *level != Level::Raw)
-        {
-            sources.entry((raw.name, level)).or_default().extend(file.notes.sources.iter().cloned());
+/// Which rows rollups have: of each table and level their sources.
+#[derive(Default)]
+struct Sources(BTreeMap<(&'static str, Level), HashSet<String>>);
+
+impl Sources {
+    fn new(kept: &[Found]) -> Self {
+        let mut sources = Self::default();
+        for file in kept {
+            let stored = stored_table(&file.record.table);
+            if let Some((_, raw, level)) = stored.filter(|(.., level)| *level != Level::Raw) {
+                sources.0.entry((raw.name, level)).or_default().extend(file.notes.sources.iter().cloned());
+            }
         }
+        sources
     }
-    let empty = HashSet::new();
-    let mut half: HashMap<&'static str, Vec<String>> = HashMap::new();
-    for (table, level) in sources.keys() {
-        let of = |level| sources.get(&(*table, level)).unwrap_or(&empty);
-        let other = if *level == Level::Minute { Level::Hour } else { Level::Minute };
-        // Older ones may lack a level because retention took it.
-        let newest = of(Level::Minute).union(of(Level::Hour)).max_by_key(|source| job_time(kept, source));
-        half.entry(table).or_default().extend(newest.filter(|source| !of(other).contains(*source)).cloned());
+
+    fn has(&self, table: &'static str, level: Level, source: &String) -> bool {
+        self.0.get(&(table, level)).is_some_and(|sources| sources.contains(source))
     }
+
+    fn tables(&self) -> HashSet<&'static str> {
+        self.0.keys().map(|(table, _)| *table).collect()
+    }
+
+    /// What was rolled up last, if a level lacks it. Older ones may lack one because retention took it.
+    fn half(&self, table: &'static str, kept: &[Found]) -> Option<String> {
+        let all = || Level::ROLLUPS.into_iter().filter_map(|level| self.0.get(&(table, level))).flatten();
+        let newest = all().max_by_key(|source| job_time(kept, source))?;
+        // Once there were none of ten minutes.
+        let expected = |level: &Level| *level != Level::TenMinutes || self.0.contains_key(&(table, *level));
+        let lacks = Level::ROLLUPS
+            .iter()
+            .filter(|level| expected(level))
+            .any(|level| !self.has(table, *level, newest));
+        lacks.then(|| newest.clone())
+    }
+
+    /// Is the job newer than all whose rollups there are?
+    fn is_newest(&self, job: &String) -> bool {
+        self.0.values().flatten().all(|other| other <= job)
+    }
+}
+
+/// Says of each file whether its rows are in rollups, and takes rollups away that are not at all levels. Returns since when
+/// those of a minute are in those of ten minutes, too.
+fn settle_rollups(kept: &mut Vec<Found>) -> Option<i64> {
+    let sources = Sources::new(kept);
+    let half: HashMap<_, _> =
+        sources.tables().into_iter().filter_map(|table| Some((table, sources.half(table, kept)?))).collect();
     for file in kept.iter_mut() {
         let Some((_, raw, Level::Raw)) = stored_table(&file.record.table) else { continue };
         if spec(raw).is_none() {
             continue;
         }
         let source = file.notes.job.as_ref().unwrap_or(&file.record.id);
-        let of = |level| sources.get(&(raw.name, level)).is_some_and(|sources| sources.contains(source));
-        let is_half = half.get(raw.name).is_some_and(|half| half.contains(source));
-        let rolled = of(Level::Minute) || of(Level::Hour);
+        let rolled = Level::ROLLUPS.iter().any(|level| sources.has(raw.name, *level, source));
         let never =
-            file.notes.job.is_some() && !rolled && file.record.level == 1 && is_newest(&sources, source);
-        file.record.rolled = (file.record.rolled || rolled) && !is_half && !never;
+            file.notes.job.is_some() && !rolled && file.record.level == 1 && sources.is_newest(source);
+        file.record.rolled = (file.record.rolled || rolled) && half.get(raw.name) != Some(source) && !never;
     }
     kept.retain(|file| {
         let Some((_, raw, level)) = stored_table(&file.record.table) else { return true };
-        let is_half = |source: &String| half.get(raw.name).is_some_and(|half| half.contains(source));
+        let is_half = |source: &String| half.get(raw.name) == Some(source);
         level == Level::Raw || file.notes.sources.is_empty() || !file.notes.sources.iter().all(is_half)
     });
-}
-
-/// Is the job newer than all whose rollups there are?
-fn is_newest(sources: &BTreeMap<(&'static str, Level), HashSet<String>>, job: &String) -> bool {
-    sources.values().flatten().all(|other| other <= job)
+    let alone = kept.iter().filter(|file| {
+        let Some((_, raw, Level::Minute)) = stored_table(&file.record.table) else { return false };
+        let in_both = |source: &String| sources.has(raw.name, Level::TenMinutes, source);
+        file.notes.sources.is_empty() || !file.notes.sources.iter().all(in_both)
+    });
+    alone.map(|file| file.record.time_max_ms.saturating_add(1)).max()
 }
 
 /// When rows were rolled up: jobs tell it by their id, files that were rolled up as they were by their rollup's.

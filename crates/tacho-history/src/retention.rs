@@ -63,8 +63,8 @@ fn is_expired(file: &FileEntry, before_ms: i64, now_ms: i64) -> bool {
     rolled && record.time_max_ms.min(record.written_ms) < before_ms
 }
 
-/// What has to go so that no more than `limit` bytes are left: raw rows before minutes before hours, each the oldest
-/// first, and last what is in no rollup yet.
+/// What has to go so that no more than `limit` bytes are left: raw rows before minutes before what is coarser, each the
+/// oldest first, and last what is in no rollup yet.
 fn over_limit(mut files: Vec<Arc<FileEntry>>, limit: i64) -> Vec<Arc<FileEntry>> {
     let mut bytes: i64 = files.iter().map(|file| file.record.bytes).sum();
     files.sort_by_key(|file| {

@@ -1,4 +1,4 @@
-//! Rollups: what each minute and each hour of a table comes to, one row per entity and bucket.
+//! Rollups: what each minute, each ten minutes and each hour of a table come to, one row per entity and bucket.
 //!
 //! | of | is kept |
 //! |---|---|
@@ -33,17 +33,21 @@ pub enum Level {
     /// One snapshot.
     Raw,
     Minute,
+    TenMinutes,
     Hour,
 }
 
 impl Level {
-    pub const ALL: [Self; 3] = [Self::Raw, Self::Minute, Self::Hour];
+    /// The finest first.
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::TenMinutes, Self::Hour];
+    pub const ROLLUPS: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
 
-    /// As the API and the names of tables have it: `raw`, `1m`, `1h`.
+    /// As the API and the names of tables have it: `raw`, `1m`, `10m`, `1h`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Minute => "1m",
+            Self::TenMinutes => "10m",
             Self::Hour => "1h",
         }
     }
@@ -53,6 +57,7 @@ impl Level {
         match self {
             Self::Raw => 1,
             Self::Minute => 60_000,
+            Self::TenMinutes => 600_000,
             Self::Hour => HOUR_MS,
         }
     }
@@ -77,13 +82,9 @@ static SPECS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
 
 static BY_NAME: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
     let raw = tables::ALL.iter().map(|table| Known { raw: table, level: Level::Raw, table });
-    let rolled = SPECS.iter().flat_map(|spec| {
-        [(Level::Minute, spec.minute), (Level::Hour, spec.hour)].map(|(level, table)| Known {
-            raw: spec.raw,
-            level,
-            table,
-        })
-    });
+    let rolled = SPECS
+        .iter()
+        .flat_map(|spec| spec.rollups().map(|(level, table)| Known { raw: spec.raw, level, table }));
     raw.chain(rolled).map(|known| (known.table.name, known)).collect()
 });
 
@@ -94,7 +95,7 @@ pub(crate) fn spec(raw: &Table) -> Option<&'static Spec> {
 
 /// All tables that files may be of, rollups among them.
 pub fn stored_tables() -> impl Iterator<Item = &'static Table> {
-    let rolled = SPECS.iter().flat_map(|spec| [spec.minute, spec.hour]);
+    let rolled = SPECS.iter().flat_map(|spec| spec.rollups().map(|(_, table)| table));
     tables::ALL.iter().copied().chain(rolled)
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// Frames of the flush under way. Readers see them until its files take their place.
     pub(crate) flushing: Option<Arc<Head>>,
     pub(crate) files: FileSet,
+    /// Before this, rows may be in other rollups and not in those of ten minutes, which came later.
+    pub(crate) ten_minutes_since_ms: i64,
     /// Files that readers no longer see, and since when.
     pub(crate) removed: Vec<(Arc<FileEntry>, i64)>,
     streams: HashMap<StreamKey, Stream>,

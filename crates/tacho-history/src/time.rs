@@ -10,6 +10,17 @@ pub(crate) fn hour(time_ms: i64) -> i64 {
     time_ms.div_euclid(HOUR_MS)
 }
 
+/// The last multiple of a length that is not after a time.
+pub(crate) fn floor(time_ms: i64, length_ms: i64) -> i64 {
+    time_ms.div_euclid(length_ms).saturating_mul(length_ms)
+}
+
+/// The first that is not before it.
+pub(crate) fn ceil(time_ms: i64, length_ms: i64) -> i64 {
+    let whole = floor(time_ms, length_ms);
+    if whole == time_ms { whole } else { whole.saturating_add(length_ms) }
+}
+
 /// `2026-11-20`
 pub(crate) fn day(time_ms: i64) -> String {
     let mut text = rfc3339(time_ms);

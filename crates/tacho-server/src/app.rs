@@ -210,6 +210,7 @@ pub fn history_config(config: &Config) -> HistoryConfig {
         head_limit_bytes: config.head_limit_bytes,
         retention: config.retention,
         retention_1m: config.retention_1m,
+        retention_10m: config.retention_10m,
         retention_1h: config.retention_1h,
         retention_of: config.retention_tables.clone(),
         limit_bytes: config.history_limit_bytes,

@@ -33,6 +33,8 @@ const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
 const DEFAULT_RETENTION: Duration = DAY.saturating_mul(14);
 /// A quarter, to compare months.
 const DEFAULT_RETENTION_1M: Duration = DAY.saturating_mul(90);
+/// Half a year: it takes a tenth of what minutes take, and shows a month in detail.
+const DEFAULT_RETENTION_10M: Duration = DAY.saturating_mul(180);
 /// Two years, to compare a season with the one before.
 const DEFAULT_RETENTION_1H: Duration = DAY.saturating_mul(730);
 const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
@@ -55,9 +57,10 @@ pub struct Config {
     pub head_limit_bytes: usize,
     /// How fast agents together may send what they kept while the server was away, compressed as it comes.
     pub backfill_bytes_per_second: u64,
-    /// How long rows, and rollups of a minute and of an hour, are kept.
+    /// How long rows, and rollups of a minute, of ten minutes and of an hour, are kept.
     pub retention: Duration,
     pub retention_1m: Duration,
+    pub retention_10m: Duration,
     pub retention_1h: Duration,
     pub retention_tables: Vec<TableRetention>,
     /// Most bytes of history; absent when there is no limit.
@@ -98,6 +101,11 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         retention_1m: reader.duration(
             "retention_1m",
             DEFAULT_RETENTION_1M,
+            SECOND * 3600..=LONGEST_RETENTION,
+        ),
+        retention_10m: reader.duration(
+            "retention_10m",
+            DEFAULT_RETENTION_10M,
             SECOND * 3600..=LONGEST_RETENTION,
         ),
         retention_1h: reader.duration(

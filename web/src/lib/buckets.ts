@@ -15,7 +15,7 @@ const BUCKETS = [
   2 * MINUTE,
   5 * MINUTE,
   10 * MINUTE,
-  15 * MINUTE,
+  20 * MINUTE,
   30 * MINUTE,
   HOUR,
   2 * HOUR,

@@ -130,3 +130,24 @@ async fn marks_not_written_for_long_are_forgotten() {
     assert_eq!(catalog.mark(&mark("a", 0, 0).key).await.unwrap().version, 0);
     assert_eq!(catalog.mark(&mark("b", 0, 0).key).await.unwrap().version, 1);
 }
+
+#[tokio::test]
+async fn files_of_before_there_were_rollups_of_ten_minutes_have_none() {
+    let (directory, catalog) = catalog().await;
+    assert_eq!(catalog.ten_minutes_since().await.unwrap(), None);
+    let of_minutes = FileRecord { table: "host_1m".into(), time_max_ms: 41, ..file("1") };
+    catalog.commit_flush(&[of_minutes, file("2")], &[], &[], 0).await.unwrap();
+    sqlx::raw_sql("DROP TABLE history_levels; DELETE FROM catalog_schema WHERE version >= 12")
+        .execute(&catalog.pool)
+        .await
+        .unwrap();
+    catalog.close().await;
+    let catalog = Catalog::open(&directory.path().join("catalog.sqlite")).await.unwrap();
+    assert_eq!(catalog.ten_minutes_since().await.unwrap(), Some(42));
+    for (said, known) in [(7, 42), (50, 50)] {
+        catalog.set_ten_minutes_since(said).await.unwrap();
+        assert_eq!(catalog.ten_minutes_since().await.unwrap(), Some(known));
+    }
+    catalog.rebuild_files(&[], &[], None, 0).await.unwrap();
+    assert_eq!(catalog.ten_minutes_since().await.unwrap(), None);
+}

@@ -19,7 +19,7 @@ use super::{MOST_MANIFEST_BYTES, MOST_PART_BYTES};
 use crate::columns::{HOST_ID, Layout, TIME, layout};
 use crate::inner::Inner;
 use crate::notes::Notes;
-use crate::rollup::{Level, spec, stored_table};
+use crate::rollup::{Level, Spec, spec, stored_table};
 use crate::scan::{ReadFailure, Scan, read_bytes, read_each};
 use crate::time::{DAY_MS, HOUR_MS, hour};
 use crate::writer::{FileWriter, Target, discard};
@@ -60,6 +60,11 @@ impl History {
         let worker = Arc::clone(inner);
         let (manifest, written) = inner.background(move || read(&worker, archive)).await?;
         let files = written.files;
+        if !manifest.has_ten_minutes() {
+            inner.catalog.set_ten_minutes_since(manifest.to_ms).await?;
+            let since_ms = &mut inner.state().ten_minutes_since_ms;
+            *since_ms = manifest.to_ms.max(*since_ms);
+        }
         let imported = {
             let _order = inner.order.lock().await;
             let imported = inner.catalog.import_host(&manifest.host_part(), &files, (inner.now)()).await;
@@ -263,12 +268,12 @@ impl<'a> Import<'a> {
         self.known.clear();
         let mut known = Known::default();
         let Some((_, raw, level)) = stored_table(table.name) else { return Ok(()) };
-        let rollups = spec(raw).map(|spec| [spec.minute, spec.hour]);
+        let rollups = spec(raw).into_iter().flat_map(Spec::rollups);
         if level == Level::Raw {
             self.times(table, |time| {
                 known.times.entry(hour(time)).or_default().insert(time);
             })?;
-            for rollup in rollups.into_iter().flatten() {
+            for (_, rollup) in rollups {
                 self.times(rollup, |time| known.told.extend([hour(time)]))?;
             }
         } else {

@@ -1,10 +1,12 @@
 //! What an export says about itself. It is the last entry of the archive: one that was cut off has none.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use tacho_catalog::{Acknowledgement, AlertRecord, GapRecord, HostPart, StreamKey};
 use tacho_model::GapReason;
 
-use crate::rollup::stored_table;
+use crate::rollup::{Level, stored_table};
 use crate::time::HOUR_MS;
 
 /// Name of its entry.
@@ -87,6 +89,15 @@ struct Acknowledged {
 }
 
 impl Manifest {
+    /// Does every table of which it has rollups of a minute have those of ten? Once there were none.
+    pub(super) fn has_ten_minutes(&self) -> bool {
+        let tables = |level| {
+            let stored = self.parts.iter().filter_map(|part| stored_table(&part.table));
+            stored.filter(move |(.., of)| *of == level).map(|(_, raw, _)| raw.name).collect::<HashSet<_>>()
+        };
+        tables(Level::Minute).is_subset(&tables(Level::TenMinutes))
+    }
+
     pub(super) fn new(part: HostPart, range: std::ops::Range<i64>, exported_ms: i64) -> Self {
         Self {
             format: FORMAT,
@@ -247,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    fn part() -> HostPart {
+    fn part_of_host() -> HostPart {
         HostPart {
             id: "h1".to_owned(),
             name: "web".to_owned(),
@@ -261,7 +272,7 @@ mod tests {
     }
 
     fn json(change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
-        let mut manifest = Manifest::new(part(), 0..HOUR_MS, 5);
+        let mut manifest = Manifest::new(part_of_host(), 0..HOUR_MS, 5);
         change(&mut manifest);
         serde_json::to_vec(&manifest).unwrap()
     }
@@ -273,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_in_is_refused_with_the_reason() {
-        assert_eq!(Manifest::parse(&json(|_| {})).unwrap().host_part(), part());
+        assert_eq!(Manifest::parse(&json(|_| {})).unwrap().host_part(), part_of_host());
         check(|manifest| manifest.format = 2, "a newer Tacho wrote it (0.1.0)");
         check(|manifest| manifest.host.id = "../x".to_owned(), "the id of its host");
         check(|manifest| manifest.host.name = "a/b".to_owned(), "the name of its host");
@@ -293,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_of_before_there_were_rollups_of_ten_minutes_is_known() {
+        let has = |tables: &[&str]| {
+            let part = |table: &&str| Part {
+                path: "x".into(),
+                table: (*table).to_owned(),
+                rows: 0,
+                bytes: 0,
+                checksum: 0,
+            };
+            let parts = tables.iter().map(part).collect();
+            Manifest { parts, ..Manifest::new(part_of_host(), 0..HOUR_MS, 5) }.has_ten_minutes()
+        };
+        assert!(has(&[]) && has(&["host", "event"]) && has(&["host_1m", "host_10m", "host_1h"]));
+        assert!(!has(&["host_1m", "host_1h"]) && !has(&["host_1m", "host_10m", "disk_1m"]));
+    }
+
+    #[test]
     fn an_alert_that_fires_ends_with_the_export() {
         let alert = AlertRecord {
             id: "a".to_owned(),
@@ -307,7 +335,7 @@ mod tests {
             acknowledged: Some(Acknowledgement { time_ms: 4, author: "me".into(), note: "on it".into() }),
             data: "{}".to_owned(),
         };
-        let part = HostPart { alerts: vec![alert.clone()], ..part() };
+        let part = HostPart { alerts: vec![alert.clone()], ..part_of_host() };
         let json = serde_json::to_vec(&Manifest::new(part, 0..HOUR_MS, 5)).unwrap();
         let ended = AlertRecord {
             resolved_ms: Some(5),

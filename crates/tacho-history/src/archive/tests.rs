@@ -58,7 +58,7 @@ async fn assert_rolled(bench: &Bench, frames: &[Sent], host: &str) {
         bench.history.maintain().await;
     }
     for table in [&disk::TABLE, &process::TABLE] {
-        for level in [Level::Minute, Level::Hour] {
+        for level in Level::ROLLUPS {
             let spec = spec(table).unwrap();
             let found = rolled(&bench.history, host, spec, level).await;
             assert_equal(&found, &recomputed(frames, host, spec, level), table.name);

@@ -19,7 +19,7 @@ const DAY_QUIET_MS: i64 = 10 * 60 * 1000;
 /// Rollups of a day that goes on become one file in so many hours: a question about a day opens a third of the files.
 const PART_MS: i64 = 4 * HOUR_MS;
 
-/// So many days of hours (rollups) become one: a question about months opens a tenth of the files.
+/// So many days of rollups of ten minutes and more become one: a question about months opens a tenth of the files.
 const PERIOD_DAYS: i64 = 8;
 
 /// A day or more that was merged already is written again only for so many files that came late, or after so long.
@@ -39,7 +39,7 @@ pub(super) enum Due {
     Part,
     /// Hours of a day, rollups of them among others.
     Day,
-    /// Days of rollups of an hour.
+    /// Days of rollups of ten minutes and more.
     Period,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn due(
     days.retain(|day, _| !waiting.contains(day));
     let mut periods: BTreeMap<(i64, String), Vec<Arc<FileEntry>>> = BTreeMap::new();
     for ((day, table), mut files) in days {
-        if stored_table(&table).is_some_and(|(_, _, level)| level == Level::Hour) {
+        if stored_table(&table).is_some_and(|(_, _, level)| level >= Level::TenMinutes) {
             let period = periods.entry((day.div_euclid(PERIOD_DAYS), table)).or_default();
             period.extend(files.iter().cloned());
             files.retain(|file| is_below(file, PERIOD_LEVEL));

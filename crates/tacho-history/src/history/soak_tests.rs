@@ -48,14 +48,14 @@ impl Bench {
 #[tokio::test]
 async fn a_month_of_hosts_stays_within_its_bounds() {
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-    let (raw, minutes, hours) = (4, 8, 24);
+    let (raw, minutes, ten_minutes, hours) = (4, 8, 16, 24);
     let bench = Bench::with(|config| {
-        (config.retention, config.retention_1m, config.retention_1h) =
-            (days(raw), days(minutes), days(hours));
+        (config.retention, config.retention_1m) = (days(raw), days(minutes));
+        (config.retention_10m, config.retention_1h) = (days(ten_minutes), days(hours));
     })
     .await;
-    // Of each level a file a day, of hours one in eight days, and of the last days those that are not merged yet.
-    let most = raw + minutes + hours / 8 + 8 + 3 * (2 * PER_DAY as u64 + 1);
+    // Of rows and minutes a file a day, of ten minutes and hours one in eight days, and of the last days those that are not merged yet.
+    let most = raw + minutes + ten_minutes / 8 + hours / 8 + 16 + 4 * (2 * PER_DAY as u64 + 1);
     let (mut most_files, mut catalog_bytes) = (0, Vec::new());
     for part in 0..DAYS * PER_DAY {
         bench.part_of_day(part).await;

@@ -18,13 +18,13 @@ use tacho_model::tables::host;
 use tacho_model::{ProcessKey, Table};
 
 use super::events::{Events, events};
-use super::fleet::{ceil, floor};
 use super::processes_over::ProcessGroup;
 use crate::columns::{INTERVAL, TIME};
 use crate::inner::Inner;
 use crate::levels::Plan;
 use crate::rollup::Level;
 use crate::scan::{ReadReport, Reading, Scan, read_each};
+use crate::time::{ceil, floor};
 use crate::{History, HistoryError};
 
 /// Asks what of a range is unlike another one.

@@ -18,7 +18,7 @@ use crate::inner::Inner;
 use crate::levels::Plan;
 use crate::rollup::Level;
 use crate::scan::{Hosts, ReadReport, Reading, TextMatch};
-use crate::time::HOUR_MS;
+use crate::time::{HOUR_MS, ceil, floor};
 use crate::{History, HistoryError};
 use found::Found;
 use pass::Pass;
@@ -162,15 +162,6 @@ fn spans(from_ms: i64, to_ms: i64) -> Vec<(Level, Range<i64>)> {
         (Level::Minute, last_hour..end_ms),
     ];
     spans.into_iter().filter(|(_, range)| !range.is_empty()).collect()
-}
-
-pub(crate) fn floor(time_ms: i64, length_ms: i64) -> i64 {
-    time_ms.div_euclid(length_ms).saturating_mul(length_ms)
-}
-
-pub(crate) fn ceil(time_ms: i64, length_ms: i64) -> i64 {
-    let whole = floor(time_ms, length_ms);
-    if whole == time_ms { whole } else { whole.saturating_add(length_ms) }
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@ use tacho_model::Table;
 use tacho_model::tables::{disk, host, process};
 
 use super::*;
+use crate::Aggregate;
+use crate::query::SeriesQuery;
 use crate::rollup::tests::{assert_equal, recomputed, rolled};
-use crate::testing::{Bench, HOUR, START, Sent, frame_at, lines};
+use crate::testing::{Bench, HOUR, MINUTE, START, Sent, frame_at, lines};
 
 /// The catalog is gone; what it knew of files is read from them.
 async fn lose_catalog(bench: &mut Bench) -> RebuildReport {
@@ -75,7 +77,7 @@ async fn a_lost_catalog_is_rebuilt_wherever_the_server_was_killed() {
                 "after {steps} steps"
             );
             for table in [&disk::TABLE, &process::TABLE] {
-                for level in [Level::Minute, Level::Hour] {
+                for level in Level::ROLLUPS {
                     let spec = spec(table).unwrap();
                     let found = rolled(&bench.history, name, spec, level).await;
                     let what = format!("{} {level:?} after {steps} steps", table.name);
@@ -88,6 +90,51 @@ async fn a_lost_catalog_is_rebuilt_wherever_the_server_was_killed() {
         }
     }
     assert!(ended);
+}
+
+#[tokio::test]
+async fn where_there_are_no_rollups_of_ten_minutes_those_of_a_minute_answer() {
+    let mut bench = Bench::new().await;
+    let frame = |sequence: u64| frame_at("a", 0, sequence, START + sequence as i64 * 7 * MINUTE);
+    for sequence in 1..=20 {
+        bench.append(&frame(sequence)).await;
+    }
+    bench.history.flush().await.unwrap();
+    bench.set_now(START + 4 * HOUR);
+    bench.history.maintain().await;
+    let sums = async |bench: &Bench, hours: i64| {
+        let query = SeriesQuery {
+            host_id: "a".into(),
+            table: &disk::TABLE,
+            columns: vec!["reads".into()],
+            entity: None,
+            from_ms: START,
+            to_ms: START + hours * HOUR,
+            points: usize::try_from(hours * 6).unwrap(),
+            aggregate: Aggregate::Sum,
+        };
+        let (series, report) = bench.history.series_with_report(query).await.unwrap();
+        let levels: Vec<_> = report.levels.iter().map(|(level, ..)| *level).collect();
+        (series[0].columns[0].1.clone(), levels)
+    };
+    let (before, levels) = sums(&bench, 3).await;
+    assert_eq!(levels, [Level::TenMinutes]);
+    // As an earlier version left it.
+    for path in bench.on_disk().iter().filter(|path| path.to_string_lossy().contains("_10m/")) {
+        std::fs::remove_file(bench.config.directory.join(path)).unwrap();
+    }
+    let report = lose_catalog(&mut bench).await;
+    assert_eq!((report.incomplete, report.superseded), (0, 0), "{report:?}");
+    assert_eq!(sums(&bench, 3).await, (before.clone(), vec![Level::Minute]));
+    for sequence in 30..=35 {
+        bench.append(&frame(sequence)).await;
+    }
+    bench.history.flush().await.unwrap();
+    bench.set_now(START + 9 * HOUR);
+    bench.history.maintain().await;
+    let (after, levels) = sums(&bench, 5).await;
+    assert_eq!(after[..before.len()], before);
+    assert_eq!(levels, [Level::Minute, Level::TenMinutes]);
 }
 
 /// How many rows of a table there are of both hosts.

@@ -1,4 +1,4 @@
-//! Adds up rows, which come sorted as in a file, into minutes and hours; and puts rows of a rollup together that
+//! Adds up rows, which come sorted as in a file, into the buckets of each rollup; and puts rows of a rollup together that
 //! are of the same bucket.
 
 use arrow::array::RecordBatch;
@@ -16,8 +16,7 @@ use crate::writer::{Files, Target};
 pub(crate) struct Roller<'a> {
     spec: &'static Spec,
     entities: Entities,
-    minutes: Part<'a>,
-    hours: Part<'a>,
+    parts: Vec<Part<'a>>,
 }
 
 /// One level on its way to disk.
@@ -37,38 +36,36 @@ impl<'a> Roller<'a> {
             files: Files::new(Target { layout: layout(table), rolled: true, level: 1, ..target.clone() }),
             current: None,
         };
-        Ok(Self {
-            spec,
-            entities: Entities::new(layout(spec.raw))?,
-            minutes: part(Level::Minute, spec.minute),
-            hours: part(Level::Hour, spec.hour),
-        })
+        let parts = spec.rollups().map(|(level, table)| part(level, table)).collect();
+        Ok(Self { spec, entities: Entities::new(layout(spec.raw))?, parts })
     }
 
     /// Adds whole rows of the table.
     pub(crate) fn add(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
         let keys = self.entities.keys(batch)?;
         let cells = Cells::new(batch);
-        let label = (self.minutes.output.source(batch), self.hours.output.source(batch));
+        let labels: Vec<_> = self.parts.iter_mut().map(|part| part.output.source(batch)).collect();
         for row in 0..batch.num_rows() {
             let same = self.entities.is_same(&keys, row);
             let time_ms = cells.stored(TIME, row);
-            self.minutes.add(self.spec, &cells, (label.0, row), same, time_ms);
-            self.hours.add(self.spec, &cells, (label.1, row), same, time_ms);
+            for (part, label) in self.parts.iter_mut().zip(&labels) {
+                part.add(self.spec, &cells, (*label, row), same, time_ms);
+            }
         }
         self.entities.note(&keys);
-        self.minutes.write_if_full()?;
-        self.hours.write_if_full()
+        self.parts.iter_mut().try_for_each(Part::write_if_full)
     }
 
     /// Completes the files, whose names are not durable yet.
     pub(crate) fn finish(mut self) -> Result<Vec<FileRecord>, HistoryError> {
-        let mut files = self.minutes.finish()?;
-        match self.hours.finish() {
-            Ok(hours) => files.extend(hours),
-            Err(error) => {
-                crate::writer::discard(self.minutes.files.directory(), files.iter().map(|file| &file.path));
-                return Err(error);
+        let mut files: Vec<FileRecord> = Vec::new();
+        for part in &mut self.parts {
+            match part.finish() {
+                Ok(of_level) => files.extend(of_level),
+                Err(error) => {
+                    crate::writer::discard(part.files.directory(), files.iter().map(|file| &file.path));
+                    return Err(error);
+                }
             }
         }
         Ok(files)

@@ -2,6 +2,7 @@
 
 use tacho_model::{Column, ColumnType, Meaning, Table, Unit};
 
+use super::Level;
 use crate::derived::{self, Derived};
 
 /// Field ids: those of the table's columns plus one of these, so that they are as lasting.
@@ -34,8 +35,8 @@ const EXTREMES: [(&str, &str, u16); 11] = [
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) raw: &'static Table,
-    pub(crate) minute: &'static Table,
-    pub(crate) hour: &'static Table,
+    /// One of each of [`Level::ROLLUPS`].
+    tables: [&'static Table; Level::ROLLUPS.len()],
     /// Where a label or text is in the table, and in its rollups.
     pub(crate) labels: Vec<(usize, usize)>,
     pub(crate) numbers: Vec<Number>,
@@ -89,17 +90,31 @@ impl Spec {
             .filter_map(|(_, name, id)| columns.extremes(derived::by_name(raw, name)?, *id))
             .collect();
         let columns: &'static [Column] = columns.0.leak();
-        let table = |suffix: &str, what: &str| -> &'static Table {
+        let tables = Level::ROLLUPS.map(|level| -> &'static Table {
+            let what = match level {
+                Level::Raw | Level::Minute => "each minute of table `{}` comes to",
+                Level::TenMinutes => "each ten minutes of table `{}` come to",
+                Level::Hour => "each hour of table `{}` comes to",
+            };
             Box::leak(Box::new(Table {
                 id: raw.id,
-                name: format!("{}_{suffix}", raw.name).leak(),
+                name: format!("{}_{}", raw.name, level.name()).leak(),
                 entity: raw.entity,
                 columns,
-                doc: format!("What each {what} of table `{}` comes to.", raw.name).leak(),
+                doc: format!("What {}.", what.replace("{}", raw.name)).leak(),
             }))
-        };
-        let (minute, hour) = (table("1m", "minute"), table("1h", "hour"));
-        Self { raw, minute, hour, labels, numbers, extremes, rows, first_time, last_time }
+        });
+        Self { raw, tables, labels, numbers, extremes, rows, first_time, last_time }
+    }
+
+    /// The tables of its rollups, the finest first.
+    pub(crate) fn rollups(&self) -> impl Iterator<Item = (Level, &'static Table)> + use<> {
+        Level::ROLLUPS.into_iter().zip(self.tables)
+    }
+
+    /// The rollup at a level; `None` for [`Level::Raw`].
+    pub(crate) fn table(&self, level: Level) -> Option<&'static Table> {
+        self.rollups().find(|(of, _)| *of == level).map(|(_, table)| table)
     }
 
     /// The number that a column of the table is rolled up as.

@@ -29,7 +29,7 @@ pub(crate) async fn rolled(
     spec: &'static Spec,
     level: Level,
 ) -> BTreeMap<Key, Bucket> {
-    let table = if level == Level::Minute { spec.minute } else { spec.hour };
+    let table = spec.table(level).unwrap();
     let layout = crate::columns::layout(table);
     let (inner, host) = (Arc::clone(&history.inner), host.to_owned());
     let view = inner.state().view(table, &(&host).into(), i64::MIN, i64::MAX);
@@ -245,7 +245,7 @@ impl World {
                 &tables::process::TABLE,
             ] {
                 let spec = spec(table).unwrap();
-                for level in [Level::Minute, Level::Hour] {
+                for level in Level::ROLLUPS {
                     let found = rolled(&self.bench.history, host, spec, level).await;
                     assert_equal(
                         &found,
@@ -386,7 +386,7 @@ async fn rows_that_come_late_are_added_to_the_rollups_of_their_hour() {
     let expected = recomputed(&sent, "a", spec, Level::Hour);
     assert_equal(&rolled(&bench.history, "a", spec, Level::Hour).await, &expected, "");
     let state = bench.history.inner.state();
-    assert_eq!(state.files.of(spec.hour).len(), 1);
+    assert_eq!(state.files.of(spec.table(Level::Hour).unwrap()).len(), 1);
 }
 
 #[test]

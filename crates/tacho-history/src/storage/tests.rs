@@ -56,21 +56,23 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
     let bench = Bench::with(|config| {
         config.retention = Duration::from_secs(24 * 3600);
         config.retention_1m = Duration::from_secs(2 * 24 * 3600);
+        config.retention_10m = Duration::from_secs(60 * 3600);
         let parse = |text| TableRetention::parse(text, |_| Ok(Duration::from_secs(6 * 3600))).unwrap();
         config.retention_of = vec![parse("process=6h"), parse("process_1m = 6h")];
     })
     .await;
-    run(&bench, 75, &ASKED_FOR).await;
+    run(&bench, 99, &ASKED_FOR).await;
     let report = bench.history.storage();
     let age_h = |table: &str, level| {
         let found =
             report.tables.iter().find(|storage| storage.table == table && storage.level == level).unwrap();
-        (START + 75 * HOUR - found.oldest_ms) / HOUR
+        (START + 99 * HOUR - found.oldest_ms) / HOUR
     };
     // A file of a day goes when its last row does.
     assert!((24..=48).contains(&age_h("host", Level::Raw)), "{}", age_h("host", Level::Raw));
     assert!((48..=72).contains(&age_h("host", Level::Minute)));
-    assert!(age_h("host", Level::Hour) >= 74 && age_h("process", Level::Hour) >= 74);
+    assert!((60..=84).contains(&age_h("host", Level::TenMinutes)));
+    assert!(age_h("host", Level::Hour) >= 98 && age_h("process", Level::Hour) >= 98);
     assert!((5..=30).contains(&age_h("process", Level::Raw)));
 
     let query = SeriesQuery {
@@ -79,12 +81,12 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
         columns: vec!["cpu_user_us".into()],
         entity: None,
         from_ms: START,
-        to_ms: START + 75 * HOUR + 1,
+        to_ms: START + 99 * HOUR + 1,
         points: 1,
         aggregate: Aggregate::Sum,
     };
     let (series, report) = bench.history.series_with_report(query.clone()).await.unwrap();
-    let expected: i64 = (1..=75)
+    let expected: i64 = (1..=99)
         .flat_map(|hour| [START + hour * HOUR - 30 * MINUTE, START + hour * HOUR - MINUTE])
         .map(|time| 1_000_000 + time / MINUTE)
         .sum();
@@ -93,7 +95,7 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
     let (_, report) =
         bench.history.series_with_report(SeriesQuery { points: 10_000, ..query }).await.unwrap();
     let levels: Vec<_> = report.levels.iter().map(|(level, ..)| *level).collect();
-    assert_eq!(levels, [Level::Hour, Level::Minute, Level::Raw]);
+    assert_eq!(levels, [Level::Hour, Level::TenMinutes, Level::Minute, Level::Raw]);
     let old = bench.history.processes_at("a", START + 30 * HOUR - MINUTE).await.unwrap();
     assert!(!old.processes.is_empty() && old.host.is_some());
     assert_eq!(old.processes.iter().find(|row| row.identity.key.pid == 1).unwrap().identity.name, "p1");

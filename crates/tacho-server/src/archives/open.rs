@@ -87,6 +87,7 @@ async fn open_history(directory: &Path, catalog: &Catalog, now: &NowMs) -> anyho
     let config = HistoryConfig {
         retention: FOR_EVER,
         retention_1m: FOR_EVER,
+        retention_10m: FOR_EVER,
         retention_1h: FOR_EVER,
         ..HistoryConfig::new(directory.join("history"))
     };
