@@ -36,9 +36,6 @@ store_rests() {
     done
 }
 
-# cpu_ticks PID: its CPU time, in hundredths of a second.
-cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
-
 measure_store() {
     local until token
     step "Store: $STORE_HOSTS hosts over $STORE_DURATION at $STORE_INTERVAL, processes $STORE_SHAPE; one over $STORE_LONG at 5s, $STORE_LONG_SHAPE"
