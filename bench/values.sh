@@ -68,7 +68,7 @@ values_of_tacho() {
     settled "$token"
     bytes_of_tacho
     per_value "Tacho: bytes per value" "$raw_bytes" "$2" '%.3f'
-    per_value "Tacho: bytes per value of rollups to a minute and an hour beside them" "$rollup_bytes" "$2" '%.3f'
+    per_value "Tacho: bytes per value of rollups beside them" "$rollup_bytes" "$2" '%.3f'
     row "Tacho: resident memory at most" "$(status_kb "$pid" VmHWM) kB"
     "$BIN/tacho-queries" --http "$HTTP" --token "$token" --host load-1 --until "$1" --duration "$VALUES_DURATION" --repeat "$REPEAT"
     stop_daemon server
@@ -82,7 +82,7 @@ bytes_of_tacho() {
         size=$(bytes_below "$table")
         case $(basename "$table") in
             process* | connection* | listener* | event*) ;;
-            *_1m | *_1h) rollup_bytes=$((rollup_bytes + size)) ;;
+            *_1m | *_10m | *_1h | *_1d) rollup_bytes=$((rollup_bytes + size)) ;;
             *) raw_bytes=$((raw_bytes + size)) ;;
         esac
     done

@@ -9,7 +9,7 @@ use crate::gaps;
 use crate::marks::{forget, swap};
 use crate::{Catalog, CatalogError, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
-const TEN_MINUTES_SINCE: &str = "INSERT INTO history_levels (name, since_ms) VALUES ('10m', ?)
+const LEVEL_SINCE: &str = "INSERT INTO history_levels (name, since_ms) VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms WHERE since_ms < excluded.since_ms";
 
 /// One Parquet file.
@@ -170,23 +170,20 @@ impl Catalog {
     }
 
     /// Replaces the list of files by another, takes these marks in place of what is known of their streams, and notes
-    /// since when there are rollups of ten minutes, see [`Self::ten_minutes_since`].
+    /// since when levels are there, see [`Self::levels_since`].
     pub async fn rebuild_files(
         &self,
         files: &[FileRecord],
         marks: &[MarkUpdate],
-        ten_minutes_since_ms: Option<i64>,
+        levels_since: &[(&str, i64)],
         now_ms: i64,
     ) -> Result<(), CatalogError> {
         let mut transaction = self.begin_write("start a transaction").await?;
         let failed = CatalogError::query("rebuild the list of files");
         sqlx::query("DELETE FROM history_levels").execute(&mut *transaction).await.map_err(&failed)?;
-        if let Some(since_ms) = ten_minutes_since_ms {
-            sqlx::query(TEN_MINUTES_SINCE)
-                .bind(since_ms)
-                .execute(&mut *transaction)
-                .await
-                .map_err(&failed)?;
+        for (name, since_ms) in levels_since {
+            let write = sqlx::query(LEVEL_SINCE).bind(*name).bind(since_ms);
+            write.execute(&mut *transaction).await.map_err(&failed)?;
         }
         sqlx::query("DELETE FROM history_files").execute(&mut *transaction).await.map_err(&failed)?;
         for mark in marks {
@@ -198,19 +195,20 @@ impl Catalog {
         transaction.commit().await.map_err(failed)
     }
 
-    /// Before this time rows may be in rollups of other lengths and not in those of ten minutes; `None` when all are.
-    pub async fn ten_minutes_since(&self) -> Result<Option<i64>, CatalogError> {
-        sqlx::query_scalar("SELECT since_ms FROM history_levels WHERE name = '10m'")
-            .fetch_optional(&self.pool)
+    /// Levels of rollups by name, and the times before which rows may be in rollups of other levels only.
+    pub async fn levels_since(&self) -> Result<Vec<(String, i64)>, CatalogError> {
+        sqlx::query_as("SELECT name, since_ms FROM history_levels ORDER BY name")
+            .fetch_all(&self.pool)
             .await
-            .map_err(CatalogError::query("read since when there are rollups of ten minutes"))
+            .map_err(CatalogError::query("read since when there are rollups"))
     }
 
-    /// Says that rows before a time may not be in rollups of ten minutes. A later time that was said before stays.
-    pub async fn set_ten_minutes_since(&self, since_ms: i64) -> Result<(), CatalogError> {
-        let doing = CatalogError::query("store since when there are rollups of ten minutes");
+    /// Says that rows before a time may not be in rollups of a level. A later time that was said before stays.
+    pub async fn set_level_since(&self, name: &str, since_ms: i64) -> Result<(), CatalogError> {
+        let doing = CatalogError::query("store since when there are rollups");
         let mut transaction = self.begin_write("start a transaction").await?;
-        sqlx::query(TEN_MINUTES_SINCE).bind(since_ms).execute(&mut *transaction).await.map_err(&doing)?;
+        let write = sqlx::query(LEVEL_SINCE).bind(name).bind(since_ms);
+        write.execute(&mut *transaction).await.map_err(&doing)?;
         transaction.commit().await.map_err(doing)
     }
 

@@ -27,13 +27,14 @@ pub struct HistoryConfig {
     pub head_limit_bytes: usize,
     /// Rows older than this are removed, whole files at a time.
     pub retention: Duration,
-    /// The same of rollups of a minute, of ten, and of an hour.
+    /// The same of rollups of a minute, of ten, of an hour and of a day.
     pub retention_1m: Duration,
     pub retention_10m: Duration,
     pub retention_1h: Duration,
+    pub retention_1d: Duration,
     /// What is kept shorter or longer than that.
     pub retention_of: Vec<TableRetention>,
-    /// Most bytes of files. Above it the oldest raw rows are removed, then the oldest minutes, ten minutes, hours.
+    /// Most bytes of files. Above it the oldest raw rows are removed, then the oldest minutes, ten minutes, hours, days.
     pub limit_bytes: Option<u64>,
 }
 
@@ -74,6 +75,7 @@ impl HistoryConfig {
             retention_1m: 90 * DAY,
             retention_10m: 180 * DAY,
             retention_1h: 730 * DAY,
+            retention_1d: 3650 * DAY,
             retention_of: Vec::new(),
             limit_bytes: None,
         }
@@ -89,6 +91,7 @@ impl HistoryConfig {
             Some((_, Level::Minute)) => self.retention_1m,
             Some((_, Level::TenMinutes)) => self.retention_10m,
             Some((_, Level::Hour)) => self.retention_1h,
+            Some((_, Level::Day)) => self.retention_1d,
             _ => self.retention,
         }
     }

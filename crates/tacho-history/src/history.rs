@@ -14,6 +14,7 @@ use crate::directory::{Directory, Fault};
 use crate::files::{FileEntry, FileSet};
 use crate::head::{Frame, PendingGap};
 use crate::inner::Inner;
+use crate::rollup::Level;
 use crate::state::{Known, State};
 use crate::{HistoryConfig, HistoryError, HistoryStats, NowMs, lake, maintenance};
 
@@ -105,7 +106,9 @@ impl History {
         let (whole, damaged): (Vec<_>, Vec<_>) = live.into_iter().map(FileEntry::new).partition(whole);
         let mut state = State::default();
         state.files = FileSet::new(whole);
-        state.ten_minutes_since_ms = catalog.ten_minutes_since().await?.unwrap_or(i64::MIN);
+        let since = catalog.levels_since().await?;
+        state.levels_since_ms =
+            since.into_iter().filter_map(|(name, ms)| Some((Level::by_name(&name)?, ms))).collect();
         // Deleted after the grace period, as if they had been removed now: other programs may be reading.
         let removed = removed.into_iter().filter(|(_, file_state)| *file_state == FileState::Removed);
         state.removed = removed.map(|(file, _)| (FileEntry::new(file), now())).collect();

@@ -10,7 +10,7 @@ use crate::directory::Directory;
 use crate::rollup::{Level, stored_table, stored_tables};
 
 /// Numbers of tables: ids of the model are below it, those of their minutes are more by it once, of hours twice, of ten minutes
-/// three times. Never renumber one.
+/// three times, of days four times. Never renumber one.
 const LEVEL_STEP: i64 = 256;
 
 /// Says in the catalog what files in this directory hold.
@@ -26,6 +26,7 @@ fn lake_table(table: &'static Table) -> LakeTable {
         Level::Minute => LEVEL_STEP,
         Level::Hour => 2 * LEVEL_STEP,
         Level::TenMinutes => 3 * LEVEL_STEP,
+        Level::Day => 4 * LEVEL_STEP,
     };
     let columns = layout(table).schema.fields().iter().map(|field| lake_column(field)).collect();
     LakeTable { id: i64::from(table.id) + step, name: table.name, columns }

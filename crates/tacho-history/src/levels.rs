@@ -1,4 +1,4 @@
-//! At which level a question is answered: raw rows, minutes, ten minutes or hours, and from which files.
+//! At which level a question is answered: raw rows, minutes, ten minutes, hours or days, and from which files.
 //!
 //! The rows of a file that is rolled up are in rollups too, those of all others and of the head are not. So over
 //! whole buckets, rollups and the files that are not rolled up have every row once, however far compaction has
@@ -15,7 +15,7 @@ use crate::head::Frame;
 use crate::rollup::{Level, spec};
 use crate::scan::Hosts;
 use crate::state::State;
-use crate::time::{HOUR_MS, ceil, floor};
+use crate::time::{DAY_MS, HOUR_MS, ceil, floor};
 
 /// Files and frames of one host, or of several, that have rows of one level in a range.
 #[derive(Debug, Clone)]
@@ -83,8 +83,10 @@ impl State {
             return None;
         }
         since.0[Level::Raw as usize] = oldest(table, FileEntry::is_rolled).unwrap_or(i64::MAX);
-        let ten_minutes = &mut since.0[Level::TenMinutes as usize];
-        *ten_minutes = (*ten_minutes).max(ceil(self.ten_minutes_since_ms, HOUR_MS));
+        for (level, since_ms) in &self.levels_since_ms {
+            let since = &mut since.0[*level as usize];
+            *since = (*since).max(ceil(*since_ms, level.bucket_ms().max(HOUR_MS)));
+        }
         Some(since)
     }
 
@@ -103,14 +105,18 @@ impl State {
 /// Divides a range by level. Ranges follow one another without gap or overlap.
 fn choose(range: Range<i64>, level: Level, since: &Since) -> Vec<(Level, Range<i64>)> {
     let mut chosen = Vec::new();
+    // The days before it are told by days alone, and are whole: none is told by hours and once more.
+    let days_end_ms = floor(since.0[..Level::Day as usize].iter().copied().min().unwrap_or(i64::MAX), DAY_MS);
     // The finest that is left, from the end of the range to its start.
     let mut zones = Vec::new();
     let mut end_ms = range.end;
     for finest in Level::ALL {
-        let start_ms = match finest {
-            Level::Hour => range.start,
-            _ => since.of(finest).clamp(range.start, end_ms),
+        let since_ms = match finest {
+            Level::Day => i64::MIN,
+            Level::Hour => days_end_ms,
+            _ => since.of(finest),
         };
+        let start_ms = since_ms.clamp(range.start, end_ms);
         zones.push((finest, start_ms..end_ms));
         end_ms = start_ms;
     }
@@ -126,12 +132,14 @@ fn divide(range: Range<i64>, finest: Level, level: Level, since: &Since, to: &mu
     let Some(finer) = finer else {
         return push(to, finest, range);
     };
+    // Rows are many a day.
+    let around = if level == Level::Day { finer } else { finest };
     let there_ms = since.of(level).clamp(range.start, range.end);
     divide(range.start..there_ms, finest, finer, since, to);
     let buckets = whole(there_ms..range.end, level);
-    divide(there_ms..buckets.start, finest, finest, since, to);
+    divide(there_ms..buckets.start, finest, around, since, to);
     push(to, level, buckets.clone());
-    divide(buckets.end..range.end, finest, finest, since, to);
+    divide(buckets.end..range.end, finest, around, since, to);
 }
 
 fn push(to: &mut Vec<(Level, Range<i64>)>, level: Level, range: Range<i64>) {
@@ -161,7 +169,10 @@ mod tests {
 
     fn check(range: Range<i64>, level: Level, raw_h: i64, minute_h: i64, expected: &[(Level, Range<i64>)]) {
         let (raw_ms, minute_ms) = (raw_h.saturating_mul(HOUR_MS), minute_h.saturating_mul(HOUR_MS));
-        assert_eq!(choose(range, level, &Since([raw_ms, minute_ms, minute_ms, i64::MIN])), expected);
+        assert_eq!(
+            choose(range, level, &Since([raw_ms, minute_ms, minute_ms, i64::MIN, i64::MIN])),
+            expected
+        );
     }
 
     #[test]
@@ -192,8 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn around_days_hours_are_read_and_rows_around_those() {
+        let (a, b) = (5, 3 * DAY_MS + 2 * HOUR_MS + 7);
+        let expected = [
+            (Level::Raw, a..HOUR_MS),
+            (Level::Hour, HOUR_MS..DAY_MS),
+            (Level::Day, DAY_MS..3 * DAY_MS),
+            (Level::Hour, 3 * DAY_MS..3 * DAY_MS + 2 * HOUR_MS),
+            (Level::Raw, 3 * DAY_MS + 2 * HOUR_MS..b),
+        ];
+        check(a..b, Level::Day, 0, 0, &expected);
+        let hours = [(Level::Raw, a..HOUR_MS), (Level::Hour, HOUR_MS..9 * HOUR_MS)];
+        check(a..9 * HOUR_MS, Level::Day, 0, 0, &hours);
+    }
+
+    #[test]
     fn where_a_level_is_not_there_yet_the_one_before_answers() {
-        let since = Since([0, 0, 2 * HOUR_MS, 0]);
+        let since = Since([0, 0, 2 * HOUR_MS, 0, 0]);
         let (first, last) = (0..2 * HOUR_MS, 2 * HOUR_MS..4 * HOUR_MS);
         let both = [(Level::Minute, first.clone()), (Level::TenMinutes, last.clone())];
         assert_eq!(choose(0..4 * HOUR_MS, Level::TenMinutes, &since), both);
@@ -205,7 +231,7 @@ mod tests {
     proptest! {
         #[test]
         fn ranges_cover_what_was_asked_for(
-            start in -9 * HOUR_MS..9 * HOUR_MS, length in 1..9 * HOUR_MS, since in proptest::array::uniform4(-9i64..9), level in 0usize..4,
+            start in -9 * HOUR_MS..9 * HOUR_MS, length in 1..9 * HOUR_MS, since in proptest::array::uniform5(-9i64..9), level in 0usize..5,
         ) {
             let since = Since(since.map(|hours| hours * HOUR_MS));
             let level = Level::ALL[level];
@@ -214,7 +240,13 @@ mod tests {
             for (level, range) in &chosen {
                 prop_assert_eq!(range.start, at);
                 prop_assert!(range.end > range.start);
-                prop_assert!(*level == Level::Hour || range.start >= since.of(*level));
+                let from_ms = match level {
+                    Level::Day => i64::MIN,
+                    // From the start of the first day that is not told as a whole.
+                    Level::Hour => floor(Level::ALL.map(|level| since.of(level))[..4].iter().copied().min().unwrap(), DAY_MS),
+                    _ => since.of(*level),
+                };
+                prop_assert!(range.start >= from_ms);
                 at = range.end;
             }
             prop_assert_eq!(at, start + length);

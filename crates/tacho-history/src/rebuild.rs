@@ -51,11 +51,11 @@ pub async fn rebuild_catalog(
     let root = directory.to_owned();
     let read = tokio::task::spawn_blocking(move || read_all(&root)).await;
     let (found, mut report) = read.unwrap_or_else(|error| Err(HistoryError::Job(error.to_string())))?;
-    let (kept, marks, ten_minutes_since_ms) = resolve(found, &mut report);
+    let (kept, marks, since) = resolve(found, &mut report);
     report.files = kept.len() as u64;
     report.rows = kept.iter().map(|file| u64::try_from(file.rows).unwrap_or_default()).sum();
     report.streams = marks.len() as u64;
-    catalog.rebuild_files(&kept, &marks, ten_minutes_since_ms, now_ms).await?;
+    catalog.rebuild_files(&kept, &marks, &since, now_ms).await?;
     Ok(report)
 }
 
@@ -146,9 +146,8 @@ fn bounds<T: Ord + Clone>(
     bounds
 }
 
-/// Which files are the history, the marks of the frames in them, and since when there are rollups of ten minutes of all
-/// that there are of a minute.
-fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>, Option<i64>) {
+/// Which files are the history, the marks of the frames in them, and since when levels are there that have not always been.
+fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, Vec<MarkUpdate>, Vec<Since>) {
     let incomplete = incomplete(&found, &report.damaged);
     let (mut kept, gone): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|file| !incomplete.contains(&file.record.id));
@@ -158,13 +157,13 @@ fn resolve(found: Vec<Found>, report: &mut RebuildReport) -> (Vec<FileRecord>, V
     kept.retain(|file| !replaced.contains(&file.record.id));
     report.superseded = (before - kept.len()) as u64;
     let before = kept.len();
-    let ten_minutes_since_ms = settle_rollups(&mut kept);
+    let since = settle_rollups(&mut kept);
     report.incomplete += (before - kept.len()) as u64;
 
     let mut marks = Notes::default();
     kept.iter().for_each(|file| marks.add_marks(&file.notes.marks));
     let marks = marks.marks.into_iter().map(|(key, stored)| MarkUpdate { key, version: 0, stored });
-    (kept.into_iter().map(|file| file.record).collect(), marks.collect(), ten_minutes_since_ms)
+    (kept.into_iter().map(|file| file.record).collect(), marks.collect(), since)
 }
 
 /// Files of the newest flush, or of a merge, that lack one that belongs to them.
@@ -237,8 +236,8 @@ impl Sources {
     fn half(&self, table: &'static str, kept: &[Found]) -> Option<String> {
         let all = || Level::ROLLUPS.into_iter().filter_map(|level| self.0.get(&(table, level))).flatten();
         let newest = all().max_by_key(|source| job_time(kept, source))?;
-        // Once there were none of ten minutes.
-        let expected = |level: &Level| *level != Level::TenMinutes || self.0.contains_key(&(table, *level));
+        // Once there were none of some.
+        let expected = |level: &Level| !Level::LATER.contains(level) || self.0.contains_key(&(table, *level));
         let lacks = Level::ROLLUPS
             .iter()
             .filter(|level| expected(level))
@@ -252,9 +251,12 @@ impl Sources {
     }
 }
 
+/// The name of a level, and from when on it has all rows that others have.
+type Since = (&'static str, i64);
+
 /// Says of each file whether its rows are in rollups, and takes rollups away that are not at all levels. Returns since when
-/// those of a minute are in those of ten minutes, too.
-fn settle_rollups(kept: &mut Vec<Found>) -> Option<i64> {
+/// those are there that have not always been.
+fn settle_rollups(kept: &mut Vec<Found>) -> Vec<Since> {
     let sources = Sources::new(kept);
     let half: HashMap<_, _> =
         sources.tables().into_iter().filter_map(|table| Some((table, sources.half(table, kept)?))).collect();
@@ -274,12 +276,19 @@ fn settle_rollups(kept: &mut Vec<Found>) -> Option<i64> {
         let is_half = |source: &String| half.get(raw.name) == Some(source);
         level == Level::Raw || file.notes.sources.is_empty() || !file.notes.sources.iter().all(is_half)
     });
-    let alone = kept.iter().filter(|file| {
-        let Some((_, raw, Level::Minute)) = stored_table(&file.record.table) else { return false };
-        let in_both = |source: &String| sources.has(raw.name, Level::TenMinutes, source);
-        file.notes.sources.is_empty() || !file.notes.sources.iter().all(in_both)
-    });
-    alone.map(|file| file.record.time_max_ms.saturating_add(1)).max()
+    let since = |level: Level| {
+        let alone = kept.iter().filter(|file| {
+            let Some((_, raw, of)) = stored_table(&file.record.table) else { return false };
+            let has = |source: &String| sources.has(raw.name, level, source);
+            let is_rollup = of == Level::Minute || of == Level::Hour;
+            is_rollup && (file.notes.sources.is_empty() || !file.notes.sources.iter().all(has))
+        });
+        alone
+            .map(|file| file.record.time_max_ms.saturating_add(1))
+            .max()
+            .map(|since_ms| (level.name(), since_ms))
+    };
+    Level::LATER.into_iter().filter_map(since).collect()
 }
 
 /// When rows were rolled up: jobs tell it by their id, files that were rolled up as they were by their rollup's.

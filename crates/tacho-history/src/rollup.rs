@@ -1,4 +1,4 @@
-//! Rollups: what each minute, each ten minutes and each hour of a table come to, one row per entity and bucket.
+//! Rollups: what each minute, each ten minutes, each hour and each day (UTC) of a table come to, one row per entity and bucket.
 //!
 //! | of | is kept |
 //! |---|---|
@@ -25,7 +25,7 @@ use tacho_model::{Table, tables};
 pub(crate) use roller::{Combiner, Roller};
 pub(crate) use spec::{Number, Spec};
 
-use crate::time::HOUR_MS;
+use crate::time::{DAY_MS, HOUR_MS};
 
 /// How much time one row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,21 +35,31 @@ pub enum Level {
     Minute,
     TenMinutes,
     Hour,
+    /// Of UTC.
+    Day,
 }
 
 impl Level {
     /// The finest first.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::TenMinutes, Self::Hour];
-    pub const ROLLUPS: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
+    pub const ROLLUPS: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
+    /// Those that early versions did not write.
+    pub(crate) const LATER: [Self; 2] = [Self::TenMinutes, Self::Day];
 
-    /// As the API and the names of tables have it: `raw`, `1m`, `10m`, `1h`.
+    /// As the API and the names of tables have it: `raw`, `1m`, `10m`, `1h`, `1d`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Minute => "1m",
             Self::TenMinutes => "10m",
             Self::Hour => "1h",
+            Self::Day => "1d",
         }
+    }
+
+    /// The level called so.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
     }
 
     /// Length of a bucket; 1 for raw rows, which are of one moment.
@@ -59,6 +69,7 @@ impl Level {
             Self::Minute => 60_000,
             Self::TenMinutes => 600_000,
             Self::Hour => HOUR_MS,
+            Self::Day => DAY_MS,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! each stream. One lock guards all of it, so that a reader's view and a duplicate's check see one moment.
 //! It is never held across I/O or an await.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub(crate) struct State {
     /// Frames of the flush under way. Readers see them until its files take their place.
     pub(crate) flushing: Option<Arc<Head>>,
     pub(crate) files: FileSet,
-    /// Before this, rows may be in other rollups and not in those of ten minutes, which came later.
-    pub(crate) ten_minutes_since_ms: i64,
+    /// Before these times rows may be in other rollups and not in those of a level, see [`Level::LATER`].
+    pub(crate) levels_since_ms: BTreeMap<Level, i64>,
     /// Files that readers no longer see, and since when.
     pub(crate) removed: Vec<(Arc<FileEntry>, i64)>,
     streams: HashMap<StreamKey, Stream>,

@@ -212,6 +212,7 @@ pub fn history_config(config: &Config) -> HistoryConfig {
         retention_1m: config.retention_1m,
         retention_10m: config.retention_10m,
         retention_1h: config.retention_1h,
+        retention_1d: config.retention_1d,
         retention_of: config.retention_tables.clone(),
         limit_bytes: config.history_limit_bytes,
     }

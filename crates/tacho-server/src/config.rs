@@ -37,6 +37,8 @@ const DEFAULT_RETENTION_1M: Duration = DAY.saturating_mul(90);
 const DEFAULT_RETENTION_10M: Duration = DAY.saturating_mul(180);
 /// Two years, to compare a season with the one before.
 const DEFAULT_RETENTION_1H: Duration = DAY.saturating_mul(730);
+/// Ten years: a row a day of each host is next to nothing.
+const DEFAULT_RETENTION_1D: Duration = DAY.saturating_mul(3650);
 const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 /// Less would be a few minutes of a large fleet.
 const LEAST_HISTORY_LIMIT: u64 = 64 << 20;
@@ -57,11 +59,12 @@ pub struct Config {
     pub head_limit_bytes: usize,
     /// How fast agents together may send what they kept while the server was away, compressed as it comes.
     pub backfill_bytes_per_second: u64,
-    /// How long rows, and rollups of a minute, of ten minutes and of an hour, are kept.
+    /// How long rows, and rollups of a minute, of ten minutes, of an hour and of a day, are kept.
     pub retention: Duration,
     pub retention_1m: Duration,
     pub retention_10m: Duration,
     pub retention_1h: Duration,
+    pub retention_1d: Duration,
     pub retention_tables: Vec<TableRetention>,
     /// Most bytes of history; absent when there is no limit.
     pub history_limit_bytes: Option<u64>,
@@ -111,6 +114,11 @@ pub fn parse(text: &str, environment: &Environment, origin: &str) -> Result<Conf
         retention_1h: reader.duration(
             "retention_1h",
             DEFAULT_RETENTION_1H,
+            SECOND * 3600..=LONGEST_RETENTION,
+        ),
+        retention_1d: reader.duration(
+            "retention_1d",
+            DEFAULT_RETENTION_1D,
             SECOND * 3600..=LONGEST_RETENTION,
         ),
         retention_tables: reader.list("retention_tables", |rule| TableRetention::parse(rule, parse_duration)),

@@ -1,6 +1,6 @@
 import { request } from './client';
 
-/** One table at one level: `raw` rows, or rollups of `1m`, `10m` or `1h`. */
+/** One table at one level: `raw` rows, or rollups of `1m`, `10m`, `1h` or `1d`. */
 export interface StoredTable {
   readonly table: string;
   readonly level: string;

@@ -132,9 +132,9 @@ async fn marks_not_written_for_long_are_forgotten() {
 }
 
 #[tokio::test]
-async fn files_of_before_there_were_rollups_of_ten_minutes_have_none() {
+async fn files_of_before_some_levels_have_none_of_them() {
     let (directory, catalog) = catalog().await;
-    assert_eq!(catalog.ten_minutes_since().await.unwrap(), None);
+    assert_eq!(catalog.levels_since().await.unwrap(), []);
     let of_minutes = FileRecord { table: "host_1m".into(), time_max_ms: 41, ..file("1") };
     catalog.commit_flush(&[of_minutes, file("2")], &[], &[], 0).await.unwrap();
     sqlx::raw_sql("DROP TABLE history_levels; DELETE FROM catalog_schema WHERE version >= 12")
@@ -143,11 +143,12 @@ async fn files_of_before_there_were_rollups_of_ten_minutes_have_none() {
         .unwrap();
     catalog.close().await;
     let catalog = Catalog::open(&directory.path().join("catalog.sqlite")).await.unwrap();
-    assert_eq!(catalog.ten_minutes_since().await.unwrap(), Some(42));
-    for (said, known) in [(7, 42), (50, 50)] {
-        catalog.set_ten_minutes_since(said).await.unwrap();
-        assert_eq!(catalog.ten_minutes_since().await.unwrap(), Some(known));
+    let known = |ten_minutes, days| [("10m".to_owned(), ten_minutes), ("1d".to_owned(), days)];
+    assert_eq!(catalog.levels_since().await.unwrap(), known(42, 42));
+    for (said, expected) in [(7, 42), (50, 50)] {
+        catalog.set_level_since("10m", said).await.unwrap();
+        assert_eq!(catalog.levels_since().await.unwrap(), known(expected, 42));
     }
-    catalog.rebuild_files(&[], &[], None, 0).await.unwrap();
-    assert_eq!(catalog.ten_minutes_since().await.unwrap(), None);
+    catalog.rebuild_files(&[], &[], &[("1d", 3)], 0).await.unwrap();
+    assert_eq!(catalog.levels_since().await.unwrap(), [("1d".to_owned(), 3)]);
 }

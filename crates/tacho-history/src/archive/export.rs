@@ -65,7 +65,9 @@ fn views(inner: &Inner, host_id: &str, range: Range<i64>) -> Tables {
         let columns = (0..crate::columns::layout(table).schema.fields().len()).collect();
         Scan::new(table, host_id, columns, range.clone(), &Arc::default())
     };
-    let scans: Vec<_> = stored_tables().map(scan).collect();
+    // An archive has whole hours. A day of which it has a part would be told as all of it.
+    let is_of_hours = |table: &&Table| stored_table(table.name).is_some_and(|(.., level)| level < Level::Day);
+    let scans: Vec<_> = stored_tables().filter(is_of_hours).map(scan).collect();
     let hosts = Hosts::from(host_id);
     let state = inner.state();
     let view = |scan: Scan| {

@@ -21,7 +21,7 @@ use crate::inner::Inner;
 use crate::notes::Notes;
 use crate::rollup::{Level, Spec, spec, stored_table};
 use crate::scan::{ReadFailure, Scan, read_bytes, read_each};
-use crate::time::{DAY_MS, HOUR_MS, hour};
+use crate::time::{DAY_MS, HOUR_MS, floor, hour};
 use crate::writer::{FileWriter, Target, discard};
 use crate::{History, HistoryError};
 
@@ -60,9 +60,10 @@ impl History {
         let worker = Arc::clone(inner);
         let (manifest, written) = inner.background(move || read(&worker, archive)).await?;
         let files = written.files;
-        if !manifest.has_ten_minutes() {
-            inner.catalog.set_ten_minutes_since(manifest.to_ms).await?;
-            let since_ms = &mut inner.state().ten_minutes_since_ms;
+        for level in Level::LATER.into_iter().filter(|level| !manifest.has(*level)) {
+            inner.catalog.set_level_since(level.name(), manifest.to_ms).await?;
+            let mut state = inner.state();
+            let since_ms = state.levels_since_ms.entry(level).or_insert(i64::MIN);
             *since_ms = manifest.to_ms.max(*since_ms);
         }
         let imported = {
@@ -103,6 +104,8 @@ impl History {
         }
     }
 }
+
+const HOURS_OF_DAY: i64 = DAY_MS / HOUR_MS;
 
 /// Files of an import. Dropped without [`Self::keep`], they are removed from disk.
 struct Written<'a> {
@@ -273,9 +276,21 @@ impl<'a> Import<'a> {
             self.times(table, |time| {
                 known.times.entry(hour(time)).or_default().insert(time);
             })?;
-            for (_, rollup) in rollups {
-                self.times(rollup, |time| known.told.extend([hour(time)]))?;
+            let mut days = HashSet::new();
+            for (level, rollup) in rollups {
+                self.times(rollup, |time| match level {
+                    Level::Day => drop(days.insert(time.div_euclid(DAY_MS))),
+                    _ => drop(known.told.insert(hour(time))),
+                })?;
             }
+            // A day of which nothing finer is left is told as a whole.
+            for hour in known.times.keys().chain(&known.told) {
+                days.remove(&hour.div_euclid(HOURS_OF_DAY));
+            }
+            known.told.extend(days.into_iter().flat_map(|day| {
+                let first = day.saturating_mul(HOURS_OF_DAY);
+                first..first.saturating_add(HOURS_OF_DAY)
+            }));
         } else {
             for table in [raw, table] {
                 self.times(table, |time| known.told.extend([hour(time)]))?;
@@ -287,7 +302,8 @@ impl<'a> Import<'a> {
 
     /// Times of what is here, in files or in memory.
     fn times(&self, table: &'static Table, mut each: impl FnMut(i64)) -> Result<(), HistoryError> {
-        let range = self.manifest.from_ms..self.manifest.to_ms;
+        // A day that began before tells of hours in it.
+        let range = floor(self.manifest.from_ms, DAY_MS)..self.manifest.to_ms;
         let scan = Scan::new(table, self.manifest.host_id(), vec![TIME], range, &Arc::default());
         let view = scan.view(self.inner);
         read_each(self.inner, scan, &view.files, &view.frames, |batch| {

@@ -89,13 +89,14 @@ struct Acknowledged {
 }
 
 impl Manifest {
-    /// Does every table of which it has rollups of a minute have those of ten? Once there were none.
-    pub(super) fn has_ten_minutes(&self) -> bool {
+    /// Does every table of which it has other rollups have those of a level? Once there were none of some.
+    pub(super) fn has(&self, level: Level) -> bool {
         let tables = |level| {
             let stored = self.parts.iter().filter_map(|part| stored_table(&part.table));
             stored.filter(move |(.., of)| *of == level).map(|(_, raw, _)| raw.name).collect::<HashSet<_>>()
         };
-        tables(Level::Minute).is_subset(&tables(Level::TenMinutes))
+        let of = tables(level);
+        [Level::Minute, Level::Hour].into_iter().all(|other| tables(other).is_subset(&of))
     }
 
     pub(super) fn new(part: HostPart, range: std::ops::Range<i64>, exported_ms: i64) -> Self {
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_of_before_there_were_rollups_of_ten_minutes_is_known() {
+    fn an_archive_of_before_a_level_is_known() {
         let has = |tables: &[&str]| {
             let part = |table: &&str| Part {
                 path: "x".into(),
@@ -314,7 +315,7 @@ mod tests {
                 checksum: 0,
             };
             let parts = tables.iter().map(part).collect();
-            Manifest { parts, ..Manifest::new(part_of_host(), 0..HOUR_MS, 5) }.has_ten_minutes()
+            Manifest { parts, ..Manifest::new(part_of_host(), 0..HOUR_MS, 5) }.has(Level::TenMinutes)
         };
         assert!(has(&[]) && has(&["host", "event"]) && has(&["host_1m", "host_10m", "host_1h"]));
         assert!(!has(&["host_1m", "host_1h"]) && !has(&["host_1m", "host_10m", "disk_1m"]));

@@ -52,10 +52,11 @@ async fn a_month_of_hosts_stays_within_its_bounds() {
     let bench = Bench::with(|config| {
         (config.retention, config.retention_1m) = (days(raw), days(minutes));
         (config.retention_10m, config.retention_1h) = (days(ten_minutes), days(hours));
+        config.retention_1d = days(hours);
     })
     .await;
-    // Of rows and minutes a file a day, of ten minutes and hours one in eight days, and of the last days those that are not merged yet.
-    let most = raw + minutes + ten_minutes / 8 + hours / 8 + 16 + 4 * (2 * PER_DAY as u64 + 1);
+    // Of rows and minutes a file a day, of ten minutes and more one in eight days, and of the last days those that are not merged yet.
+    let most = raw + minutes + ten_minutes / 8 + 2 * hours / 8 + 24 + 5 * (2 * PER_DAY as u64 + 1);
     let (mut most_files, mut catalog_bytes) = (0, Vec::new());
     for part in 0..DAYS * PER_DAY {
         bench.part_of_day(part).await;

@@ -106,7 +106,7 @@ async fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
         bench.restart().await;
         assert_eq!(all_lines(&bench).await, before, "after {steps} steps");
         if survived {
-            assert_eq!(bench.history.stats().files, 16, "one file per table with rows and level");
+            assert_eq!(bench.history.stats().files, 20, "one file per table with rows and level");
             break;
         }
     }
@@ -352,7 +352,7 @@ async fn a_damaged_file_among_those_to_merge_is_set_aside() {
     bench.history.maintain().await;
     bench.history.maintain().await;
     assert_eq!(bench.history.stats().files_damaged_total, 1);
-    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 16));
+    assert_eq!((count(&bench.history, "a").await, bench.history.stats().files), (2, 20));
 }
 
 #[tokio::test]
@@ -522,7 +522,7 @@ async fn two_servers_do_not_merge_or_roll_up_the_same_files_twice() {
         assert_eq!(lines(&third, "a", table).await, *expected, "{}", table.name);
     }
     let raw_files = |history: &crate::History| history.stats().files;
-    assert_eq!(raw_files(&third), 16, "one file per table with rows and level");
+    assert_eq!(raw_files(&third), 20, "one file per table with rows and level");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::inner::Inner;
 use crate::levels::Plan;
 use crate::rollup::Level;
 use crate::scan::{Hosts, ReadReport, Reading, TextMatch};
-use crate::time::{HOUR_MS, ceil, floor};
+use crate::time::{DAY_MS, ceil, floor};
 use crate::{History, HistoryError};
 use found::Found;
 use pass::Pass;
@@ -48,7 +48,8 @@ pub struct FleetQuery {
 /// What used most on all hosts over a range.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FleetProcesses {
-    /// What was looked at: the range that was asked for, from ten minutes on widened to whole minutes.
+    /// What was looked at: the range that was asked for, from ten minutes on widened to whole minutes, from
+    /// a day on to whole hours.
     pub from_ms: i64,
     pub to_ms: i64,
     /// By the order asked for.
@@ -76,6 +77,12 @@ pub struct OnHost {
 
 /// Ranges from this length on are read by the minute, with whole hours by the hour.
 const BY_MINUTE_MS: i64 = 600_000;
+
+/// From this length on by the hour alone: the minutes of the edges would be more rows than all the hours.
+const BY_HOUR_MS: i64 = DAY_MS;
+
+/// From this length on with whole days by the day.
+const BY_DAY_MS: i64 = 2 * DAY_MS;
 
 /// Most rows that one question looks at; some minutes of work.
 const MOST_ROWS: u64 = 300_000_000;
@@ -145,22 +152,22 @@ fn plan(inner: &Inner, spans: &[(Level, Range<i64>)]) -> Plan {
 }
 
 /// Which level to ask for over which range. Rows of all hosts are many: their edges are not worth looking at each row,
-/// so long ranges are widened to whole minutes.
+/// so long ranges are widened to whole minutes, and longer ones to whole hours.
 fn spans(from_ms: i64, to_ms: i64) -> Vec<(Level, Range<i64>)> {
     if to_ms.saturating_sub(from_ms) < BY_MINUTE_MS {
         return vec![(Level::Raw, from_ms..to_ms)];
     }
-    let minute_ms = Level::Minute.bucket_ms();
-    let (start_ms, end_ms) = (floor(from_ms, minute_ms), ceil(to_ms, minute_ms));
-    let (first_hour, last_hour) = (ceil(start_ms, HOUR_MS), floor(end_ms, HOUR_MS));
-    if last_hour <= first_hour {
-        return vec![(Level::Minute, start_ms..end_ms)];
+    let (around, within) = match to_ms.saturating_sub(from_ms) {
+        BY_DAY_MS.. => (Level::Hour, Level::Day),
+        BY_HOUR_MS.. => (Level::Hour, Level::Hour),
+        _ => (Level::Minute, Level::Hour),
+    };
+    let (start_ms, end_ms) = (floor(from_ms, around.bucket_ms()), ceil(to_ms, around.bucket_ms()));
+    let (first, last) = (ceil(start_ms, within.bucket_ms()), floor(end_ms, within.bucket_ms()));
+    if last <= first {
+        return vec![(around, start_ms..end_ms)];
     }
-    let spans = [
-        (Level::Minute, start_ms..first_hour),
-        (Level::Hour, first_hour..last_hour),
-        (Level::Minute, last_hour..end_ms),
-    ];
+    let spans = [(around, start_ms..first), (within, first..last), (around, last..end_ms)];
     spans.into_iter().filter(|(_, range)| !range.is_empty()).collect()
 }
 

@@ -17,7 +17,7 @@ use crate::inner::Inner;
 use crate::levels::{Part, Plan};
 use crate::rollup::{Level, spec};
 use crate::scan::{ReadReport, Reading, Scan, read_files};
-use crate::time::{HOUR_MS, hour};
+use crate::time::{DAY_MS, HOUR_MS, hour};
 use crate::{History, HistoryError};
 pub(crate) use peaks::Peaks;
 pub(crate) use usage::{NAME, Usages, add_line, greatest_first};
@@ -170,6 +170,9 @@ pub(crate) const MOST_PROCESSES: usize = 100_000;
 /// Ranges from this length on are read by the hour.
 const BY_HOUR_MS: i64 = 3 * HOUR_MS;
 
+/// The same with whole days by the day.
+const BY_DAY_MS: i64 = 2 * DAY_MS;
+
 pub(crate) fn processes_over(
     inner: &Arc<Inner>,
     reading: &Arc<Reading>,
@@ -201,8 +204,12 @@ pub(crate) fn usages(
     if range.is_empty() {
         return Err(HistoryError::EmptyRange { from_ms: range.start, to_ms: range.end });
     }
-    let long = range.end.saturating_sub(range.start) >= BY_HOUR_MS;
-    let level = if long { Level::Hour } else { Level::Raw };
+    let level = match (range.end.saturating_sub(range.start), kept.group) {
+        // What a group's processes used at one time is told by the hour.
+        (BY_DAY_MS.., ProcessGroup::Process) => Level::Day,
+        (BY_HOUR_MS.., _) => Level::Hour,
+        _ => Level::Raw,
+    };
     let plan = inner.state().plan(&process::TABLE, host_id, range, level);
     let (usages, peaks) = (Usages::new(kept.group), Peaks::new(kept.group));
     let mut totals = Totals { usages, peaks, most: kept.most };

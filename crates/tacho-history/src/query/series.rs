@@ -78,8 +78,8 @@ pub struct Series {
 }
 
 /// Where the buckets start that divide a range into at most `points`, and how long they are. From a minute on
-/// they are whole minutes, and from an hour on whole hours, of a table that has rollups: then the first one may
-/// start before the range, and has no row from before it.
+/// they are whole minutes, from ten on whole tens of minutes, from an hour on whole hours, of a table that has rollups:
+/// then the first one may start before the range, and has no row from before it.
 pub fn buckets_of(table: &Table, from_ms: i64, to_ms: i64, points: usize) -> (i64, i64) {
     let (start_ms, bucket_ms, _) = divide(table, from_ms, to_ms, points);
     (start_ms, bucket_ms)

@@ -164,22 +164,16 @@ impl Combiner {
         let cells = Cells::new(batch);
         let mut output = Output::new(self.spec, self.layout.table, true);
         let source = output.source(batch);
-        let mut current: Option<Bucket> = None;
+        let mut same: Vec<Bucket> = Vec::new();
         for row in 0..batch.num_rows() {
             let bucket = Bucket::of_rollup(self.spec, &cells, row, (source, row));
-            let same = row > 0 && keys.row(row - 1) == keys.row(row);
-            match current.as_mut().filter(|current| same && current.start_ms == bucket.start_ms) {
-                Some(current) => current.merge(&bucket),
-                None => {
-                    if let Some(done) = current.replace(bucket) {
-                        output.push(done);
-                    }
-                }
+            let goes_on = row > 0 && keys.row(row - 1) == keys.row(row);
+            if !goes_on || same.first().is_some_and(|first| first.start_ms != bucket.start_ms) {
+                one_of(&mut same).into_iter().for_each(|done| output.push(done));
             }
+            same.push(bucket);
         }
-        if let Some(done) = current {
-            output.push(done);
-        }
+        one_of(&mut same).into_iter().for_each(|done| output.push(done));
         Ok(output.take(&mut [])?.unwrap_or_else(|| RecordBatch::new_empty(self.layout.schema.clone())))
     }
 
@@ -188,4 +182,13 @@ impl Combiner {
         let cells = Cells::new(batch);
         (0..batch.num_rows()).map(|row| cells.stored(FIRST + self.spec.rows, row)).sum()
     }
+}
+
+/// Puts rows of one bucket together, the oldest first: the last value of a column that the newest lack is then right.
+fn one_of(rows: &mut Vec<Bucket>) -> Option<Bucket> {
+    rows.sort_by_key(|row| row.last_ms);
+    let mut rows = rows.drain(..);
+    let mut first = rows.next()?;
+    rows.for_each(|row| first.merge(&row));
+    Some(first)
 }

@@ -95,6 +95,7 @@ impl Spec {
                 Level::Raw | Level::Minute => "each minute of table `{}` comes to",
                 Level::TenMinutes => "each ten minutes of table `{}` come to",
                 Level::Hour => "each hour of table `{}` comes to",
+                Level::Day => "each day (UTC) of table `{}` comes to",
             };
             Box::leak(Box::new(Table {
                 id: raw.id,

@@ -83,7 +83,7 @@ pub(crate) struct SearchParameters {
 /// Processes of all hosts over a range.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FleetAnswer {
-    /// The range that was looked at: from ten minutes on widened to whole minutes.
+    /// The range that was looked at: from ten minutes on widened to whole minutes, from a day on to whole hours.
     from: Time,
     to: Time,
     /// In the order asked for, greatest first.

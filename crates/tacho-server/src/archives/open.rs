@@ -89,6 +89,7 @@ async fn open_history(directory: &Path, catalog: &Catalog, now: &NowMs) -> anyho
         retention_1m: FOR_EVER,
         retention_10m: FOR_EVER,
         retention_1h: FOR_EVER,
+        retention_1d: FOR_EVER,
         ..HistoryConfig::new(directory.join("history"))
     };
     Ok(History::open(config, catalog.clone(), Arc::clone(now)).await?)

@@ -194,11 +194,13 @@ function TimeAxis({ span, ticks }: { readonly span: Span; readonly ticks: number
     .filter(({ left }) => left > AXIS_MARGIN && left < 100 - AXIS_MARGIN);
   return (
     <div className={styles.axis} aria-hidden="true">
-      {labels.map(({ ms, major, label, left }) => (
-        <span key={ms} data-major={major || undefined} style={{ left: `${String(left)}%` }}>
-          {label}
-        </span>
-      ))}
+      <div>
+        {labels.map(({ ms, major, label, left }) => (
+          <span key={ms} data-major={major || undefined} style={{ left: `${String(left)}%` }}>
+            {label}
+          </span>
+        ))}
+      </div>
     </div>
   );
 }

@@ -136,7 +136,7 @@ export const admin = {
     ofLimit: 'Share of the limit in use',
     tables: 'By table',
     days: 'By day (UTC)',
-    levels: { raw: 'Rows', '1m': 'Minutes', '10m': 'Ten minutes', '1h': 'Hours' },
+    levels: { raw: 'Rows', '1m': 'Minutes', '10m': 'Ten minutes', '1h': 'Hours', '1d': 'Days' },
     ofLevel: (level: string) => `Size of ${level.toLowerCase()}`,
     columns: {
       table: 'Table',

@@ -136,7 +136,7 @@ export const admin: typeof english = {
     ofLimit: '已用上限的比例',
     tables: '按表',
     days: '按天（UTC）',
-    levels: { raw: '原始行', '1m': '分钟', '10m': '十分钟', '1h': '小时' },
+    levels: { raw: '原始行', '1m': '分钟', '10m': '十分钟', '1h': '小时', '1d': '天' },
     ofLevel: (level: string) => `${level}大小`,
     columns: {
       table: '表',

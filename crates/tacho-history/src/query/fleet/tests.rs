@@ -183,4 +183,8 @@ fn long_ranges_are_widened_to_minutes_and_read_by_the_hour() {
         [(minute, HOUR - MINUTE..HOUR), (hour, HOUR..3 * HOUR), (minute, 3 * HOUR..3 * HOUR + MINUTE)];
     assert_eq!(around, expected);
     assert_eq!(spans(HOUR, 4 * HOUR), [(hour, HOUR..4 * HOUR)]);
+    assert_eq!(spans(HOUR - 1, 25 * HOUR - 1), [(hour, 0..25 * HOUR)]);
+    let days =
+        [(hour, 23 * HOUR..24 * HOUR), (Level::Day, 24 * HOUR..72 * HOUR), (hour, 72 * HOUR..73 * HOUR)];
+    assert_eq!(spans(24 * HOUR - 1, 72 * HOUR + 1), days);
 }
