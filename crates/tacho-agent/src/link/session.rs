@@ -45,6 +45,7 @@ pub(super) struct Session<'a> {
     has_live: bool,
     has_backlog: bool,
     told_gaps: Vec<Gap>,
+    /// The server was told of one, and not yet that there is none any more.
     told_backlog: bool,
     /// Questions at work, and those that wait.
     asked: JoinSet<v1::Answer>,
@@ -68,7 +69,8 @@ impl<'a> Session<'a> {
             has_live: true,
             has_backlog: true,
             told_gaps: Vec::new(),
-            told_backlog: false,
+            // The hello tells it, and acknowledgements may empty it before it is looked for the first time.
+            told_backlog: true,
             asked: JoinSet::new(),
             drain: None,
         }
