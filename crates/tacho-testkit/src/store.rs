@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tacho_catalog::{Catalog, StreamKey};
 use tacho_history::{History, HistoryConfig, HistoryStats};
-use tacho_model::{HostKey, ProcessIdentity, Snapshot};
+use tacho_model::{HostKey, ProcessIdentity, SequenceSet, Snapshot};
 use tacho_runtime::config::parse_duration;
 
 use crate::load::BOOTED_BEFORE_MS;
@@ -62,6 +62,8 @@ struct Writer {
     stream: StreamKey,
     host: Host,
     sequence: u64,
+    /// What the store already had of it.
+    stored: SequenceSet,
     interval_ms: i64,
     next_ms: i64,
     identities: HashMap<u32, Arc<ProcessIdentity>>,
@@ -99,7 +101,8 @@ impl FromStr for Group {
 }
 
 impl Store {
-    /// Writes all of it; `each` is told after each hour, and once more when compaction has come to rest.
+    /// Writes all of it, or what is missing of one that was cut off; `each` is told after each hour, and once more
+    /// when compaction has come to rest.
     pub async fn build(self, mut each: impl FnMut(&Hour)) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.data_dir)
             .with_context(|| format!("cannot make {}", self.data_dir.display()))?;
@@ -109,6 +112,9 @@ impl Store {
         let first_ms = writers.iter().map(|writer| writer.next_ms).min().context("there is no host")?;
         let now_ms = Arc::new(AtomicI64::new(first_ms));
         let history = self.open(catalog.clone(), &now_ms).await?;
+        for writer in &mut writers {
+            writer.stored = history.stored(&writer.stream).await?;
+        }
         let mut snapshots = 0;
         let mut made = Vec::new();
         for hour in first_ms.div_euclid(HOUR_MS)..=end_hour {
@@ -119,6 +125,7 @@ impl Store {
                 (writers, made)
             });
             snapshots += made.len() as u64;
+            let is_new = !made.is_empty() || hour == end_hour;
             for frame in made {
                 let Made { key, stream, sequence, snapshot } = frame;
                 history.append(&key, &stream, sequence, snapshot).await?;
@@ -126,7 +133,8 @@ impl Store {
             now_ms.store(hour.saturating_mul(HOUR_MS), Ordering::Relaxed);
             history.flush().await?;
             // Days come out the same when their hours are merged at their end, without parts of days before.
-            if self.limit_bytes.is_some() || hour % DAY_HOURS == 0 || end_hour - hour < DAY_HOURS {
+            if is_new && (self.limit_bytes.is_some() || hour % DAY_HOURS == 0 || end_hour - hour < DAY_HOURS)
+            {
                 history.maintain().await;
             }
             each(&Hour { end_ms: hour.saturating_mul(HOUR_MS), snapshots, history: history.stats() });
@@ -172,6 +180,7 @@ impl Store {
                     key,
                     host,
                     sequence: 0,
+                    stored: SequenceSet::default(),
                     interval_ms: i64::try_from(group.interval.as_millis().max(1))?,
                     next_ms: from_ms,
                     identities: HashMap::from([(0, Arc::new(ProcessIdentity::other()))]),
@@ -183,7 +192,7 @@ impl Store {
 }
 
 impl Writer {
-    /// Its snapshots up to a moment.
+    /// Its snapshots up to a moment, without those that are stored.
     fn until(&mut self, end_ms: i64) -> Vec<Made> {
         let mut made = Vec::new();
         while self.next_ms < end_ms {
@@ -191,8 +200,10 @@ impl Writer {
             self.next_ms = time_ms.saturating_add(self.interval_ms);
             self.sequence += 1;
             let snapshot = Arc::new(self.snapshot(time_ms));
-            let (key, stream) = (self.key.clone(), self.stream.clone());
-            made.push(Made { key, stream, sequence: self.sequence, snapshot });
+            if !self.stored.contains(self.sequence) {
+                let (key, stream) = (self.key.clone(), self.stream.clone());
+                made.push(Made { key, stream, sequence: self.sequence, snapshot });
+            }
         }
         made
     }
@@ -212,4 +223,44 @@ impl Writer {
 /// Where a server has its catalog.
 pub fn catalog_path(data_dir: &Path) -> PathBuf {
     data_dir.join("catalog.sqlite")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(data_dir: PathBuf) -> Store {
+        Store {
+            data_dir,
+            groups: vec!["load-:2:3h:60s:3/1".parse().unwrap()],
+            until_ms: 480_000 * HOUR_MS,
+            retention: Duration::from_hours(24),
+            limit_bytes: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_cut_off_is_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut whole = None;
+        store(dir.path().join("whole")).build(|hour| whole = Some(hour.clone())).await.unwrap();
+        let cut = tokio::sync::Notify::new();
+        let mut first = 0;
+        let part = store(dir.path().join("parts")).build(|hour| {
+            first = hour.snapshots;
+            if first > 0 {
+                cut.notify_one();
+            }
+        });
+        tokio::select! {
+            built = part => panic!("it was not cut: {built:?}"),
+            () = cut.notified() => {}
+        }
+        let mut second = None;
+        store(dir.path().join("parts")).build(|hour| second = Some(hour.clone())).await.unwrap();
+        let (whole, second) = (whole.unwrap(), second.unwrap());
+        assert!(first < whole.snapshots, "{first} of {}", whole.snapshots);
+        assert_eq!(first + second.snapshots, whole.snapshots);
+        assert_eq!(second.history.rows_on_disk, whole.history.rows_on_disk);
+    }
 }

@@ -21,7 +21,7 @@ const DAY_MS: i64 = 86_400_000;
                   Example: tacho-store --data-dir /tmp/store --hosts load-:1000:7d:30s:20/4 --hosts long-:1:90d:5s:50/8"
 )]
 struct Arguments {
-    /// A directory that is not there yet.
+    /// A directory that is not there yet, unless it is resumed.
     #[arg(long)]
     data_dir: PathBuf,
     /// Prefix of their names, how many, how long, how often, processes and those of them at work.
@@ -36,6 +36,9 @@ struct Arguments {
     /// Most bytes of files.
     #[arg(long)]
     limit_bytes: Option<u64>,
+    /// Go on with a store that was cut off; tell the same hosts and the same end as then.
+    #[arg(long, requires = "until")]
+    resume: bool,
     /// Say more than the sum: a line for each day, as comma-separated values.
     #[arg(long)]
     days: bool,
@@ -45,8 +48,8 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     anyhow::ensure!(
-        !arguments.data_dir.exists(),
-        "{} is there already; name a directory that is not, or remove it",
+        arguments.resume || !arguments.data_dir.exists(),
+        "{} is there already; name a directory that is not, remove it, or go on with it (--resume, --until)",
         arguments.data_dir.display()
     );
     let store = Store {
