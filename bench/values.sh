@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154 # work is set there
 
 VALUES_HOSTS=${VALUES_HOSTS:-5} VALUES_DURATION=${VALUES_DURATION:-1d} VALUES_INTERVAL=${VALUES_INTERVAL:-5s}
-RECORDED_SECONDS=${RECORDED_SECONDS:-3600}
+RECORDED_SECONDS=${RECORDED_SECONDS:-3600} RECORDED_INTERVAL=${RECORDED_INTERVAL:-1s}
 VICTORIA=127.0.0.1:29394 PROMETHEUS=127.0.0.1:29395
 
 measure_values() {
@@ -28,12 +28,12 @@ measure_values() {
 # How many bytes the values of a real machine take, recorded for a while at 1 s.
 measure_recorded() {
     local directory=$work/values token host count
-    step "What $RECORDED_SECONDS s of this machine at 1s take, processes left out, in three stores"
+    step "What $RECORDED_SECONDS s of this machine at $RECORDED_INTERVAL take, processes left out, in three stores"
     need promtool "the comparison" prometheus
     need victoria-metrics "the comparison" victoria-metrics
     rm -rf "$DATA" "$directory"
     mkdir -p "$directory"
-    TACHO_AGENT_INTERVAL=1s "$ROOT/scripts/run" --detach --no-build >/dev/null
+    TACHO_AGENT_INTERVAL=$RECORDED_INTERVAL "$ROOT/scripts/run" --detach --no-build >/dev/null
     sleep "$RECORDED_SECONDS"
     stop_daemon agent
     token=$(cat "$DATA/api-token") host=$(uname -n)
