@@ -101,16 +101,24 @@ pub(crate) fn series_of_processes(
         })?;
     }
     let series = keys.iter().zip(lines).zip(rows).map(|((key, mut lines), rows)| {
-        add_rows(&mut lines, rows, query.from_ms, &wanted);
+        add_rows(&mut lines, rows, query.from_ms, key.start_time_ms, &wanted);
         lines.into_series(vec![key.pid.to_string(), key.start_time_ms.to_string()], &query.columns)
     });
     Ok((series.collect(), reading.report(&plan)))
 }
 
 /// Adds the rows of one process, and those that its agent left out.
-fn add_rows(lines: &mut Lines, mut rows: Vec<Row>, from_ms: i64, wanted: &Wanted) {
+fn add_rows(lines: &mut Lines, mut rows: Vec<Row>, from_ms: i64, start_time_ms: i64, wanted: &Wanted) {
     rows.sort_by_key(|row| row.time_ms);
     let mut values = vec![None; wanted.len()];
+    // A process that began since the snapshot before was not there at that one: what it used belongs to none of the
+    // buckets that end with that snapshot, where other processes have their share.
+    if let Some(first) = rows.first()
+        && let before_ms = first.time_ms.saturating_sub(first.interval_ms.max(0))
+        && start_time_ms > before_ms
+    {
+        lines.add(before_ms, 0, &values);
+    }
     let mut add = |row: &Row| {
         wanted.evaluate(row.interval_ms, |input| row.inputs.get(input).copied().flatten(), &mut values);
         if row.time_ms >= from_ms {
@@ -141,4 +149,27 @@ fn idle_between(before: &Row, after: &Row, wanted: &Wanted) -> Option<Row> {
     };
     let inputs = before.inputs.iter().enumerate().map(hold).collect();
     Some(Row { time_ms: end_ms, interval_ms, inputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::series::Aggregate;
+
+    /// Of a process whose first row, 3 s of CPU time over 5 s, comes 6 s after the start of buckets of 4 s.
+    fn ratios(start_time_ms: i64) -> Vec<Option<f64>> {
+        let buckets = Buckets { from_ms: 0, to_ms: 12_000, bucket_ms: 4000, count: 3, level: Level::Raw };
+        let names = ["cpu_ratio".to_owned()];
+        let wanted = Wanted::new(&process::TABLE, &names).unwrap();
+        let mut lines = Lines::new(buckets, wanted.len(), Aggregate::Average);
+        let row = Row { time_ms: 6000, interval_ms: 5000, inputs: vec![Some(3e6), Some(0.0)] };
+        add_rows(&mut lines, vec![row], 0, start_time_ms, &wanted);
+        lines.into_series(Vec::new(), &names).columns.remove(0).1
+    }
+
+    #[test]
+    fn a_process_has_no_share_in_the_bucket_of_the_snapshot_before_it() {
+        assert_eq!(ratios(3000), [None, Some(0.6), None]);
+        assert_eq!(ratios(-9000), [Some(0.6), Some(0.6), None], "it was there, and its rows are missing");
+    }
 }
