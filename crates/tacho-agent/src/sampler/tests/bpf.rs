@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tacho_model::tables::{host, process};
 use tacho_model::{IntegerColumn, ProcessIdentity};
@@ -15,6 +16,9 @@ use super::child::Forked;
 use super::machine::{block, check_sums};
 use super::real::{boot_us, sampler};
 use crate::sampler::{ExitsChoice, Sample, Sampler, SamplerChoice};
+
+/// Long after the kernel has freed a process, however busy the machine is.
+const LAST_WORD: Duration = Duration::from_secs(60);
 
 /// The sampler, and all that it told of identities.
 pub(super) struct Recording {
@@ -102,11 +106,12 @@ impl Recording {
     }
 
     /// Takes snapshots until the ends of so many processes were told. By their clock it takes no time, so that the
-    /// last word on each is waited for.
+    /// last word on each is waited for; but not for ever, because the kernel seldom leaves one out.
     pub(super) fn ends_of(&mut self, pids: &[u32]) -> BTreeMap<i64, Ended> {
-        let (mut found, now_us) = (BTreeMap::new(), boot_us());
+        let (mut found, now_us, begin) = (BTreeMap::new(), boot_us(), Instant::now());
         while found.len() < pids.len() {
-            self.tick_at(now_us);
+            let is_late = begin.elapsed() > LAST_WORD;
+            self.tick_at(if is_late { boot_us() } else { now_us });
             for ended in self.ended() {
                 let pid = ended.identity.key.pid;
                 if pids.iter().any(|wanted| i64::from(*wanted) == pid) {
