@@ -17,7 +17,7 @@ use crate::{History, HistoryError};
 
 /// How far back a snapshot is looked for when there is none in the last [`IDLE_MS`]: agents sample at least
 /// every 10 minutes.
-const SNAPSHOT_MS: i64 = 750_000;
+pub(super) const SNAPSHOT_MS: i64 = 750_000;
 
 /// All processes of a host at an instant.
 #[derive(Debug, Clone)]
@@ -57,8 +57,8 @@ pub struct HostRow {
 
 impl History {
     /// Which processes were alive at an instant: each with its newest row at or before it. Agents send a row
-    /// of every idle process each minute, so one without a row for 75 s is gone. Where only rollups are left, it is
-    /// the minute or the hour of the instant: the sums of it, and its last row.
+    /// of every idle process each minute, so one without a row in the 75 s before the newest snapshot is gone.
+    /// Where only rollups are left, it is the minute or the hour of the instant: the sums of it, and its last row.
     pub async fn processes_at(&self, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
         let host_id = host_id.to_owned();
         self.inner.reading(move |inner, reading| processes_at(inner, reading, &host_id, at_ms)).await
@@ -77,7 +77,9 @@ pub(crate) fn processes_at(
         None => moment.newest_host_row(SNAPSHOT_MS)?,
     };
     let look_back_ms = host.as_ref().map_or(0, |host| host.block.interval_ms.saturating_mul(5) / 4);
-    let from_ms = at_ms.saturating_sub(look_back_ms.clamp(IDLE_MS, SNAPSHOT_MS));
+    // A silent host has lost nobody: who is there is told by the newest snapshot and what came shortly before it.
+    let newest_ms = host.as_ref().map_or(at_ms, |host| host.time_ms.min(at_ms));
+    let from_ms = newest_ms.saturating_sub(look_back_ms.clamp(IDLE_MS, SNAPSHOT_MS));
     // Rows of processes that a reboot ended.
     let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tacho_model::tables::{self, disk, filesystem, host, process};
 use tacho_model::{Block, Cell, ProcessKey, Snapshot, Table};
 
+use super::processes_at::SNAPSHOT_MS;
 use super::processes_over::{ProcessGroup, ProcessOrder, ProcessesQuery};
 use super::series::IDLE_MS;
 use super::{Aggregate, ProcessSeriesQuery, SeriesQuery, buckets_of};
@@ -402,7 +403,9 @@ async fn check_processes(bench: &Bench, model: &Model, host: &str, (from_ms, to_
 async fn check_instant(bench: &Bench, rows: &[ModelRow], host: &str, at_ms: i64) {
     let answer = bench.history.processes_at(host, at_ms).await.unwrap();
     let mut newest: BTreeMap<ProcessKey, &ModelRow> = BTreeMap::new();
-    for row in rows.iter().filter(|row| (at_ms - IDLE_MS..=at_ms).contains(&row.time_ms)) {
+    let snapshot_ms = rows.iter().map(|row| row.time_ms).filter(|time_ms| *time_ms <= at_ms).max();
+    let from_ms = snapshot_ms.filter(|time_ms| *time_ms >= at_ms - SNAPSHOT_MS).unwrap_or(at_ms) - IDLE_MS;
+    for row in rows.iter().filter(|row| (from_ms..=at_ms).contains(&row.time_ms)) {
         newest.insert(row.key, row);
     }
     let other = newest.remove(&ProcessKey::OTHER).map(|row| (row.time_ms, row.cpu));

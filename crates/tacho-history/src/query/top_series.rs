@@ -1,15 +1,12 @@
 //! The processes that used most over a range, each over time, and all processes together: for a chart whose parts
 //! add up.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use tacho_model::ProcessKey;
 use tacho_model::tables::{host, process};
 
-use super::processes_at::processes_at;
 use super::processes_over::{ProcessGroup, ProcessOrder, ProcessUsage, ProcessesQuery, processes_over};
-use super::series::{Aggregate, SeriesQuery, series, series_of_processes};
+use super::series::{Aggregate, Series, SeriesQuery, series, series_of_processes};
 use crate::inner::Inner;
 use crate::scan::{ReadReport, Reading};
 use crate::{History, HistoryError};
@@ -100,51 +97,20 @@ fn top_series(
     let (greatest, _) = greatest?;
     let complete = greatest.complete;
     let used = greatest.rows.into_iter().filter(|row| row.rank(by).is_some_and(|rank| rank > 0));
-    let alive = alive_at_end(inner, reading, query, &all.time_ms)?;
     let total = summed(&all.columns, all.time_ms.len());
     let used: Vec<_> = used.filter_map(|usage| Some((usage.key?, usage))).collect();
     let keys: Vec<_> = used.iter().map(|(key, _)| *key).collect();
     let of_processes = SeriesQuery { table: &process::TABLE, columns: names(columns_of_process), ..of_host };
     let (series, _) = series_of_processes(inner, reading, &of_processes, &keys)?;
-    let mut processes = Vec::new();
-    for ((key, usage), found) in used.into_iter().zip(series) {
-        let mut values = summed(&found.columns, found.time_ms.len());
-        if alive.contains(&key) {
-            hold_to_end(&mut values, &total);
-        }
-        processes.push((usage, values));
-    }
+    let values = |found: Series| summed(&found.columns, found.time_ms.len());
+    let processes: Vec<_> =
+        used.into_iter().zip(series).map(|((_, usage), found)| (usage, values(found))).collect();
     let other = rest(&total, &processes);
     let plan = reading.report_levels(&[]);
     Ok((
         TopSeries { time_ms: all.time_ms, bucket_ms: all.bucket_ms, processes, total, other, complete },
         plan,
     ))
-}
-
-/// Processes that are there at the end of the range, where that matters: an idle one has its memory still, and its next
-/// row, which would say so, may be a minute away. Of anything else it uses nothing.
-fn alive_at_end(
-    inner: &Arc<Inner>,
-    reading: &Arc<Reading>,
-    query: &TopSeriesQuery,
-    time_ms: &[i64],
-) -> Result<HashSet<ProcessKey>, HistoryError> {
-    if query.by != ProcessOrder::Memory || time_ms.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let there = processes_at(inner, reading, &query.host_id, query.to_ms.saturating_sub(1))?;
-    Ok(there.processes.iter().map(|row| row.identity.key).collect())
-}
-
-/// The last value stays as long as there are snapshots.
-fn hold_to_end(values: &mut [Option<f64>], total: &[Option<f64>]) {
-    let Some(last) = values.iter().rposition(Option::is_some) else { return };
-    let held = values[last];
-    let end = total.iter().rposition(Option::is_some).map_or(0, |newest| newest + 1);
-    for value in values.iter_mut().take(end).skip(last + 1) {
-        *value = held;
-    }
 }
 
 /// The columns of each bucket added up; absent where all of them are.
@@ -177,20 +143,6 @@ mod tests {
         ];
         assert_eq!(summed(&columns, 3), [Some(3.0), Some(5.0), None]);
         assert_eq!(summed(&columns, 4), [Some(3.0), Some(5.0), None, None]);
-    }
-
-    #[test]
-    fn what_an_idle_process_has_it_has_until_the_newest_snapshot() {
-        let total = [Some(9.0), Some(9.0), Some(9.0), Some(9.0), None];
-        let mut values = [None, Some(3.0), None, None, None];
-        hold_to_end(&mut values, &total);
-        assert_eq!(values, [None, Some(3.0), Some(3.0), Some(3.0), None]);
-        let mut never = [None; 5];
-        hold_to_end(&mut never, &total);
-        assert_eq!(never, [None; 5]);
-        let mut later = [Some(1.0), Some(2.0)];
-        hold_to_end(&mut later, &[Some(1.0), None]);
-        assert_eq!(later, [Some(1.0), Some(2.0)]);
     }
 
     #[test]

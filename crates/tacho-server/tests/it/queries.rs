@@ -219,6 +219,26 @@ async fn one_process_over_time() {
 }
 
 #[tokio::test]
+async fn an_idle_process_has_its_lines_up_to_the_newest_snapshot() {
+    let server = Server::with_history().await;
+    let series = |to_ms: i64| {
+        let query = format!("columns=cpu_ratio,rss_bytes&from={}&to={}&points=24", at(0), at(to_ms));
+        format!("/api/v1/hosts/web/processes/{IDLE}/{}/series?{query}", at(-10_000))
+    };
+    // Its newest row is one minute old, that of the host 5 s.
+    let columns = &server.json(&series(120_000)).await["columns"];
+    assert_eq!(columns["rss_bytes"], json!(vec![2_000.0; 24]));
+    let mut used = [0.0; 24];
+    (used[0], used[12]) = (0.002, 0.002);
+    assert_eq!(columns["cpu_ratio"], json!(used));
+    // Nothing is known of the time after the newest snapshot.
+    let columns = &server.json(&series(180_000)).await["columns"];
+    let known =
+        |values: &Value| values.as_array().unwrap().iter().map(|value| !value.is_null()).collect::<Vec<_>>();
+    assert_eq!(known(&columns["rss_bytes"]), [[true; 16].as_slice(), &[false; 8]].concat(), "{columns}");
+}
+
+#[tokio::test]
 async fn one_reading_of_all_hosts_over_time() {
     let server = Server::with_history().await;
     server.join("new").await;

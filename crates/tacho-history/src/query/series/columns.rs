@@ -69,9 +69,9 @@ impl Wanted {
         &self.columns
     }
 
-    /// Where an input is in the table.
-    pub(crate) fn position(&self, input: usize) -> Option<usize> {
-        self.inputs.get(input).copied()
+    /// Where the inputs are in the table, input by input.
+    pub(crate) fn positions(&self) -> &[usize] {
+        &self.inputs
     }
 
     /// Stored columns to scan, input by input.

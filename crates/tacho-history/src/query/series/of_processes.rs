@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tacho_model::tables::process;
-use tacho_model::{Meaning, ProcessKey};
+use tacho_model::{Cell, Meaning, ProcessKey};
 
 use super::lines::Lines;
 use super::{Buckets, IDLE_MS, Numbers, ProcessSeriesQuery, Rolled, Series, SeriesQuery, Wanted, placed};
 use crate::HistoryError;
 use crate::columns::{INTERVAL, TIME, integers, layout};
 use crate::inner::Inner;
+use crate::query::processes_at::processes_at;
 use crate::rollup::Level;
 use crate::scan::{EntityValue, ReadReport, Reading, Scan, read_each};
 
@@ -19,6 +20,18 @@ struct Row {
     time_ms: i64,
     interval_ms: i64,
     inputs: Vec<Option<f64>>,
+}
+
+impl Row {
+    /// What a row would say that is taken later, when the process did nothing since this one.
+    fn idle_until(&self, time_ms: i64, wanted: &Wanted) -> Self {
+        let hold = |(input, value): (usize, &Option<f64>)| match wanted.meaning(input) {
+            Meaning::Delta => value.map(|_| 0.0),
+            Meaning::Gauge | Meaning::Label => *value,
+        };
+        let inputs = self.inputs.iter().enumerate().map(hold).collect();
+        Self { time_ms, interval_ms: time_ms.saturating_sub(self.time_ms), inputs }
+    }
 }
 
 pub(crate) fn process_series(
@@ -100,11 +113,41 @@ pub(crate) fn series_of_processes(
             Ok(())
         })?;
     }
+    let report = reading.report(&plan);
+    for (key, rest) in resting(inner, reading, query, &wanted)? {
+        if let Some(place) = places.get(&(key.pid, key.start_time_ms)) {
+            rows[*place].push(rest);
+        }
+    }
     let series = keys.iter().zip(lines).zip(rows).map(|((key, mut lines), rows)| {
         add_rows(&mut lines, rows, query.from_ms, key.start_time_ms, &wanted);
         lines.into_series(vec![key.pid.to_string(), key.start_time_ms.to_string()], &query.columns)
     });
-    Ok((series.collect(), reading.report(&plan)))
+    Ok((series.collect(), report))
+}
+
+/// What the newest snapshot of the range would say of the processes that it has no row of: they are there and do
+/// nothing, but their next row, which tells so, may be a minute away.
+fn resting(
+    inner: &Arc<Inner>,
+    reading: &Arc<Reading>,
+    query: &SeriesQuery,
+    wanted: &Wanted,
+) -> Result<Vec<(ProcessKey, Row)>, HistoryError> {
+    let there = processes_at(inner, reading, &query.host_id, query.to_ms.saturating_sub(1))?;
+    let Some(newest_ms) = there.snapshot_time_ms else { return Ok(Vec::new()) };
+    let number = |position: usize, row| match there.block.cell(position, row) {
+        Cell::Integer(value) => Some(value as f64),
+        Cell::Float(value) => Some(value),
+        _ => None,
+    };
+    let late = there.processes.iter().filter(|found| found.time_ms < newest_ms);
+    let rest = late.map(|found| {
+        let inputs = wanted.positions().iter().map(|position| number(*position, found.row)).collect();
+        let last = Row { time_ms: found.time_ms, interval_ms: found.interval_ms, inputs };
+        (found.identity.key, last.idle_until(newest_ms, wanted))
+    });
+    Ok(rest.collect())
 }
 
 /// Adds the rows of one process, and those that its agent left out.
@@ -143,12 +186,7 @@ fn idle_between(before: &Row, after: &Row, wanted: &Wanted) -> Option<Row> {
     if interval_ms <= 0 || gap_ms > IDLE_MS.max(after.interval_ms.saturating_mul(5) / 4) {
         return None;
     }
-    let hold = |(input, value): (usize, &Option<f64>)| match wanted.meaning(input) {
-        Meaning::Delta => value.map(|_| 0.0),
-        Meaning::Gauge | Meaning::Label => *value,
-    };
-    let inputs = before.inputs.iter().enumerate().map(hold).collect();
-    Some(Row { time_ms: end_ms, interval_ms, inputs })
+    Some(before.idle_until(end_ms, wanted))
 }
 
 #[cfg(test)]

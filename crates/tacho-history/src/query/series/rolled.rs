@@ -56,7 +56,7 @@ impl Rolled {
         match column {
             Column::Stored(input) => {
                 // A label, such as the number of a core, is what it is.
-                let position = wanted.position(*input)?;
+                let position = *wanted.positions().get(*input)?;
                 let Some(number) = spec.number(position) else {
                     let label = spec.labels.iter().find(|(raw, _)| *raw == position)?;
                     return Some(From::Value(self.input(label.1), 1.0));
