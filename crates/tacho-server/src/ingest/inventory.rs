@@ -58,8 +58,9 @@ impl InventoryWatch {
 
     async fn follow(&self) -> Result<(), CatalogError> {
         self.live.take_tags(self.catalog.host_tags().await?);
+        let asked = self.sessions.next_number();
         let agents = self.catalog.agents().await?;
-        for change in self.sessions.follow(&agents) {
+        for change in self.sessions.follow(&agents, asked) {
             match change {
                 Change::Removed(host_id) => self.live.remove(&host_id),
                 Change::Renamed(key) => self.live.rename(&key),

@@ -195,7 +195,7 @@ impl Sessions {
             );
         }
         let session = Session {
-            number: self.inner.last_number.fetch_add(1, Ordering::Relaxed),
+            number: self.inner.last_number.fetch_add(1, Ordering::AcqRel),
             host: claim.agent.host,
             start: claim.start,
             machine: claim.machine,
@@ -235,13 +235,19 @@ impl Sessions {
         busy
     }
 
+    /// Numbers of sessions from here on belong to such that are opened later.
+    pub(super) fn next_number(&self) -> u64 {
+        self.inner.last_number.load(Ordering::Acquire)
+    }
+
     /// Ends the sessions of agents that are revoked by now, and those whose host is called otherwise: they come
-    /// back under its new name. Answers with what else is to be done.
-    pub(super) fn follow(&self, agents: &[AgentEntry]) -> Vec<Change> {
+    /// back under its new name. Answers with what else is to be done. Of sessions from `asked` on nothing is
+    /// concluded: their agents may have joined after the agents were asked for.
+    pub(super) fn follow(&self, agents: &[AgentEntry], asked: u64) -> Vec<Change> {
         let agents: HashMap<&str, &AgentEntry> =
             agents.iter().map(|agent| (agent.agent_id.as_str(), agent)).collect();
         let mut changes = Vec::new();
-        for (agent_id, session) in &*self.lock() {
+        for (agent_id, session) in self.lock().iter().filter(|(_, session)| session.number < asked) {
             match agents.get(agent_id.as_str()) {
                 None => changes.push(Change::Removed(Arc::clone(&session.host.id))),
                 Some(agent) if agent.revoked_ms.is_some() => session.end(Ended::Revoked),

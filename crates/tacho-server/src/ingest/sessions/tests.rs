@@ -38,6 +38,11 @@ impl Fixture {
         Self { sessions: Sessions::default(), conflicts: Conflicts::default(), sender, receiver }
     }
 
+    /// Follows agents that were asked for just now.
+    fn follow(&self, agents: &[AgentEntry]) -> Vec<Change> {
+        self.sessions.follow(agents, self.sessions.next_number())
+    }
+
     fn claim_of(&self, start: u8, machine_hash: &str) -> Claim {
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, start));
         Claim {
@@ -112,16 +117,17 @@ async fn a_machine_with_another_id_than_the_one_that_joined_is_told_to_join() {
 async fn sessions_follow_the_inventory() {
     let fixture = Fixture::new();
     let session = fixture.claim(1).await.unwrap();
-    assert!(fixture.sessions.follow(&[entry(None, "web")]).is_empty());
+    assert!(fixture.follow(&[entry(None, "web")]).is_empty());
+    assert!(fixture.sessions.follow(&[], 0).is_empty(), "it joined while the agents were asked for");
     fixture.sessions.end_expired(999);
     assert!(session.end.why.get().is_none());
     let renamed = HostKey { name: "shop".into(), ..key() };
-    assert_eq!(fixture.sessions.follow(&[entry(None, "shop")]), [Change::Renamed(renamed)]);
+    assert_eq!(fixture.follow(&[entry(None, "shop")]), [Change::Renamed(renamed)]);
     assert_eq!(session.ended().await.code(), Code::Unavailable);
-    assert_eq!(fixture.sessions.follow(&[]), [Change::Removed(key().id)]);
+    assert_eq!(fixture.follow(&[]), [Change::Removed(key().id)]);
 
     let session = fixture.claim(1).await.unwrap();
-    assert!(fixture.sessions.follow(&[entry(Some(5), "web")]).is_empty());
+    assert!(fixture.follow(&[entry(Some(5), "web")]).is_empty());
     let told = session.ended().await;
     assert_eq!(told.code(), Code::PermissionDenied);
     assert!(told.message().contains("revoked") && told.message().contains("token create join"));
