@@ -15,6 +15,10 @@ test('the fleet lists its hosts with readings, and a row leads to its host', asy
   }
   await expect(row.getByRole('img', { name: 'CPU of the last 30 minutes' })).toBeVisible();
   await expect(page.getByRole('status').filter({ hasText: 'Live' })).toBeVisible();
+  // Asked again is what changes without a snapshot; what the host is stays, and so do its readings.
+  await page.waitForResponse((response) => response.url().endsWith('/api/v1/hosts?detail=state'));
+  await expect(row.getByRole('rowheader')).toHaveText(/\d cores?/);
+  await expect(row.getByRole('cell').nth(4)).toHaveText(/^\d+\.\d%$/);
 
   await row.getByRole('link', { name: recorded.host }).click();
   await expect(page).toHaveURL(new RegExp(`/hosts/${recorded.host}$`));

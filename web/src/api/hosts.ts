@@ -136,8 +136,8 @@ interface WireHost {
   readonly agent_version: string | null;
   readonly conflict?: HostConflict | null;
   readonly alert?: WireAlert | null;
-  readonly facts: Facts | null;
-  readonly latest: WireLatest | null;
+  readonly facts?: Facts | null;
+  readonly latest?: WireLatest | null;
 }
 
 export function readLatest(wire: WireLatest | null | undefined): Latest | null {
@@ -185,7 +185,7 @@ function readHost(wire: WireHost): Host {
     agentVersion: wire.agent_version,
     conflict: wire.conflict ?? null,
     alert: wire.alert ? readAlert(wire.alert) : null,
-    facts: wire.facts,
+    facts: wire.facts ?? null,
     latest: readLatest(wire.latest),
   };
 }
@@ -195,6 +195,31 @@ export const hostsKey = ['hosts'] as const;
 export async function fetchHosts(signal: AbortSignal): Promise<Host[]> {
   const { hosts } = await request<{ hosts: WireHost[] }>('hosts', { signal });
   return hosts.map(readHost);
+}
+
+/** So many hosts are asked for one by one rather than all. */
+const FEW_HOSTS = 20;
+
+/**
+ * All hosts, with the readings that were known: for who follows the newest ones. What a host is does not change but when its
+ * agent comes back, so that only then it is asked for.
+ */
+export async function refreshHosts(before: readonly Host[], signal: AbortSignal): Promise<Host[]> {
+  const query = { detail: 'state' };
+  const { hosts } = await request<{ hosts: WireHost[] }>('hosts', { query, signal });
+  const known = new Map(before.map((host) => [host.id, host]));
+  const isNews = ({ id, state, agent_version }: WireHost): boolean => {
+    const host = known.get(id);
+    return host?.agentVersion !== agent_version || (host.state === 'down' && state !== 'down');
+  };
+  const news = hosts.filter(isNews);
+  if (news.length > FEW_HOSTS) return fetchHosts(signal);
+  const asked = await Promise.all(news.map(({ id }) => fetchHost(id, signal)));
+  asked.forEach((host) => known.set(host.id, host));
+  return hosts.map((wire) => {
+    const { facts = null, latest = null } = known.get(wire.id) ?? {};
+    return { ...readHost(wire), facts, latest };
+  });
 }
 
 export const hostKey = (name: string): readonly [string, string] => ['host', name];

@@ -18,10 +18,13 @@ import { type LiveSnapshot, type LiveState, earlySnapshot, takeLive } from '../a
 import { hostKey, hostsKey } from '../api/hosts';
 import { isReachable, onReachable } from '../api/reachable';
 import { sessionKey } from '../api/session';
+import { seldom } from '../lib/seldom';
 
 /** From so many hosts on something arrives all the time: it is shown once a second. */
 const LARGE_FLEET = 200;
 const LARGE_WAIT_MS = 1000;
+/** When a server starts, all its hosts come at once. */
+const PRESENCE_MS = 2000;
 
 export class LiveStore {
   private state: LiveState = 'connecting';
@@ -94,6 +97,12 @@ export function LiveProvider(props: {
   const [store] = useState(() => new LiveStore(earlySnapshot(host)));
   const client = useQueryClient();
   useEffect(() => {
+    // What is asked already is not given up for it: while all hosts come back there would never be an answer.
+    const ask = { cancelRefetch: false };
+    const presence = seldom(() => {
+      void client.invalidateQueries({ queryKey: hostsKey }, ask);
+      if (host !== null) void client.invalidateQueries({ queryKey: hostKey(host) }, ask);
+    }, PRESENCE_MS);
     const stop = takeLive(host, {
       onSnapshot: (snapshot) => store.add(snapshot),
       onState: (state) => {
@@ -101,12 +110,10 @@ export function LiveProvider(props: {
         if (state === 'lost') void client.invalidateQueries({ queryKey: sessionKey });
         store.setState(state);
       },
-      onPresence: () => {
-        void client.invalidateQueries({ queryKey: hostsKey });
-        if (host !== null) void client.invalidateQueries({ queryKey: hostKey(host) });
-      },
+      onPresence: presence.run,
     });
     return () => {
+      presence.stop();
       stop();
       store.reset();
     };

@@ -9,13 +9,13 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tacho_catalog::{HostRecord, Renamed};
 use tacho_model::{CollectorStatus, HostFacts, HostKey, merge_tags};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::error::{ApiError, ErrorKind};
 use super::host_alert::{WorstAlert, worst_alerts};
 use super::latest::Latest;
-use super::parameters::{BodyOf, PathOf};
+use super::parameters::{BodyOf, PathOf, Problems, QueryOf, Unknown};
 use super::time::Time;
 use crate::auth::Caller;
 use crate::live::{Conflict, HostState, Live, LiveHost};
@@ -50,12 +50,27 @@ pub(crate) struct Host {
     gaps: Option<Gaps>,
     /// Another machine with the same identity; null when none was seen lately.
     conflict: Option<HostConflict>,
-    /// Null until its agent has told.
-    facts: Option<Facts>,
+    /// Null until its agent has told; left out of a list without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Facts>)]
+    facts: Option<Option<Facts>>,
     /// The worst alert that fires; null where none does.
     alert: Option<WorstAlert>,
-    /// Null until it has sent a snapshot to this server.
-    latest: Option<Latest>,
+    /// Null until it has sent a snapshot to this server; left out of a list without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Latest>)]
+    latest: Option<Option<Latest>>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HostsParameters {
+    /// `all` (default), or `state`: without `facts` and `latest`, for who asks often and follows `/api/v1/live`. That
+    /// is less than half as much.
+    detail: Option<String>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    unknown: Unknown,
 }
 
 /// Stretches of the last 24 hours of which no snapshot is stored, for whatever reason: `/api/v1/hosts/{host}/gaps` tells
@@ -134,8 +149,16 @@ struct Collector {
 }
 
 /// All hosts with their state, facts and newest readings.
-#[utoipa::path(get, path = "/api/v1/hosts", tag = "hosts", responses((status = 200, body = HostList)))]
-pub(crate) async fn list_hosts(State(state): State<ApiState>) -> Result<Json<HostList>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/hosts", tag = "hosts", params(HostsParameters),
+    responses((status = 200, body = HostList)))]
+pub(crate) async fn list_hosts(
+    State(state): State<ApiState>,
+    QueryOf(parameters): QueryOf<HostsParameters>,
+) -> Result<Json<HostList>, ApiError> {
+    let mut problems = Problems::new(&parameters.unknown);
+    let choices = [("all", Detail::All), ("state", Detail::State)];
+    let detail = problems.choice("detail", parameters.detail.as_deref(), &choices, Detail::All);
+    problems.finish()?;
     let records = state.catalog.hosts().await?;
     let live = state.live.hosts();
     let live: HashMap<&str, &Arc<LiveHost>> = live.iter().map(|host| (&*host.key().id, host)).collect();
@@ -148,7 +171,7 @@ pub(crate) async fn list_hosts(State(state): State<ApiState>) -> Result<Json<Hos
             let conflict = state.live.conflicts().of(&record.key.id, now_ms).map(HostConflict::from);
             let alert = alerts.remove(&*record.key.id);
             let gaps = Gaps::of(&state.live, &record, now_ms);
-            Host { conflict, alert, gaps, ..Host::new(record, live, now_ms) }
+            Host { conflict, alert, gaps, ..Host::new(record, live, now_ms, detail) }
         })
         .collect();
     Ok(Json(HostList { hosts }))
@@ -168,7 +191,7 @@ pub(crate) async fn show_host(
     let alerts = state.alerts.current_where(|alert| alert.key.host_id == record.key.id);
     let alert = worst_alerts(alerts).remove(&*record.key.id);
     let gaps = Gaps::of(&state.live, &record, now_ms);
-    Ok(Json(Host { conflict, alert, gaps, ..Host::new(record, live.as_deref(), now_ms) }))
+    Ok(Json(Host { conflict, alert, gaps, ..Host::new(record, live.as_deref(), now_ms, Detail::All) }))
 }
 
 /// Takes a host out of the inventory and refuses its agent from now on. Its history stays until retention
@@ -234,6 +257,20 @@ fn unknown_host(name: &str) -> ApiError {
     ApiError::not_found(format!("there is no host {name:?}; /api/v1/hosts lists them all"))
 }
 
+/// How much is told of each host of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    All,
+    State,
+}
+
+impl Detail {
+    /// What only all has.
+    fn with<T>(self, part: impl FnOnce() -> T) -> Option<T> {
+        (self == Self::All).then(part)
+    }
+}
+
 impl Gaps {
     fn of(live: &Live, host: &HostRecord, now_ms: i64) -> Option<Self> {
         let missing = live.coverages().missing(&host.key.id, host.created_ms, now_ms)?;
@@ -242,7 +279,7 @@ impl Gaps {
 }
 
 impl Host {
-    fn new(record: HostRecord, live: Option<&LiveHost>, now_ms: i64) -> Self {
+    fn new(record: HostRecord, live: Option<&LiveHost>, now_ms: i64, detail: Detail) -> Self {
         let facts = live.map(LiveHost::facts).or_else(|| record.facts.map(Arc::new));
         let heard_ms = live.and_then(LiveHost::heard_ms);
         Self {
@@ -263,8 +300,8 @@ impl Host {
             gaps: None,
             conflict: None,
             alert: None,
-            facts: facts.as_deref().map(Facts::from),
-            latest: live.and_then(Latest::of_host),
+            facts: detail.with(|| facts.as_deref().map(Facts::from)),
+            latest: detail.with(|| live.and_then(Latest::of_host)),
         }
     }
 }

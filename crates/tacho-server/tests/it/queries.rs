@@ -33,6 +33,13 @@ async fn hosts_are_listed_with_state_facts_and_newest_readings() {
     assert_eq!(web["latest"]["swap_used_ratio"], Value::Null, "absent, not 0");
     assert_eq!(&server.json("/api/v1/hosts/web").await, web);
     assert_eq!(&server.json("/api/v1/hosts/id-web").await, web);
+    let mut brief = list.clone();
+    for host in brief["hosts"].as_array_mut().unwrap() {
+        let host = host.as_object_mut().unwrap();
+        assert!(host.remove("facts").is_some() && host.remove("latest").is_some());
+    }
+    assert_eq!(server.json("/api/v1/hosts?detail=state").await, brief);
+    assert!(server.invalid("/api/v1/hosts?detail=none").await.contains("`detail`"));
     server.advance(25_000);
     assert_eq!(server.json("/api/v1/hosts/web").await["state"], "silent");
 }

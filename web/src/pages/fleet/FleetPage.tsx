@@ -2,7 +2,7 @@ import { Button, NativeSelect, SegmentedControl } from '@mantine/core';
 import { type JSX, Suspense, lazy, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 
-import { type Host, fetchHosts, hostsKey } from '../../api/hosts';
+import { type Host, fetchHosts, hostsKey, refreshHosts } from '../../api/hosts';
 import { ColumnMenu } from '../../components/ColumnMenu';
 import { FilterField } from '../../components/FilterField';
 import { ErrorNotice, Notice, PageLoading } from '../../components/Notice';
@@ -18,7 +18,7 @@ import {
   encodeFleetView,
   readGroup,
 } from '../../state/fleetAddress';
-import { useLiveSnapshots } from '../../state/live';
+import { useLiveSnapshots, useLiveState } from '../../state/live';
 import { isStringList, usePreference } from '../../state/preferences';
 import { navigate, useSearch } from '../../state/router';
 import { useMayChange } from '../../state/session';
@@ -59,9 +59,13 @@ const TABLE_WIDTH = 720;
 const isKind = (value: unknown): value is FleetKind => FLEET_KINDS.some((kind) => kind === value);
 
 export function FleetPage(): JSX.Element {
+  const isLive = useLiveState() === 'open';
   const hosts = useQuery({
     queryKey: hostsKey,
-    queryFn: ({ signal }) => fetchHosts(signal),
+    queryFn: ({ signal, client }) => {
+      const before = client.getQueryData<Host[]>(hostsKey);
+      return before && isLive ? refreshHosts(before, signal) : fetchHosts(signal);
+    },
     refetchInterval: HOSTS_REFETCH_MS,
   });
   const live = useDeferredValue(useLiveSnapshots());
