@@ -1,11 +1,11 @@
 //! Which processes of all hosts used most, or are called so and so.
 //!
-//! Rows of a file are sorted by host. So the hosts are gone through in the order of their ids, as many at a time as
-//! there is room for: when too many processes come together, the hosts farther back are left for another pass,
-//! whose files are pruned by host. What is in memory does not depend on how many hosts there are.
+//! Rows of a file are sorted by host. So all files that have rows of a host are read side by side, and each host is
+//! over before the next begins: of the files what is decoded of each is in memory, at most some thousand rows, and of
+//! the hosts the processes of one, of which there is a bound. What is in memory does not depend on how many hosts there are.
 
 mod found;
-mod pass;
+mod merge;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::rollup::Level;
 use crate::scan::{Hosts, ReadReport, Reading, TextMatch};
 use crate::time::{DAY_MS, ceil, floor};
 use crate::{History, HistoryError};
-use found::Found;
-use pass::Pass;
+use found::{Found, OfHost};
+use merge::Merge;
 
 /// A text by which processes are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ const MOST_ROWS: u64 = 300_000_000;
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     rows: u64,
-    /// Processes in memory; some 60 MB.
+    /// Processes of one host in memory; some 60 MB.
     processes: usize,
 }
 
@@ -124,15 +124,10 @@ fn fleet_processes(
         return Err(HistoryError::TooManyRows { rows, most: limits.rows });
     }
     let mut found = Found::new(query);
-    let mut after = None;
-    loop {
-        let mut pass = Pass::new(query, after, limits.processes);
-        pass.read(inner, reading, &plan)?;
-        after = pass.to().map(str::to_owned);
-        found.take(pass);
-        if after.is_none() {
-            break;
-        }
+    let mut hosts = Merge::new(inner, reading, query, &plan);
+    let mut host = OfHost::default();
+    while hosts.next_host(|rows| host.add(query.by, rows, limits.processes))? {
+        found.take(std::mem::take(&mut host));
     }
     let range = spans.first().zip(spans.last());
     let (from_ms, to_ms) = range.map_or((0, 0), |((_, first), (_, last))| (first.start, last.end));

@@ -1,12 +1,12 @@
-//! What passes found, put together.
+//! What hosts used, put together.
 
 use std::cmp::Ordering;
 
 use tacho_model::HostKey;
 
-use super::pass::{OfHost, Pass};
+use super::merge::RowsOfHost;
 use super::{FleetProcesses, FleetQuery, OnHost, ProcessOrder, ProcessUsage};
-use crate::query::processes_over::{add_line, greatest_first};
+use crate::query::processes_over::{Peaks, ProcessGroup, Usages, add_line, greatest_first};
 
 /// Lines kept above the limit before those beyond it are summed up.
 const SLACK: usize = 10_000;
@@ -21,6 +21,34 @@ pub(crate) struct Found<'a> {
     complete: bool,
 }
 
+/// What the processes of one host used.
+pub(crate) struct OfHost {
+    id: String,
+    name: String,
+    usages: Usages,
+    complete: bool,
+}
+
+impl Default for OfHost {
+    fn default() -> Self {
+        let usages = Usages::new(ProcessGroup::Process);
+        Self { id: String::new(), name: String::new(), usages, complete: true }
+    }
+}
+
+impl OfHost {
+    /// Adds rows. Of more processes than `most` those that used least are forgotten.
+    pub(crate) fn add(&mut self, by: ProcessOrder, of_host: RowsOfHost, most: usize) {
+        (self.id, self.name) = (of_host.id, of_host.name);
+        // Lines that are processes need no more than the rows for their peaks.
+        self.usages.add(&of_host.rows, &mut Peaks::new(ProcessGroup::Process));
+        if self.usages.len() > most {
+            self.usages.forget_least(&[by], most / 2);
+            self.complete = false;
+        }
+    }
+}
+
 impl<'a> Found<'a> {
     pub(crate) fn new(query: &'a FleetQuery) -> Self {
         Self {
@@ -33,18 +61,9 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(crate) fn take(&mut self, pass: Pass<'_>) {
-        let (hosts, complete) = pass.into_hosts();
+    /// Takes what the processes of a host used.
+    pub(crate) fn take(&mut self, OfHost { id, name, usages, complete }: OfHost) {
         self.complete &= complete;
-        for (id, of_host) in hosts {
-            self.take_host(&id, of_host);
-            if self.processes.len() > self.query.limit.saturating_add(SLACK) {
-                self.keep_greatest();
-            }
-        }
-    }
-
-    fn take_host(&mut self, id: &str, OfHost { name, usages }: OfHost) {
         let host = HostKey { id: id.into(), name: name.into() };
         let searching = !self.query.matching.is_empty();
         if searching && usages.len() == 0 {
@@ -71,6 +90,9 @@ impl<'a> Found<'a> {
         usages.others(&greatest).for_each(|line| add_line(&mut self.other, line));
         let named = greatest.into_iter().map(|line| usages.named(line));
         self.processes.extend(named.map(|usage| OnHost { host: host.clone(), usage }));
+        if self.processes.len() > self.query.limit.saturating_add(SLACK) {
+            self.keep_greatest();
+        }
     }
 
     fn keep_greatest(&mut self) {

@@ -59,7 +59,7 @@ proptest! {
             let answer = ask(&bench, &query, 1000).await;
             assert!(answer.complete && answer.from_ms <= query.from_ms && query.to_ms <= answer.to_ms);
             check(&bench, &query, &answer).await;
-            // One host has fewer processes than there is room for: then passes change nothing.
+            // Room is that of one host.
             let of_host = |host: usize| slots.iter().filter(|(of, _)| *of == host).count();
             if (0..HOSTS.len()).all(|host| of_host(host) < room / 2) {
                 assert_eq!(ask(&bench, &query, room * 2).await, answer);
@@ -113,7 +113,7 @@ async fn a_search_finds_only_what_is_called_so() {
     };
     let whole = query(START, START + 2 * HOUR, ProcessOrder::Cpu, 1000);
     let all = ask(&bench, &whole, 1000).await;
-    assert_eq!(ask(&bench, &whole, 20).await, all, "in several passes");
+    assert_eq!(ask(&bench, &whole, 20).await, all, "with little room");
     for (text, wanted, holds) in [
         (
             ProcessText::Name,
