@@ -62,18 +62,24 @@ impl<'a> Merge<'a> {
         Self { inner, sources: sources.into_iter().map(source).collect() }
     }
 
-    /// Hands over what there is of the next host, in the order of ids; `false` when there is none.
+    /// Hands over what there is of the next host that has rows, in the order of ids; `false` when there is none.
     pub(crate) fn next_host(&mut self, mut each: impl FnMut(RowsOfHost)) -> Result<bool, HistoryError> {
-        self.sources.retain(|source| source.host().is_some());
-        let Some(host) = self.sources.iter().filter_map(Source::host).min().map(str::to_owned) else {
-            return Ok(false);
-        };
-        for source in &mut self.sources {
-            while source.host() == Some(&host) {
-                source.take(self.inner)?.into_iter().for_each(&mut each);
+        let mut has_rows = false;
+        while !has_rows {
+            self.sources.retain(|source| source.host().is_some());
+            // The least host of a file may have none that are wanted.
+            let Some(host) = self.sources.iter().filter_map(Source::host).min().map(str::to_owned) else {
+                break;
+            };
+            for source in &mut self.sources {
+                while source.host() == Some(&host) {
+                    let Some(rows) = source.take(self.inner)? else { continue };
+                    has_rows = true;
+                    each(rows);
+                }
             }
         }
-        Ok(true)
+        Ok(has_rows)
     }
 }
 
