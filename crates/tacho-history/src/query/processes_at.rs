@@ -78,7 +78,10 @@ pub(crate) fn processes_at(
     };
     let look_back_ms = host.as_ref().map_or(0, |host| host.block.interval_ms.saturating_mul(5) / 4);
     // A silent host has lost nobody: who is there is told by the newest snapshot and what came shortly before it.
-    let newest_ms = host.as_ref().map_or(at_ms, |host| host.time_ms.min(at_ms));
+    // The bucket of a rollup can tell of one that is older than what is looked for, or newer than the instant.
+    let newest_ms = host.as_ref().map(|host| host.time_ms);
+    let shortly_before = at_ms.saturating_sub(SNAPSHOT_MS)..=at_ms;
+    let newest_ms = newest_ms.filter(|time_ms| shortly_before.contains(time_ms)).unwrap_or(at_ms);
     let from_ms = newest_ms.saturating_sub(look_back_ms.clamp(IDLE_MS, SNAPSHOT_MS));
     // Rows of processes that a reboot ended.
     let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
