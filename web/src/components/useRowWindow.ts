@@ -10,6 +10,6 @@ export function useRowWindow(
   rowHeight: number,
   guess?: number,
 ): RowWindow {
-  const { top, height } = useScroll(element, guess);
+  const { top, height } = useScroll(element, rowHeight, guess);
   return rowWindow(count, rowHeight, top, height);
 }

@@ -29,7 +29,7 @@ export interface FleetGridProps {
 /** Hosts as cards: calm where all is well. Those that can be seen are drawn. */
 export function FleetGrid({ items, onChange }: FleetGridProps): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
-  const { top, width, height } = useScroll(scroller);
+  const { top, width, height } = useScroll(scroller, GROUP_HEIGHT);
   const beside = cardsBeside(width - 2 * PADDING);
   const lines = useMemo(() => gridLines(items, beside), [items, beside]);
   const tops = useMemo(() => lineTops(lines.map(heightOf)), [lines]);
