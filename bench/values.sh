@@ -25,7 +25,8 @@ measure_values() {
     rm -rf "$directory"
 }
 
-# How many bytes the values of a real machine take, recorded for a while at 1 s.
+# How many bytes the values of a real machine take, recorded for a while at 1 s, once the last hour of them is over and its
+# files are merged.
 measure_recorded() {
     local directory=$work/values token host count
     step "What $RECORDED_SECONDS s of this machine at $RECORDED_INTERVAL take, processes left out, in three stores"
@@ -41,6 +42,8 @@ measure_recorded() {
     count=$(recorded openmetrics 2>&1 >"$directory/values.txt" | awk '{ print $1 }')
     recorded prometheus >"$directory/lines.txt" 2>/dev/null
     row "values" "$count"
+    note "waiting for the end of the hour, after which its files become one"
+    sleep "$((3600 - $(date +%s) % 3600 + 180))"
     settled "$token"
     bytes_of_tacho
     per_value "Tacho: bytes per value" "$raw_bytes" "$count" '%.3f'
@@ -70,7 +73,7 @@ values_of_tacho() {
     per_value "Tacho: bytes per value" "$raw_bytes" "$2" '%.3f'
     per_value "Tacho: bytes per value of rollups beside them" "$rollup_bytes" "$2" '%.3f'
     row "Tacho: resident memory at most" "$(status_kb "$pid" VmHWM) kB"
-    "$BIN/tacho-queries" --http "$HTTP" --token "$token" --host load-1 --until "$1" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --http "$HTTP" --token "$token" --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$1" --duration "$VALUES_DURATION" --repeat "$REPEAT"
     stop_daemon server
 }
 
@@ -112,7 +115,7 @@ values_of_victoria() {
     per_value "VictoriaMetrics: CPU time per value, text read and stored" "$((($(cpu_ticks "$victoria") - before) * 10000000))" "$3" '%.0f ns'
     bytes_of_victoria "$1" "$3"
     row "VictoriaMetrics: resident memory at most" "$(status_kb "$victoria" VmHWM) kB"
-    "$BIN/tacho-queries" --promql --http "$VICTORIA" --token none --host load-1 --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --promql --http "$VICTORIA" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
     stop_other "$victoria"
 }
 
@@ -149,7 +152,7 @@ values_of_prometheus() {
     pid=$!
     crowd+=("$pid")
     for ((tick = 0; tick < 200; tick++)); do ! http_get "$PROMETHEUS" /-/ready >/dev/null || break; sleep 0.1; done
-    "$BIN/tacho-queries" --promql --http "$PROMETHEUS" --token none --host load-1 --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --promql --http "$PROMETHEUS" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
     row "Prometheus: resident memory at most" "$(status_kb "$pid" VmHWM) kB"
     stop_other "$pid"
 }
