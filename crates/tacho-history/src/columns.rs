@@ -34,6 +34,11 @@ const FIELD_ID: &str = "PARQUET:field_id";
 /// its neighbours'. A host writes 720 rows of an hour at 5 s.
 const PAGE_ROWS: usize = 2048;
 
+/// Of rollups of which a host has fewer rows in a file, such as an hour's minutes: a chart over a day reads a page of each of
+/// a dozen such files, and most of what it unpacks there is of the host's neighbours. Smaller pages make these
+/// files, most of which are merged by the end of the day, larger by an eighth to a fifth.
+const FEW_ROWS: usize = 512;
+
 /// Bounds what a writer holds in memory; far above what one host writes, so that its rows are rarely split.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
 
@@ -121,6 +126,12 @@ impl Layout {
     /// How a file of some of the columns is written, to see what they take.
     pub(crate) fn properties_of(&self, columns: &[usize], encodings: &[Encoded]) -> WriterProperties {
         properties(&self.schema, self.table, columns, &[], 0, encodings)
+    }
+
+    /// Rows of a page of a file in which a host has `of_host` rows.
+    pub(crate) fn page_rows(&self, of_host: usize) -> usize {
+        let is_rollup = stored_table(self.table.name).is_some_and(|(_, _, level)| level > Level::Raw);
+        if is_rollup && of_host < FEW_ROWS { FEW_ROWS } else { PAGE_ROWS }
     }
 
     /// The stored column called `name`.

@@ -141,6 +141,12 @@ impl<'a> FileWriter<'a> {
         };
         // Arrow's own schema in the footer would be larger than the data of a small file; the reader
         // knows the types.
+        let page_rows = layout.page_rows(first.num_rows() / hosts_of(first).max(1));
+        let properties = properties
+            .into_builder()
+            .set_data_page_row_count_limit(page_rows)
+            .set_write_batch_size(page_rows)
+            .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         match ArrowWriter::try_new_with_options(file, layout.schema.clone(), options) {
             Ok(writer) => this.writer = Some(writer),
@@ -245,6 +251,12 @@ pub(crate) fn discard<'a>(directory: &Directory, paths: impl IntoIterator<Item =
             tracing::warn!(%error, "an unfinished file stays until the next start");
         }
     }
+}
+
+/// How many hosts there are rows of, which are sorted by host: about, as two of an array's keys can mean one.
+fn hosts_of(batch: &RecordBatch) -> usize {
+    let keys = batch.column(HOST_ID).as_dictionary::<Int32Type>().keys().values();
+    keys.chunk_by(|left, right| left == right).count()
 }
 
 fn host_of(batch: &RecordBatch, row: usize) -> String {

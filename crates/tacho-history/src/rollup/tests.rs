@@ -350,6 +350,25 @@ proptest! {
 }
 
 #[tokio::test]
+async fn of_an_hour_of_many_hosts_few_rows_of_others_are_read() {
+    let bench = Bench::new().await;
+    for minute in 0..60 {
+        for host in 0..40 {
+            let host = format!("host{host:02}");
+            bench.append(&frame_at(&host, 0, minute + 1, START + minute as i64 * MINUTE)).await;
+        }
+    }
+    bench.history.flush().await.unwrap();
+    bench.set_now(START + 2 * HOUR);
+    bench.history.maintain().await;
+    let before = bench.history.stats().rows_read_total;
+    let found = rolled(&bench.history, "host20", spec(&tables::host::TABLE).unwrap(), Level::Minute).await;
+    assert_eq!(found.len(), 60);
+    let rows = bench.history.stats().rows_read_total - before;
+    assert!((60..=2 * 512).contains(&rows), "60 rows can touch two pages: {rows}");
+}
+
+#[tokio::test]
 async fn rows_that_come_late_are_added_to_the_rollups_of_their_hour() {
     let bench = Bench::new().await;
     let sums = async || {
