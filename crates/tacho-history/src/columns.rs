@@ -36,7 +36,7 @@ const PAGE_ROWS: usize = 2048;
 
 /// Of rollups of which a host has fewer rows in a file, such as an hour's minutes: a chart over a day reads a page of each of
 /// a dozen such files, and most of what it unpacks there is of the host's neighbours. Smaller pages make these
-/// files, most of which are merged by the end of the day, larger by an eighth to a fifth.
+/// files larger by an eighth to a fifth; those of minutes, which are most, are merged into a day's after its end.
 const FEW_ROWS: usize = 512;
 
 /// Bounds what a writer holds in memory; far above what one host writes, so that its rows are rarely split.
