@@ -12,6 +12,7 @@ mod metadata;
 mod page_index;
 mod pages;
 mod prune;
+mod readers;
 mod reading;
 mod source;
 
@@ -47,6 +48,7 @@ use kept::Wanted;
 use metadata::{FileMeta, GroupMeta, verify_all};
 use pages::{OpenGroup, Unpacker, unpacker};
 use prune::{Predicate, Selected, row_groups, select};
+use readers::Reader;
 use source::Source;
 
 /// Rows decoded at a time.
@@ -225,7 +227,7 @@ const DECODERS: usize = 2;
 const FEW_FILES: usize = 3;
 
 /// Hands over each file's rows in the order of the files. A damaged file is set aside and costs only itself.
-/// When there are more than a few, threads decode ahead, each by one file at most.
+/// When there are more than a few, and a core has nothing to read, threads decode ahead, each by one file at most.
 pub(crate) fn read_files(
     inner: &Arc<Inner>,
     scan: &Arc<Scan>,
@@ -236,7 +238,9 @@ pub(crate) fn read_files(
         Ok(batches) => each(file, batches),
         Err(failure) => inner.handle(file, failure),
     };
-    if files.len() <= FEW_FILES {
+    let _own = Reader::start();
+    let ahead = (files.len() > FEW_FILES).then(Reader::start_on_free_core).flatten();
+    if ahead.is_none() {
         return files.iter().try_for_each(|file| hand_over(file, read_file(inner, scan, file)));
     }
     std::thread::scope(|scope| {

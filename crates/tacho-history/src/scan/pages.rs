@@ -1,4 +1,5 @@
-//! Hands the decoder pages that are unpacked already, all columns of a file by one context of zstd.
+//! Hands the decoder pages that are unpacked already, all columns of a file by one context of zstd, which goes on to the
+//! next file.
 //!
 //! The decoder would make a context for packing and one for unpacking for each column of each row group. That costs as
 //! much as to unpack the page of a few rows that is wanted of it: the processor is asked what it can do, which a virtual
@@ -22,12 +23,31 @@ use super::source::Source;
 /// Most bytes of a page, unpacked. Tacho writes pages of some thousand values.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// Contexts kept for files to come; each takes some 100 kB.
+const MOST_KEPT: usize = 16;
+
+static KEPT: Mutex<Vec<Decompressor<'static>>> = Mutex::new(Vec::new());
+
 /// Shared by the columns of a file.
-pub(super) type Unpacker = Arc<Mutex<Decompressor<'static>>>;
+pub(super) type Unpacker = Arc<Context>;
+
+/// A context of zstd. Dropped, it is kept for another file.
+pub(super) struct Context(Mutex<Option<Decompressor<'static>>>);
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let context = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MOST_KEPT {
+            kept.extend(context);
+        }
+    }
+}
 
 pub(super) fn unpacker() -> Result<Unpacker, String> {
-    let new = Decompressor::new().map_err(|error| error.to_string())?;
-    Ok(Arc::new(Mutex::new(new)))
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let context = kept.map_or_else(Decompressor::new, Ok).map_err(|error| error.to_string())?;
+    Ok(Arc::new(Context(Mutex::new(Some(context)))))
 }
 
 /// A row group as the decoder is told of it, and which of its columns are packed by zstd.
@@ -150,9 +170,10 @@ fn unpack(bytes: &Bytes, plain: usize, unpacker: &Unpacker) -> Result<Bytes, Par
     unpacked.extend_from_slice(plain);
     let mut rest = std::io::Cursor::new(unpacked);
     rest.set_position(plain.len() as u64);
-    let mut unpacker = unpacker.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut context = unpacker.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let context = context.as_mut().ok_or_else(|| damaged("there is no context"))?;
     let written =
-        unpacker.decompress_to_buffer(packed, &mut rest).map_err(|error| damaged(&error.to_string()))?;
+        context.decompress_to_buffer(packed, &mut rest).map_err(|error| damaged(&error.to_string()))?;
     if written != size {
         return Err(damaged("it is shorter than it tells"));
     }
