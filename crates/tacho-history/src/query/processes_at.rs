@@ -87,14 +87,14 @@ pub(crate) fn processes_at(
     let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
 
     let table = &process::TABLE;
-    let (level, batches) = moment.read(table, from_ms)?;
+    let batches = moment.read(table, from_ms)?;
     // Where the newest row of each process is. Of two at the same time the later one read is the newer.
     let mut newest: HashMap<ProcessKey, (i64, usize, usize)> = HashMap::new();
-    for (number, batch) in batches.iter().enumerate() {
+    for (number, (level, batch)) in batches.iter().enumerate() {
         for row in 0..batch.num_rows() {
             let (key, time_ms) = (key_of(batch, row), time_of(batch, row));
             // A bucket is longer than the moment: who had ended before it or started after it is in it too.
-            if time_ms < from_ms || key.start_time_ms > at_ms && level != Level::Raw {
+            if time_ms < from_ms || key.start_time_ms > at_ms && *level != Level::Raw {
                 continue;
             }
             let found = newest.entry(key).or_insert((time_ms, number, row));
@@ -114,7 +114,7 @@ pub(crate) fn processes_at(
         host,
     };
     for (key, (time_ms, number, row)) in newest {
-        let batch = &batches[number];
+        let (_, batch) = &batches[number];
         if text(column(batch, process::STATE.0), row) == Some("X") {
             continue;
         }
@@ -145,8 +145,9 @@ struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// Rows with a time from then up to the instant, or the buckets that these are in, as rows of the table.
-    fn read(&self, table: &'static Table, from_ms: i64) -> Result<(Level, Vec<RecordBatch>), HistoryError> {
+    /// Rows with a time from then up to the instant, or the buckets that these are in, as rows of the table; and
+    /// which of the two they are.
+    fn read(&self, table: &'static Table, from_ms: i64) -> Result<Vec<(Level, RecordBatch)>, HistoryError> {
         let end_ms = self.at_ms.saturating_add(1);
         let plan = |from_ms| self.inner.state().plan(table, self.host_id, from_ms..end_ms, Level::Raw);
         let level = plan(self.at_ms).levels.first().map_or(Level::Raw, |(level, _)| *level);
@@ -156,15 +157,16 @@ impl Moment<'_> {
         for part in plan(from_ms).parts {
             let columns = columns_at(table, part.level);
             let scan = Scan::new(part.table, self.host_id, columns, part.range, self.reading);
-            batches.extend(read_all(self.inner, scan, &part.files, &part.frames)?);
+            let read = read_all(self.inner, scan, &part.files, &part.frames)?;
+            batches.extend(read.into_iter().map(|batch| (part.level, batch)));
         }
-        Ok((level, batches))
+        Ok(batches)
     }
 
     fn newest_host_row(&self, look_back_ms: i64) -> Result<Option<HostRow>, HistoryError> {
         let table = &host::TABLE;
-        let (_, batches) = self.read(table, self.at_ms.saturating_sub(look_back_ms))?;
-        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+        let batches = self.read(table, self.at_ms.saturating_sub(look_back_ms))?;
+        let rows = batches.iter().flat_map(|(_, batch)| (0..batch.num_rows()).map(move |row| (batch, row)));
         let newest = rows.max_by_key(|(batch, row)| time_of(batch, *row));
         Ok(newest.map(|(batch, row)| {
             let mut block = Block::new(table);
