@@ -494,6 +494,9 @@ fn arrange(scan: &Scan, output: &[Option<usize>], rows: &RecordBatch) -> Result<
         .map_err(|error| error.to_string())
 }
 
+#[cfg(panic = "abort")]
+compile_error!("a decoder's panic has to be caught");
+
 /// A decoder that panics on bytes nobody expected must cost one file, not the server.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("its decoder panicked".to_owned()))
