@@ -10,7 +10,7 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use crate::counters::Counters;
 use crate::directory::Directory;
-use crate::scan::{CancelOnDrop, MetadataCache, Reading, RowsCache};
+use crate::scan::{CancelOnDrop, MetadataCache, Projections, Reading, RowsCache};
 use crate::state::State;
 use crate::{Commit, HistoryConfig, HistoryError, NowMs};
 
@@ -21,6 +21,7 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) counters: Arc<Counters>,
     pub(crate) metadata: MetadataCache,
+    pub(crate) projections: Projections,
     pub(crate) rows: RowsCache,
     pub(crate) commits: broadcast::Sender<Arc<Commit>>,
     /// Changes when the head got smaller.
@@ -56,6 +57,7 @@ impl Inner {
             directory,
             counters: Arc::default(),
             metadata: MetadataCache::default(),
+            projections: Projections::default(),
             rows: RowsCache::default(),
             commits: broadcast::Sender::new(COMMITS_KEPT),
             room: watch::Sender::new(()),

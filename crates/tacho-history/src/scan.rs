@@ -11,6 +11,7 @@ mod memory;
 mod metadata;
 mod page_index;
 mod pages;
+mod projections;
 mod prune;
 mod readers;
 mod reading;
@@ -31,6 +32,7 @@ pub(crate) use kept::RowsCache;
 pub use matching::TextMatch;
 pub(crate) use memory::read_bytes;
 pub(crate) use metadata::MetadataCache;
+pub(crate) use projections::Projections;
 pub use reading::ReadReport;
 pub(crate) use reading::{CancelOnDrop, Reading};
 
@@ -332,7 +334,7 @@ impl FileRows {
             let groups = 0..meta.reader.metadata().num_row_groups();
             let chunk = |group: GroupMeta| Chunk { rows: group.rows(), group, selection: None };
             let chunks = groups.map(|index| meta.whole_group(index).map(chunk)).collect::<Result<_, _>>()?;
-            Self::new(meta, chunks, source.clone(), scan).map(Some)
+            Self::new((inner, file), meta, chunks, source.clone(), scan).map(Some)
         };
         guarded(open).map_err(|why| source.failure(why))
     }
@@ -381,18 +383,25 @@ impl FileRows {
         reading.files_read.add(1);
         reading.row_groups_read.add(groups);
         reading.rows_read.add(rows);
-        let mut rows = Self::new(meta, chunks, source.clone(), Arc::clone(scan))?;
+        let mut rows = Self::new((inner, file), meta, chunks, source.clone(), Arc::clone(scan))?;
         if scan.is_narrow() {
-            rows.narrow = Some(narrow(&rows.meta, scan)?);
+            rows.narrow = Some(narrow((inner, file), &rows.meta, scan)?);
         }
         Ok(Some(rows))
     }
 
-    fn new(meta: Arc<FileMeta>, chunks: Vec<Chunk>, source: Source, scan: Arc<Scan>) -> Result<Self, String> {
+    fn new(
+        (inner, file): (&Inner, &FileEntry),
+        meta: Arc<FileMeta>,
+        chunks: Vec<Chunk>,
+        source: Source,
+        scan: Arc<Scan>,
+    ) -> Result<Self, String> {
         let (leaves, output, filter) = project(&meta, &scan);
-        let (levels, unpacker) = (meta.levels(&leaves)?, unpacker()?);
+        let (levels, unpacker) = (inner.projections.get(file, &meta, &leaves)?, unpacker()?);
         let (chunks, source) = (chunks.into_iter(), Arc::new(source));
-        Ok(Self { chunks, reader: None, meta, source, unpacker, levels, narrow: None, output, filter, scan })
+        let (reader, narrow) = (None, None);
+        Ok(Self { chunks, reader, meta, source, unpacker, levels, narrow, output, filter, scan })
     }
 
     /// Reads some columns of a chunk.
@@ -466,11 +475,15 @@ fn project(meta: &FileMeta, scan: &Scan) -> (Vec<usize>, Vec<Option<usize>>, Fil
 }
 
 /// The columns that decide, and what they decide.
-fn narrow(meta: &FileMeta, scan: &Scan) -> Result<(FieldLevels, Filter), String> {
+fn narrow(
+    (inner, file): (&Inner, &FileEntry),
+    meta: &FileMeta,
+    scan: &Scan,
+) -> Result<(FieldLevels, Filter), String> {
     let conditions: Vec<_> = scan.conditions().collect();
     let leaves = leaves_of(meta, &conditions);
     let filter = Filter::new(scan, |column| leaves.binary_search(&meta.leaf(column)?).ok());
-    Ok((meta.levels(&leaves)?, filter))
+    Ok((inner.projections.get(file, meta, &leaves)?, filter))
 }
 
 /// Where the file has some stored columns, each once.

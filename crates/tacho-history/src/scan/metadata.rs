@@ -15,7 +15,6 @@ use crate::files::FileEntry;
 use crate::rollup::stored_table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
@@ -262,14 +261,6 @@ impl FileMeta {
         let file = self.reader.metadata();
         let row_group = file.row_groups().get(group).ok_or("it has fewer row groups")?.clone();
         GroupMeta::new(file.file_metadata(), row_group).map_err(|error| error.to_string())
-    }
-
-    /// How the decoder is told of some of the file's columns.
-    pub(super) fn levels(&self, leaves: &[usize]) -> Result<FieldLevels, String> {
-        let schema = self.reader.parquet_schema();
-        let mask = ProjectionMask::leaves(schema, leaves.iter().copied());
-        let fields = Some(self.reader.schema().fields());
-        parquet_to_arrow_field_levels(schema, mask, fields).map_err(|error| error.to_string())
     }
 
     /// Where the file has a stored column.
