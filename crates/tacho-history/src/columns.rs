@@ -128,7 +128,7 @@ impl Layout {
         properties(&self.schema, self.table, columns, &[], 0, encodings)
     }
 
-    /// Rows of a page of a file in which a host has `of_host` rows.
+    /// About so many rows are in a page of a file in which a host has `of_host` rows.
     pub(crate) fn page_rows(&self, of_host: usize) -> usize {
         let is_rollup = stored_table(self.table.name).is_some_and(|(_, _, level)| level > Level::Raw);
         if is_rollup && of_host < FEW_ROWS { FEW_ROWS } else { PAGE_ROWS }

@@ -33,6 +33,7 @@ mod maintenance;
 mod merge;
 mod notes;
 pub mod outside;
+mod pages;
 mod query;
 mod rebuild;
 mod retention;

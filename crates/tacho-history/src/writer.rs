@@ -15,6 +15,7 @@ use crate::columns::{HOST_ID, Layout, TIME};
 use crate::directory::{Directory, NewFile};
 use crate::encode::choose;
 use crate::notes::Notes;
+use crate::pages::{self, HostPages};
 use crate::time::day;
 
 /// A file that has grown to this size ends with its host, so that a day of a thousand hosts is several files with
@@ -33,6 +34,7 @@ pub(crate) struct FileWriter<'a> {
     directory: &'a Directory,
     notes: Arc<Notes>,
     writer: Option<ArrowWriter<NewFile>>,
+    pages: HostPages,
     record: FileRecord,
 }
 
@@ -129,7 +131,9 @@ impl<'a> FileWriter<'a> {
             rolled: target.rolled,
         };
         let notes = Arc::clone(&target.notes);
-        let mut this = Self { directory: target.directory, notes, writer: None, record };
+        let of_host = pages::most_rows_of_a_host(first);
+        let pages = HostPages::new(of_host, layout.page_rows(of_host));
+        let mut this = Self { directory: target.directory, notes, writer: None, pages, record };
         let chosen = if target.level == 0 { Ok(None) } else { choose(layout, first) };
         let properties = match chosen {
             Ok(Some(encodings)) => layout.properties_with(target.level, &encodings),
@@ -141,11 +145,10 @@ impl<'a> FileWriter<'a> {
         };
         // Arrow's own schema in the footer would be larger than the data of a small file; the reader
         // knows the types.
-        let page_rows = layout.page_rows(first.num_rows() / hosts_of(first).max(1));
         let properties = properties
             .into_builder()
-            .set_data_page_row_count_limit(page_rows)
-            .set_write_batch_size(page_rows)
+            .set_data_page_row_count_limit(this.pages.least())
+            .set_write_batch_size(this.pages.least())
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         match ArrowWriter::try_new_with_options(file, layout.schema.clone(), options) {
@@ -164,7 +167,15 @@ impl<'a> FileWriter<'a> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let written = writer.write(batch);
+        let is_same_host = self.record.rows > 0 && host_of(batch, 0) == self.record.host_max;
+        let ends = self.pages.ends(batch, is_same_host);
+        let mut start = 0;
+        // A page ends where it is full after something was written.
+        let written = ends.into_iter().try_for_each(|end| {
+            let part = batch.slice(start, end - start);
+            start = end;
+            writer.write(&part)
+        });
         written.map_err(|source| self.failed(source))?;
         self.note(batch);
         Ok(())
@@ -251,12 +262,6 @@ pub(crate) fn discard<'a>(directory: &Directory, paths: impl IntoIterator<Item =
             tracing::warn!(%error, "an unfinished file stays until the next start");
         }
     }
-}
-
-/// How many hosts there are rows of, which are sorted by host: about, as two of an array's keys can mean one.
-fn hosts_of(batch: &RecordBatch) -> usize {
-    let keys = batch.column(HOST_ID).as_dictionary::<Int32Type>().keys().values();
-    keys.chunk_by(|left, right| left == right).count()
 }
 
 fn host_of(batch: &RecordBatch, row: usize) -> String {
