@@ -143,7 +143,11 @@ async fn questions(history: &History, only: &str) -> Result<()> {
     for (table, columns) in PAGE {
         ask!(only, format!("  of it: {table}, 24 h"), one(history, table, columns, START, end, 300));
     }
-    ask!(only, "processes at an instant".into(), history.processes_at("host0", START + 13 * HOUR + 12_345));
+    ask!(
+        only,
+        "processes at an instant".into(),
+        history.processes_at("host0", START + 13 * HOUR + 12_345, &[])
+    );
     for (name, from_ms) in [("1 h", end - HOUR), ("24 h", START)] {
         for group in [ProcessGroup::Process, ProcessGroup::Name] {
             let (host_id, by) = ("host0".into(), ProcessOrder::Cpu);

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMil
 use tacho_model::tables::{host, process};
 use tacho_model::{Block, FloatColumn, IntegerColumn, ProcessIdentity, ProcessKey, Row, Table, TextColumn};
 
-use super::series::IDLE_MS;
+use super::series::{IDLE_MS, Wanted};
 use crate::columns::{FIRST, INTERVAL, TIME};
 use crate::inner::Inner;
 use crate::rollup::{Level, spec};
@@ -51,7 +51,7 @@ pub struct ProcessRow {
 #[derive(Debug, Clone)]
 pub struct HostRow {
     pub time_ms: i64,
-    /// One row of table `host`; [`Block::interval_ms`] is set.
+    /// One row of table `host` with the columns that were asked for; [`Block::interval_ms`] is set.
     pub block: Block,
 }
 
@@ -59,9 +59,15 @@ impl History {
     /// Which processes were alive at an instant: each with its newest row at or before it. Agents send a row
     /// of every idle process each minute, so one without a row in the 75 s before the newest snapshot is gone.
     /// Where only rollups are left, it is the minute or the hour of the instant: the sums of it, and its last row.
-    pub async fn processes_at(&self, host_id: &str, at_ms: i64) -> Result<ProcessesAt, HistoryError> {
+    /// Of the host as a whole it tells some columns of table `host`, stored or [derived](crate::derived).
+    pub async fn processes_at(
+        &self,
+        host_id: &str,
+        at_ms: i64,
+        columns: &'static [&'static str],
+    ) -> Result<ProcessesAt, HistoryError> {
         let host_id = host_id.to_owned();
-        self.inner.reading(move |inner, reading| processes_at(inner, reading, &host_id, at_ms)).await
+        self.inner.reading(move |inner, reading| processes_at(inner, reading, &host_id, at_ms, columns)).await
     }
 }
 
@@ -70,11 +76,13 @@ pub(crate) fn processes_at(
     reading: &Arc<Reading>,
     host_id: &str,
     at_ms: i64,
+    columns: &[&str],
 ) -> Result<ProcessesAt, HistoryError> {
     let moment = Moment { inner, reading, host_id, at_ms };
-    let host = match moment.newest_host_row(IDLE_MS)? {
+    let columns = host_columns(columns)?;
+    let host = match moment.newest_host_row(&columns, IDLE_MS)? {
         Some(row) => Some(row),
-        None => moment.newest_host_row(SNAPSHOT_MS)?,
+        None => moment.newest_host_row(&columns, SNAPSHOT_MS)?,
     };
     let look_back_ms = host.as_ref().map_or(0, |host| host.block.interval_ms.saturating_mul(5) / 4);
     // A silent host has lost nobody: who is there is told by the newest snapshot and what came shortly before it.
@@ -87,7 +95,8 @@ pub(crate) fn processes_at(
     let from_ms = host.as_ref().and_then(boot_ms).map_or(from_ms, |boot_ms| from_ms.max(boot_ms));
 
     let table = &process::TABLE;
-    let batches = moment.read(table, from_ms)?;
+    let all: Vec<_> = (0..table.columns.len()).collect();
+    let batches = moment.read(table, &all, from_ms)?;
     // Where the newest row of each process is. Of two at the same time the later one read is the newer.
     let mut newest: HashMap<ProcessKey, (i64, usize, usize)> = HashMap::new();
     for (number, (level, batch)) in batches.iter().enumerate() {
@@ -119,7 +128,8 @@ pub(crate) fn processes_at(
             continue;
         }
         let to = answer.block.len();
-        fill(batch, row, answer.block.push(), process::CONTAINER.0 + 1);
+        let (identity, own) = all.split_at(usize::from(process::CONTAINER.0) + 1);
+        fill(&batch.columns()[2 + identity.len()..], row, answer.block.push(), own);
         let found = ProcessRow {
             time_ms,
             interval_ms: interval_of(batch, row),
@@ -147,7 +157,12 @@ struct Moment<'a> {
 impl Moment<'_> {
     /// Rows with a time from then up to the instant, or the buckets that these are in, as rows of the table; and
     /// which of the two they are.
-    fn read(&self, table: &'static Table, from_ms: i64) -> Result<Vec<(Level, RecordBatch)>, HistoryError> {
+    fn read(
+        &self,
+        table: &'static Table,
+        positions: &[usize],
+        from_ms: i64,
+    ) -> Result<Vec<(Level, RecordBatch)>, HistoryError> {
         let end_ms = self.at_ms.saturating_add(1);
         let plan = |from_ms| self.inner.state().plan(table, self.host_id, from_ms..end_ms, Level::Raw);
         let level = plan(self.at_ms).levels.first().map_or(Level::Raw, |(level, _)| *level);
@@ -155,7 +170,7 @@ impl Moment<'_> {
         let from_ms = from_ms.min(self.at_ms).div_euclid(length).saturating_mul(length);
         let mut batches = Vec::new();
         for part in plan(from_ms).parts {
-            let columns = columns_at(table, part.level);
+            let columns = columns_at(table, positions, part.level);
             let scan = Scan::new(part.table, self.host_id, columns, part.range, self.reading);
             let read = read_all(self.inner, scan, &part.files, &part.frames)?;
             batches.extend(read.into_iter().map(|batch| (part.level, batch)));
@@ -163,14 +178,18 @@ impl Moment<'_> {
         Ok(batches)
     }
 
-    fn newest_host_row(&self, look_back_ms: i64) -> Result<Option<HostRow>, HistoryError> {
+    fn newest_host_row(
+        &self,
+        positions: &[usize],
+        look_back_ms: i64,
+    ) -> Result<Option<HostRow>, HistoryError> {
         let table = &host::TABLE;
-        let batches = self.read(table, self.at_ms.saturating_sub(look_back_ms))?;
+        let batches = self.read(table, positions, self.at_ms.saturating_sub(look_back_ms))?;
         let rows = batches.iter().flat_map(|(_, batch)| (0..batch.num_rows()).map(move |row| (batch, row)));
         let newest = rows.max_by_key(|(batch, row)| time_of(batch, *row));
         Ok(newest.map(|(batch, row)| {
             let mut block = Block::new(table);
-            fill(batch, row, block.push(), 0);
+            fill(&batch.columns()[2..], row, block.push(), positions);
             block.interval_ms = interval_of(batch, row);
             HostRow { time_ms: time_of(batch, row), block }
         }))
@@ -183,21 +202,32 @@ fn boot_ms(host: &HostRow) -> Option<i64> {
     Some(host.time_ms.saturating_sub(uptime.saturating_add(1).saturating_mul(1000)))
 }
 
-/// Time, interval, and the table's own columns in order. A bucket is taken for its last row, with the sums of all.
-fn columns_at(table: &Table, level: Level) -> Vec<usize> {
+/// Where the columns of table `host` are that these are made of, and the one that tells when it booted.
+fn host_columns(names: &[&str]) -> Result<Vec<usize>, HistoryError> {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut positions = Wanted::new(&host::TABLE, &names)?.positions().to_vec();
+    let uptime = usize::from(host::UPTIME_SECONDS.0);
+    if !positions.contains(&uptime) {
+        positions.push(uptime);
+    }
+    Ok(positions)
+}
+
+/// Time, interval, and some of the table's own columns. A bucket is taken for its last row, with the sums of all.
+fn columns_at(table: &Table, positions: &[usize], level: Level) -> Vec<usize> {
     let spec = spec(table).filter(|_| level != Level::Raw);
     let Some(spec) = spec else {
-        let own = (0..table.columns.len()).map(|position| FIRST + position);
+        let own = positions.iter().map(|position| FIRST + position);
         return [TIME, INTERVAL].into_iter().chain(own).collect();
     };
-    let own = (0..table.columns.len()).map(|position| match spec.number(position) {
+    let own = positions.iter().map(|position| match spec.number(*position) {
         Some(number) => number.last.unwrap_or(number.sum),
-        None => spec.labels.iter().find(|(raw, _)| *raw == position).map_or(spec.rows, |(_, rolled)| *rolled),
+        None => spec.labels.iter().find(|(raw, _)| raw == position).map_or(spec.rows, |(_, rolled)| *rolled),
     });
     [FIRST + spec.last_time, INTERVAL].into_iter().chain(own.map(|position| FIRST + position)).collect()
 }
 
-/// The table's column at a position.
+/// The column at a position of the table, of which all were read.
 fn column(batch: &RecordBatch, position: u16) -> &ArrayRef {
     batch.column(2 + usize::from(position))
 }
@@ -231,11 +261,10 @@ fn identity_of(batch: &RecordBatch, row: usize) -> Arc<ProcessIdentity> {
     })
 }
 
-/// Copies the columns from a position on into a row of a block.
-fn fill(batch: &RecordBatch, row: usize, mut to: Row<'_>, first: u16) {
-    let count = u16::try_from(batch.num_columns() - 2).unwrap_or(u16::MAX);
-    for position in first..count {
-        let from = column(batch, position);
+/// Copies columns into a row of a block, to these positions.
+fn fill(columns: &[ArrayRef], row: usize, mut to: Row<'_>, positions: &[usize]) {
+    for (from, position) in columns.iter().zip(positions) {
+        let Ok(position) = u16::try_from(*position) else { continue };
         if let Some(value) = integer(from, row) {
             to.integer(IntegerColumn(position), value);
         } else if let Some(value) = float(from, row) {

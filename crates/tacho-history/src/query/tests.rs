@@ -370,7 +370,7 @@ fn process_rows(model: &Model, host: &str) -> Vec<ModelRow> {
 async fn check_processes(bench: &Bench, model: &Model, host: &str, (from_ms, to_ms): (i64, i64)) {
     let rows = process_rows(model, host);
     for at_ms in [from_ms, to_ms, START + 20_000] {
-        check_instant(bench, &rows, host, at_ms).await;
+        check_instant(bench, model, &rows, host, at_ms).await;
     }
     let in_range: Vec<_> =
         rows.iter().filter(|row| (from_ms..to_ms).contains(&row.time_ms)).cloned().collect();
@@ -400,8 +400,8 @@ async fn check_processes(bench: &Bench, model: &Model, host: &str, (from_ms, to_
     assert_eq!(sum, expected as f64);
 }
 
-async fn check_instant(bench: &Bench, rows: &[ModelRow], host: &str, at_ms: i64) {
-    let answer = bench.history.processes_at(host, at_ms).await.unwrap();
+async fn check_instant(bench: &Bench, model: &Model, rows: &[ModelRow], host: &str, at_ms: i64) {
+    let answer = bench.history.processes_at(host, at_ms, &["load1"]).await.unwrap();
     let mut newest: BTreeMap<ProcessKey, &ModelRow> = BTreeMap::new();
     let snapshot_ms = rows.iter().map(|row| row.time_ms).filter(|time_ms| *time_ms <= at_ms).max();
     let from_ms = snapshot_ms.filter(|time_ms| *time_ms >= at_ms - SNAPSHOT_MS).unwrap_or(at_ms) - IDLE_MS;
@@ -428,7 +428,12 @@ async fn check_instant(bench: &Bench, rows: &[ModelRow], host: &str, at_ms: i64)
     assert_eq!(found, expected);
     if let Some(other) = other {
         assert_eq!(answer.snapshot_time_ms, Some(other.0));
-        assert_eq!(answer.host.unwrap().time_ms, other.0);
+        let of_host = answer.host.unwrap();
+        assert_eq!(of_host.time_ms, other.0);
+        let snapshot =
+            model.snapshots(host).into_iter().find(|snapshot| snapshot.time_ms == other.0).unwrap();
+        let load = usize::from(host::LOAD1.0);
+        assert_eq!(of_host.block.cell(load, 0), snapshot.block(&host::TABLE).unwrap().cell(load, 0));
     }
 }
 

@@ -96,7 +96,7 @@ async fn each_level_is_kept_as_long_as_it_is_told_and_answers_when_the_finer_is_
         bench.history.series_with_report(SeriesQuery { points: 10_000, ..query }).await.unwrap();
     let levels: Vec<_> = report.levels.iter().map(|(level, ..)| *level).collect();
     assert_eq!(levels, [Level::Hour, Level::TenMinutes, Level::Minute, Level::Raw]);
-    let old = bench.history.processes_at("a", START + 30 * HOUR - MINUTE).await.unwrap();
+    let old = bench.history.processes_at("a", START + 30 * HOUR - MINUTE, &[]).await.unwrap();
     assert!(!old.processes.is_empty() && old.host.is_some());
     assert_eq!(old.processes.iter().find(|row| row.identity.key.pid == 1).unwrap().identity.name, "p1");
 }

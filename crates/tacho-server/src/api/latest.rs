@@ -51,6 +51,31 @@ pub(crate) struct Latest {
 }
 
 impl Latest {
+    /// Columns of table `host` that the readings are.
+    pub(crate) const COLUMNS: [&str; 21] = [
+        "arrived_late_ms",
+        "cpu_used_ratio",
+        "memory_used_ratio",
+        "memory_used_bytes",
+        "memory_total_bytes",
+        "swap_used_ratio",
+        "load1",
+        "load5",
+        "load15",
+        "cpu_cores",
+        "disk_read_bytes_per_second",
+        "disk_write_bytes_per_second",
+        "disk_busy_ratio_max",
+        "net_rx_bytes_per_second",
+        "net_tx_bytes_per_second",
+        "cpu_pressure_some_ratio",
+        "memory_pressure_some_ratio",
+        "io_pressure_some_ratio",
+        "processes",
+        "uptime_seconds",
+        "temperature_max_celsius",
+    ];
+
     /// The newest readings of a host; absent until it has sent any.
     pub(crate) fn of_host(host: &LiveHost) -> Option<Self> {
         let mut latest =
@@ -65,7 +90,10 @@ impl Latest {
 
     /// The readings in the first row of a block of table `host`.
     pub(crate) fn of_row(time_ms: i64, block: &Block) -> Self {
-        let number = |name| value(block, 0, name);
+        let number = |name| {
+            debug_assert!(Self::COLUMNS.contains(&name), "{name}");
+            value(block, 0, name)
+        };
         let integer = |name| number(name).map(|number| number as i64);
         Self {
             time: Time(time_ms),

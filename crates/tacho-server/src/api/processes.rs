@@ -126,7 +126,7 @@ pub(crate) async fn list_processes(
     let host = find_host(&state, &host).await?;
     let answer = match asked {
         Asked::At(at_ms) => {
-            let found = state.history.processes_at(&host.id, at_ms).await?;
+            let found = state.history.processes_at(&host.id, at_ms, &Latest::COLUMNS).await?;
             ProcessesAnswer::At(Box::new(found.into()))
         }
         Asked::Over { from_ms, to_ms, by, group, limit, debug } => {

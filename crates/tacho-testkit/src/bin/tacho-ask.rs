@@ -126,7 +126,7 @@ async fn ask(
         "host page" => {
             let [a, b, c, d, e] =
                 PAGE.map(|(table, columns)| charts(history, host, table, columns, from_ms, to_ms));
-            let instant = history.processes_at(host, middle_ms);
+            let instant = history.processes_at(host, middle_ms, &[]);
             let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, instant);
             a.and(b).and(c).and(d).and(e).and(f.map(|_| ()))
         }
@@ -135,7 +135,7 @@ async fn ask(
             let query = TopSeriesQuery { host_id, from_ms, to_ms, by, points: 600, limit: 9 };
             history.top_series(query).await.map(|_| ())
         }
-        "processes at" => history.processes_at(host, middle_ms).await.map(|_| ()),
+        "processes at" => history.processes_at(host, middle_ms, &[]).await.map(|_| ()),
         "processes over" => {
             let (by, group) = (ProcessOrder::Cpu, ProcessGroup::Process);
             let query = ProcessesQuery { host_id, from_ms, to_ms, by, group, limit: 100 };

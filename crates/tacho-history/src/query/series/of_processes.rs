@@ -134,7 +134,7 @@ fn resting(
     query: &SeriesQuery,
     wanted: &Wanted,
 ) -> Result<Vec<(ProcessKey, Row)>, HistoryError> {
-    let there = processes_at(inner, reading, &query.host_id, query.to_ms.saturating_sub(1))?;
+    let there = processes_at(inner, reading, &query.host_id, query.to_ms.saturating_sub(1), &[])?;
     let Some(newest_ms) = there.snapshot_time_ms else { return Ok(Vec::new()) };
     let number = |position: usize, row| match there.block.cell(position, row) {
         Cell::Integer(value) => Some(value as f64),
