@@ -3,6 +3,7 @@
 //! Files are pruned by the catalog's host and time (in the view), then row groups and pages by their
 //! statistics; what is decoded is filtered exactly. All synchronous: callers are on a blocking thread.
 
+mod buffer;
 mod filter;
 mod hosts;
 mod kept;

@@ -17,22 +17,28 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe::get_frame_content_size;
 
+use super::buffer::Buffer;
 use super::metadata::GroupMeta;
 use super::source::Source;
 
 /// Most bytes of a page, unpacked. Tacho writes pages of some thousand values.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Contexts kept for files to come; each takes some 100 kB.
+/// Contexts kept for files to come; each takes some 200 kB.
 const MOST_KEPT: usize = 16;
 
-static KEPT: Mutex<Vec<Decompressor<'static>>> = Mutex::new(Vec::new());
+static KEPT: Mutex<Vec<Tools>> = Mutex::new(Vec::new());
 
 /// Shared by the columns of a file.
 pub(super) type Unpacker = Arc<Context>;
 
-/// A context of zstd. Dropped, it is kept for another file.
-pub(super) struct Context(Mutex<Option<Decompressor<'static>>>);
+/// Dropped, it is kept for another file.
+pub(super) struct Context(Mutex<Option<Tools>>);
+
+struct Tools {
+    zstd: Decompressor<'static>,
+    buffer: Buffer,
+}
 
 impl Drop for Context {
     fn drop(&mut self) {
@@ -46,7 +52,8 @@ impl Drop for Context {
 
 pub(super) fn unpacker() -> Result<Unpacker, String> {
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let context = kept.map_or_else(Decompressor::new, Ok).map_err(|error| error.to_string())?;
+    let new = || Decompressor::new().map(|zstd| Tools { zstd, buffer: Buffer::default() });
+    let context = kept.map_or_else(new, Ok).map_err(|error| error.to_string())?;
     Ok(Arc::new(Context(Mutex::new(Some(context)))))
 }
 
@@ -166,18 +173,14 @@ fn unpack(bytes: &Bytes, plain: usize, unpacker: &Unpacker) -> Result<Bytes, Par
     let size = size
         .and_then(|size| usize::try_from(size).ok())
         .ok_or_else(|| damaged("it does not tell its size"))?;
-    let mut unpacked = Vec::with_capacity(plain.len() + size);
-    unpacked.extend_from_slice(plain);
-    let mut rest = std::io::Cursor::new(unpacked);
-    rest.set_position(plain.len() as u64);
     let mut context = unpacker.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let context = context.as_mut().ok_or_else(|| damaged("there is no context"))?;
-    let written =
-        context.decompress_to_buffer(packed, &mut rest).map_err(|error| damaged(&error.to_string()))?;
-    if written != size {
-        return Err(damaged("it is shorter than it tells"));
-    }
-    Ok(rest.into_inner().into())
+    let Tools { zstd, buffer } = context.as_mut().ok_or_else(|| damaged("there is no context"))?;
+    buffer.take(plain.len() + size, |unpacked| {
+        let (before, rest) = unpacked.split_at_mut(plain.len());
+        before.copy_from_slice(plain);
+        let written = zstd.decompress_to_buffer(packed, rest).map_err(|error| damaged(&error.to_string()))?;
+        if written == size { Ok(()) } else { Err(damaged("it is shorter than it tells")) }
+    })
 }
 
 #[cfg(test)]

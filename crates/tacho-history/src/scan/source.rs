@@ -1,5 +1,6 @@
 //! Bytes of a file for the Parquet reader, by position, counted.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::num::NonZeroU64;
@@ -13,11 +14,16 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use rustix::fs::Advice;
 
+use super::buffer::Buffer;
 use super::{ReadFailure, Reading};
 use crate::HistoryError;
 use crate::counters::Counters;
 use crate::files::FileEntry;
 use crate::inner::Inner;
+
+thread_local! {
+    static BUFFER: RefCell<Buffer> = RefCell::default();
+}
 
 /// An open file. Clones share it.
 #[derive(Clone)]
@@ -122,9 +128,9 @@ impl ChunkReader for Source {
         if start.checked_add(length as u64).is_none_or(|end| end > self.0.length) {
             return Err(ParquetError::EOF(format!("{length} bytes at {start} are beyond the end")));
         }
-        let mut bytes = vec![0; length];
-        At { source: self.clone(), offset: start }.read_exact(&mut bytes)?;
-        Ok(bytes.into())
+        let mut at = At { source: self.clone(), offset: start };
+        let fill = |bytes: &mut [u8]| at.read_exact(bytes);
+        Ok(BUFFER.with_borrow_mut(|buffer| buffer.take(length, fill))?)
     }
 }
 
