@@ -65,6 +65,8 @@ pub struct TokenRecord {
 pub struct ApiToken {
     pub id: String,
     pub role: Role,
+    /// Absent: never.
+    pub expires_ms: Option<i64>,
 }
 
 /// A valid join token, used once more.
@@ -171,7 +173,7 @@ impl Catalog {
     pub async fn api_token(&self, hash: &[u8; 32], now_ms: i64) -> Result<Option<ApiToken>, CatalogError> {
         let doing = "look up an api token";
         let row = sqlx::query(
-            "SELECT id, role FROM tokens WHERE hash = ? AND kind = 'api' AND revoked_ms IS NULL \
+            "SELECT id, role, expires_ms FROM tokens WHERE hash = ? AND kind = 'api' AND revoked_ms IS NULL \
              AND (expires_ms IS NULL OR expires_ms > ?)",
         )
         .bind(hex(hash))
@@ -182,7 +184,8 @@ impl Catalog {
         let Some(row) = row else { return Ok(None) };
         let id = row.try_get("id").map_err(CatalogError::query(doing))?;
         let role = role(&row, "role").map_err(CatalogError::query(doing))?;
-        Ok(Some(ApiToken { id, role }))
+        let expires_ms = row.try_get("expires_ms").map_err(CatalogError::query(doing))?;
+        Ok(Some(ApiToken { id, role, expires_ms }))
     }
 
     /// Uses a join token once. Two agents that come at the same moment with a token for one can not both
@@ -314,7 +317,7 @@ mod tests {
         assert_eq!(catalog.api_token(&[1; 32], 0).await.unwrap(), None);
         assert_eq!(catalog.use_join_token(&[2; 32], 0).await.unwrap(), Err(JoinTokenProblem::Unknown));
         let token = catalog.api_token(&[2; 32], 0).await.unwrap();
-        assert_eq!(token, Some(ApiToken { id: "t2".to_owned(), role: Role::Operator }));
+        assert_eq!(token, Some(ApiToken { id: "t2".to_owned(), role: Role::Operator, expires_ms: None }));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! REST API v1, the page, and what watches this server. One router, served on every listener.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -17,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::alerts::Alerts;
 use crate::auth::token::MintJoinToken;
-use crate::auth::{Caller, Passwords, SignInLimit};
+use crate::auth::{Caller, Callers, Passwords, SignInLimit};
 use crate::ingest::Sessions;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -79,9 +80,26 @@ pub(crate) use time::parse_time_ms;
 /// Longest body of a request; the longest that makes sense is a fraction of it.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// All that requests need. Cheap to clone.
+/// All that requests need. Cheap to clone, which each of them does several times.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<ApiParts>);
+
+impl Deref for ApiState {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.0
+    }
+}
+
+impl From<ApiParts> for ApiState {
+    fn from(parts: ApiParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// What requests need.
+pub struct ApiParts {
     pub history: History,
     pub catalog: Catalog,
     pub live: Live,
@@ -91,6 +109,7 @@ pub struct ApiState {
     pub metrics: Metrics,
     pub passwords: Passwords,
     pub sign_in_limit: SignInLimit,
+    pub callers: Callers,
     /// Builds a join token's text, which carries the certificate authority's fingerprint.
     pub mint_join_token: Arc<MintJoinToken>,
     pub sql: SqlSockets,

@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Alerts, Membership, ReceiverSettings, Watch, load_rules};
-use crate::api::{self, ApiState};
-use crate::auth::{self, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
+use crate::api::{self, ApiParts};
+use crate::auth::{self, Callers, INITIAL_PASSWORD_FILE, PasswordCost, Passwords, SignInLimit};
 use crate::authority::Authority;
 use crate::certificate::ServerCertificate;
 use crate::config::Config;
@@ -88,7 +88,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::default();
     let minting = Arc::clone(&authority);
     let sessions = Sessions::default();
-    let api = api::router(ApiState {
+    let parts = ApiParts {
         history: history.clone(),
         catalog: catalog.clone(),
         live: live.clone(),
@@ -98,11 +98,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         passwords,
         sign_in_limit: SignInLimit::default(),
+        callers: Callers::default(),
         sql: sql.clone(),
         mint_join_token: Arc::new(move |secret| minting.join_token(secret).to_string()),
         sessions: sessions.clone(),
         stop: stop_serving.clone(),
-    });
+    };
+    let api = api::router(parts.into());
     let draining = Draining::default();
     let pacer = Pacer::new(config.backfill_bytes_per_second);
     let watch = InventoryWatch {

@@ -11,7 +11,7 @@ mod limit;
 pub mod password;
 pub mod token;
 
-pub use caller::{Caller, Credential};
+pub use caller::{Caller, Callers, Credential};
 pub use limit::SignInLimit;
 pub use password::{PasswordCost, Passwords};
 

@@ -94,7 +94,12 @@ async fn require(state: &ApiState, role: Role, mut request: Request, next: Next)
     match authorize(state, role, request.method(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let may_change = !request.method().is_safe();
+            let response = next.run(request).await;
+            if may_change {
+                state.callers.forget();
+            }
+            response
         }
         Err(error) => error.into_response(),
     }
@@ -119,7 +124,7 @@ async fn authorize(
 /// Who is calling.
 pub(crate) async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let credential = Credential::from_headers(headers).ok_or_else(ApiError::unauthorized)?;
-    credential.caller(&state.catalog, (state.now)()).await?.ok_or_else(ApiError::unauthorized)
+    state.callers.find(credential, &state.catalog, (state.now)()).await?.ok_or_else(ApiError::unauthorized)
 }
 
 /// Refuses a change that a cookie vouches for but no script of our own page asked for.

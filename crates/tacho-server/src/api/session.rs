@@ -98,6 +98,7 @@ pub(crate) async fn sign_out(
     if let Some(Credential::Session(hash)) = Credential::from_headers(request.headers()) {
         check_forgery(Credential::Session(hash), &Method::DELETE, request.headers())?;
         state.catalog.remove_session(&hash).await?;
+        state.callers.forget();
     }
     let cookie = cookie("", 0, peer.is_some_and(|peer| peer.tls))?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())

@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ImportReport, time_text};
 use crate::alerts::{Alerts, LEASE, Membership};
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiParts, ApiState};
 use crate::auth::password::random_password;
-use crate::auth::{PasswordCost, Passwords, SignInLimit};
+use crate::auth::{Callers, PasswordCost, Passwords, SignInLimit};
 use crate::ingest::Sessions;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -114,7 +114,7 @@ fn state(
     // Nothing runs that would look at them.
     let rules = Arc::new(tacho_alert::default_rules());
     let membership = Membership { server: "archive".to_owned(), lease: LEASE };
-    ApiState {
+    let parts = ApiParts {
         history: history.clone(),
         catalog: catalog.clone(),
         live: Live::new(Arc::clone(now)),
@@ -124,12 +124,14 @@ fn state(
         metrics: Metrics::default(),
         passwords,
         sign_in_limit: SignInLimit::default(),
+        callers: Callers::default(),
         // Only who manages tokens could ask for one, and nobody here may.
         mint_join_token: Arc::new(|_| String::new()),
         sql: SqlSockets::new(directory),
         sessions: Sessions::default(),
         stop: stop.clone(),
-    }
+    };
+    parts.into()
 }
 
 fn tell(address: SocketAddr, imported: &Imported, password: &str) -> io::Result<()> {

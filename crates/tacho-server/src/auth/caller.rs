@@ -1,5 +1,9 @@
 //! From the headers of a request to who is calling.
 
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use tacho_catalog::{Catalog, CatalogError, Role};
@@ -21,7 +25,7 @@ const SESSION_STEP_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What a caller proved itself with: the hash of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Credential {
     Token([u8; 32]),
     Session([u8; 32]),
@@ -58,10 +62,16 @@ impl Credential {
 
     /// Who this is at `now_ms`; absent when the token or session is unknown, expired, revoked or ended.
     pub async fn caller(self, catalog: &Catalog, now_ms: i64) -> Result<Option<Caller>, CatalogError> {
+        Ok(self.look_up(catalog, now_ms).await?.map(|(caller, _)| caller))
+    }
+
+    /// And until when, unless something changes.
+    async fn look_up(self, catalog: &Catalog, now_ms: i64) -> Result<Option<(Caller, i64)>, CatalogError> {
         match self {
             Self::Token(hash) => {
-                let token = catalog.api_token(&hash, now_ms).await?;
-                Ok(token.map(|token| Caller { name: token.id, role: token.role, credential: self }))
+                let Some(token) = catalog.api_token(&hash, now_ms).await? else { return Ok(None) };
+                let caller = Caller { name: token.id, role: token.role, credential: self };
+                Ok(Some((caller, token.expires_ms.unwrap_or(i64::MAX))))
             }
             Self::Session(hash) => {
                 let Some(session) = catalog.session(&hash, now_ms).await? else { return Ok(None) };
@@ -70,9 +80,77 @@ impl Credential {
                 if expires_ms.saturating_sub(session.expires_ms) >= SESSION_STEP_MS {
                     catalog.extend_session(&hash, expires_ms).await?;
                 }
-                Ok(Some(Caller { name: session.user, role: session.role, credential: self }))
+                let caller = Caller { name: session.user, role: session.role, credential: self };
+                Ok(Some((caller, session.expires_ms)))
             }
         }
+    }
+}
+
+/// For so long somebody who proved who they are need not do it again, by the clock that tells when tokens expire.
+const FRESH_MS: i64 = 1000;
+
+/// Most callers to remember. When there are more, all are forgotten.
+const MOST_CALLERS: usize = 1024;
+
+/// Who proved of late who they are: a page makes several calls at once, and each would ask the catalog the same. What this
+/// server changes counts at once, what is changed past it, such as by `tacho-server token revoke`, within a second.
+#[derive(Debug, Default)]
+pub struct Callers(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// And from when until when that counts.
+    callers: HashMap<Credential, (Caller, Range<i64>)>,
+    /// How often they were forgotten.
+    forgotten: u64,
+}
+
+impl Callers {
+    /// As [`Credential::caller`].
+    pub async fn find(
+        &self,
+        credential: Credential,
+        catalog: &Catalog,
+        now_ms: i64,
+    ) -> Result<Option<Caller>, CatalogError> {
+        let before = {
+            let known = self.lock();
+            if let Some((caller, times)) = known.callers.get(&credential)
+                && times.contains(&now_ms)
+            {
+                return Ok(Some(caller.clone()));
+            }
+            known.forgotten
+        };
+        let found = credential.look_up(catalog, now_ms).await?;
+        let mut known = self.lock();
+        // Something may have changed since the catalog was asked.
+        if known.forgotten == before {
+            if known.callers.len() >= MOST_CALLERS {
+                known.callers.clear();
+            }
+            match &found {
+                Some((caller, expires_ms)) => {
+                    let until_ms = now_ms.saturating_add(FRESH_MS).min(*expires_ms);
+                    known.callers.insert(credential, (caller.clone(), now_ms..until_ms))
+                }
+                None => known.callers.remove(&credential),
+            };
+        }
+        Ok(found.map(|(caller, _)| caller))
+    }
+
+    /// Something changed: a role, a password, a token, a session.
+    pub fn forget(&self) {
+        let mut known = self.lock();
+        known.callers.clear();
+        known.forgotten += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,6 +158,7 @@ impl Credential {
 mod tests {
     use super::*;
     use crate::auth::token::session_text;
+    use tacho_catalog::{NewToken, TokenKind};
     use tacho_runtime::tls::fingerprint;
 
     fn check(headers: &[(http::HeaderName, &str)], expected: Option<Credential>) {
@@ -88,6 +167,40 @@ mod tests {
             map.append(name, value.parse().unwrap());
         }
         assert_eq!(Credential::from_headers(&map), expected, "{headers:?}");
+    }
+
+    #[tokio::test]
+    async fn who_was_known_a_moment_ago_is_not_looked_up_until_something_changes() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog")).await.unwrap();
+        let token = NewToken {
+            id: "t".to_owned(),
+            kind: TokenKind::Api,
+            role: Some(Role::Viewer),
+            hash: [1; 32],
+            note: String::new(),
+            created_ms: 0,
+            expires_ms: None,
+            uses_left: None,
+            host_id: None,
+        };
+        catalog.create_token(&token).await.unwrap();
+        let callers = Callers::default();
+        let found = async |hash, now_ms| {
+            let found = callers.find(Credential::Token(hash), &catalog, now_ms).await.unwrap();
+            found.map(|caller| caller.name)
+        };
+        assert_eq!(found([2; 32], 10).await, None);
+        assert_eq!(found([1; 32], 10).await.as_deref(), Some("t"));
+        assert!(catalog.revoke_token("t", 20).await.unwrap());
+        assert_eq!(found([1; 32], 10 + FRESH_MS - 1).await.as_deref(), Some("t"), "past this server");
+        assert_eq!(found([1; 32], 10 + FRESH_MS).await, None);
+        catalog.create_token(&NewToken { id: "u".to_owned(), hash: [3; 32], ..token }).await.unwrap();
+        assert_eq!(found([3; 32], 5000).await.as_deref(), Some("u"));
+        assert!(catalog.revoke_token("u", 5000).await.unwrap());
+        callers.forget();
+        assert_eq!(found([3; 32], 5000).await, None);
+        assert_eq!(found([3; 32], 4000).await, None, "a clock that was set back");
     }
 
     #[test]

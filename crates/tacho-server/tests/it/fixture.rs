@@ -16,9 +16,9 @@ use tacho_history::{History, HistoryConfig, StreamKey};
 use tacho_model::tables::{disk, filesystem, host, process};
 use tacho_model::{Block, HostFacts, HostKey, ProcessIdentity, ProcessKey, Snapshot};
 use tacho_server::alerts::{Alerts, LEASE, Membership, Receiver, ReceiverKind, load_rules};
-use tacho_server::api::{ApiState, router};
+use tacho_server::api::{ApiParts, ApiState, router};
 use tacho_server::auth::token::{TokenRequest, issue};
-use tacho_server::auth::{PasswordCost, Passwords, Peer, SignInLimit};
+use tacho_server::auth::{Callers, PasswordCost, Passwords, Peer, SignInLimit};
 use tacho_server::ingest::Sessions;
 use tacho_server::live::Live;
 use tacho_server::metrics::Metrics;
@@ -105,7 +105,7 @@ impl Server {
         configure(&mut config);
         let history = History::open(config, catalog.clone(), Arc::clone(&now)).await.unwrap();
         let rules = Arc::new(load_rules(&path.join("rules.d")).unwrap());
-        let state = ApiState {
+        let parts = ApiParts {
             posted: Posted::new(catalog.clone(), history.clone(), Arc::clone(&now)),
             history,
             alerts: Alerts::new(
@@ -122,12 +122,14 @@ impl Server {
             metrics: Metrics::default(),
             passwords: Passwords::new(PasswordCost::CHEAPEST).unwrap(),
             sign_in_limit: SignInLimit::default(),
+            callers: Callers::default(),
             sql: tacho_server::sql::SqlSockets::new(directory.path()),
             // However slow the machine is that runs the tests.
             sessions: Sessions::with_patience(Duration::from_secs(3600)),
             mint_join_token: Arc::new(|secret| format!("tacho_join_{}", secret[0])),
             stop: CancellationToken::new(),
         };
+        let state = ApiState::from(parts);
         let router = router(state.clone());
         Self { _directory: directory, state, directory: path, now: time, router }
     }

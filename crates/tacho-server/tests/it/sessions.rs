@@ -136,9 +136,12 @@ async fn a_role_that_changes_counts_at_once() {
     let cookie = server.sign_in("bob").await;
     let tokens = async || server.call(Method::GET, "/api/v1/tokens").cookie(&cookie).send().await.status;
     assert_eq!(tokens().await, StatusCode::OK);
-    server.state.catalog.set_role("bob", Role::Viewer).await.unwrap();
+    let ann = server.sign_in("ann").await;
+    let bob = |method| server.call(method, "/api/v1/users/bob").cookie(&ann);
+    let changed = bob(Method::PATCH).json(&json!({ "role": "viewer" })).send().await;
+    assert_eq!(changed.status, StatusCode::OK);
     assert_eq!(tokens().await, StatusCode::FORBIDDEN);
-    server.state.catalog.remove_user("bob").await.unwrap();
+    assert_eq!(bob(Method::DELETE).send().await.status, StatusCode::NO_CONTENT);
     assert_eq!(tokens().await, StatusCode::UNAUTHORIZED);
 }
 
