@@ -36,6 +36,23 @@ test('the table shows the instant under the crosshair', async ({ watched: page, 
   expect(moments[0]).not.toBe(moments[1]);
 });
 
+test('in a low window the time under the crosshair stays on the axis, however far the charts are scrolled', async ({
+  watched: page,
+  recorded,
+}) => {
+  const { host, early, late } = recorded;
+  await page.setViewportSize({ width: 1280, height: 600 });
+  const screen = new HostScreen(page);
+  await screen.open(host, early - MARGIN_MS, late + MARGIN_MS);
+  const label = screen.overlay.getByText(/^\d\d:\d\d:\d\d$/);
+  for (const end of [0, Number.MAX_SAFE_INTEGER]) {
+    await screen.charts.evaluate((pane, top) => pane.scrollTo({ top }), end);
+    await screen.hover((early + late) / 2);
+    await expect(label).toBeInViewport({ ratio: 1 });
+  }
+  expect(await screen.charts.evaluate((pane) => pane.scrollTop)).toBeGreaterThan(0);
+});
+
 test('a click pins an instant, keys step through snapshots, Escape lets go', async ({
   watched: page,
   recorded,

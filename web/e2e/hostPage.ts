@@ -11,12 +11,14 @@ export interface ListedProcess {
 
 export class HostScreen {
   readonly page: Page;
+  readonly charts: Locator;
   readonly overlay: Locator;
   readonly table: Locator;
   readonly panel: Locator;
 
   constructor(page: Page) {
     this.page = page;
+    this.charts = page.getByRole('group', { name: 'Charts of this host' });
     this.overlay = page.getByRole('slider', { name: 'Instant in time' });
     this.table = page.getByRole('table', { name: 'Processes' });
     this.panel = page.getByRole('region', { name: 'Processes' });
@@ -45,13 +47,14 @@ export class HostScreen {
     return { pid: (await cells.nth(0).innerText()).trim(), name: (await cells.nth(1).innerText()).trim() };
   }
 
-  /** Where an instant is on the screen, in the middle of the charts. */
+  /** Where an instant is on the screen, near the upper end of what is seen of the charts. */
   async pointOf(ms: number): Promise<{ x: number; y: number }> {
     const box = await this.overlay.boundingBox();
     const from = Number(await this.overlay.getAttribute('aria-valuemin'));
     const to = Number(await this.overlay.getAttribute('aria-valuemax'));
-    if (!box) throw new Error('the charts are not on the screen');
-    return { x: box.x + ((ms - from) / (to - from)) * box.width, y: box.y + 40 };
+    const pane = await this.charts.boundingBox();
+    if (!box || !pane) throw new Error('the charts are not on the screen');
+    return { x: box.x + ((ms - from) / (to - from)) * box.width, y: pane.y + 40 };
   }
 
   async hover(ms: number): Promise<void> {

@@ -167,7 +167,7 @@ function Moving(props: MovingProps): JSX.Element {
       {drag && (
         <span
           className={styles.length}
-          style={{ left: `${String(percent(span, (drag.fromMs + drag.toMs) / 2))}%` }}
+          style={{ marginLeft: `${String(percent(span, (drag.fromMs + drag.toMs) / 2))}%` }}
         >
           {formatDuration((drag.toMs - drag.fromMs) / 1000)}
         </span>
@@ -199,7 +199,7 @@ function SelectionButtons({
         className={styles.buttons}
         role="group"
         aria-label={text.host.charts.selection}
-        style={{ left: `${String(left)}%` }}
+        style={{ marginLeft: `${String(left)}%` }}
       >
         <button type="button" onClick={() => actions.zoomTo(selection)}>
           {text.host.charts.selectionZoom}
