@@ -49,3 +49,15 @@ test('a folded section asks for nothing; unfolded it has charts under the same c
   await expect(page.getByRole('button', { name: 'Show Sockets' })).toBeVisible();
   await expect(tcp).toHaveCount(0);
 });
+
+test('readings of each minute are there in a range of seconds', async ({
+  watched: page,
+  recorded: { host, late },
+}) => {
+  const screen = new HostScreen(page);
+  await screen.open(host, late - 10_000, late + 1);
+  await page.getByRole('button', { name: 'Show File systems' }).click();
+  const used = page.locator('[data-track="fs_used"]');
+  await expect(used.locator('canvas')).toBeVisible();
+  await expect(used).toContainText('%');
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { bucketsFor } from './buckets';
+import { bucketsFor, reachingBack } from './buckets';
 
 describe('bucketsFor', () => {
   it('gives round buckets at round times', () => {
@@ -26,5 +26,16 @@ describe('bucketsFor', () => {
       expect(buckets.fromMs).toBeLessThanOrEqual(span.fromMs);
       expect(buckets.toMs).toBeGreaterThanOrEqual(span.toMs);
     }
+  });
+});
+
+describe('reachingBack', () => {
+  it('adds buckets of the same length before', () => {
+    const asked = { host: 'a', fromMs: 100_000, toMs: 130_000, points: 6 };
+    expect(reachingBack(asked, 12_000)).toEqual({ host: 'a', fromMs: 85_000, toMs: 130_000, points: 9 });
+  });
+  it('adds none to buckets that are longer', () => {
+    const asked = { fromMs: 0, toMs: 7_200_000, points: 2 };
+    expect(reachingBack(asked, 60_000)).toEqual(asked);
   });
 });

@@ -49,6 +49,14 @@ export function bucketsFor(span: Span, most: number, intervalMs = 0): Buckets {
   return { bucketMs, fromMs, toMs, points: (toMs - fromMs) / bucketMs };
 }
 
+/** The same buckets and as many more before them as hold the last `ms`; none where one bucket is longer than that. */
+export function reachingBack<T extends Span & { readonly points: number }>(buckets: T, ms: number): T {
+  const { fromMs, toMs, points } = buckets;
+  const bucketMs = (toMs - fromMs) / points;
+  const more = bucketMs > ms ? 0 : Math.ceil(ms / bucketMs);
+  return { ...buckets, fromMs: fromMs - more * bucketMs, points: points + more };
+}
+
 /**
  * Buckets of this length hold several snapshots of nearly every host: they are asked for before the interval is known,
  * and again in the seldom case that it is longer.

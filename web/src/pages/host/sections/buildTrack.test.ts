@@ -132,6 +132,27 @@ describe('tracks of sections', () => {
     expect(found?.lines[0]?.values.findLastIndex((value) => value != null)).toBe(16);
   });
 
+  it('a reading that comes seldom is there in a range between two of them', () => {
+    const column = (used_bytes: Values): GreatestSeries => ({
+      series: [
+        { entity: '/', timeMs: [-70_000, -65_000, ...timeMs], bucketMs: 5000, columns: { used_bytes } },
+      ],
+      other: null,
+      leftOut: 0,
+    });
+    const bytes = spec('filesystems', 'fs_bytes');
+    const before = column([8, 7, null, null, null, null]);
+    const found = buildSectionTrack(bytes, before, around);
+    // 75 seconds later it is none any more.
+    expect(found?.lines[0]?.values).toEqual([7, 7, 7, null]);
+    expect(found?.headline.values).toEqual([7, 7, 7, null]);
+    expect(buildSectionGhost(bytes, before, 0, around)?.values).toEqual([7, 7, 7, null]);
+    const both = buildSectionTrack(bytes, column([8, 7, null, null, 9, null]), around);
+    expect(both?.lines[0]?.values).toEqual([7, 7, 9, 9]);
+    const down: Around = { ...around, grid: makeGrid(timeMs, [1, null, 1, 1], 5000) };
+    expect(buildSectionTrack(bytes, before, down)?.lines[0]?.values).toEqual([7, null, 7, null]);
+  });
+
   it('a reading that nothing has is no track', () => {
     expect(buildSectionTrack(spec('sensors', 'sensor_fan'), answer({}), around)).toBeNull();
     const noFans = answer({ cpu: { fan_rpm: [null, null, null, null] } });

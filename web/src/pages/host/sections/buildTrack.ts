@@ -17,7 +17,7 @@ import {
   onGround,
   sum,
 } from '../trackParts';
-import { type EntityTrack, MOST_LINES, type TrackSpec } from './readings';
+import { type EntityTrack, HELD_MS, MOST_LINES, type TrackSpec } from './readings';
 
 /** What lines are called and coloured by, beside the answer itself. */
 export interface Around {
@@ -27,9 +27,6 @@ export interface Around {
   /** By entity. */
   readonly notes: ReadonlyMap<string, Note>;
 }
-
-/** Rows that come seldom come at least so often; a newest value older than that is none. */
-const HELD_MS = 75_000;
 
 const OTHER = 'other';
 
@@ -57,12 +54,13 @@ export function buildSectionTrack(spec: TrackSpec, found: GreatestSeries, around
   const { format, axis, fit } = unitOf(spec.unit);
   const { lines: specs, leftOut } =
     spec.kind === 'named' ? namedLines(spec, found) : entityLines(spec, found, around);
-  const aligned = specs.map((one) => ({ ...one, values: inGrid(spec, found, one.values, grid) }));
+  const timeMs = found.series[0]?.timeMs ?? [];
+  const aligned = specs.map((one) => ({ ...one, values: inGrid(spec, timeMs, one.values, grid) }));
   const shown = aligned.filter(({ values }) => values.some((value) => value != null));
   if (shown.length === 0) return null;
   const total = headline(spec, aligned);
   const grounded = spec.stacked ? onGround(shown, total) : shown;
-  const filled: Values = spec.held ? total : grid.filled;
+  const filled: Values = spec.ask.held ? total : grid.filled;
   const series: Series = { timeMs: grid.timeMs, bucketMs: grid.bucketMs, columns: {} };
   return fitted({
     id: spec.id,
@@ -88,7 +86,7 @@ export function buildSectionGhost(
   const none: Around = { grid, book: new Map(), notes: new Map() };
   const { lines } = spec.kind === 'named' ? namedLines(spec, before) : entityLines(spec, before, none);
   const timeMs = (before.series[0]?.timeMs ?? []).map((ms) => ms + shiftMs);
-  const values = align(grid.timeMs, timeMs, headline(spec, lines));
+  const values = inGrid(spec, timeMs, headline(spec, lines), grid);
   if (values.every((value) => value == null)) return null;
   const drawn = bridge(grid.timeMs, values, usualSpacing(grid.timeMs, values, grid.bucketMs));
   return { key: 'ghost', label: '', color: 'ghost', values, drawn, style: 'ghost', format };
@@ -166,16 +164,32 @@ function headline(spec: TrackSpec, lines: readonly Spec[]): Values {
   });
 }
 
-/** In the buckets of the host, and where rows come seldom up to its newest one. */
-function inGrid(spec: TrackSpec, found: GreatestSeries, values: Values, grid: Grid): Values {
-  const inIt = align(grid.timeMs, found.series[0]?.timeMs ?? [], values);
-  if (!spec.held) return inIt;
+/**
+ * `values`, whose buckets start at `timeMs`, in the buckets of the host. Where rows come seldom the newest one stands
+ * before the first and after the last of the range too: a range can be shorter than they are apart.
+ */
+function inGrid(spec: TrackSpec, timeMs: readonly number[], values: Values, grid: Grid): Values {
+  const inIt = align(grid.timeMs, timeMs, values);
+  if (!spec.ask.held) return inIt;
+  const first = inIt.findIndex((value) => value != null);
   const last = inIt.findLastIndex((value) => value != null);
-  const lastMs = grid.timeMs[last];
-  if (lastMs === undefined) return inIt;
+  const held = newestAt(grid.timeMs, timeMs, values);
   return inIt.map((value, index) => {
-    const ms = grid.timeMs[index] ?? 0;
-    const isHeld = index > last && ms - lastMs <= HELD_MS && grid.filled[index] != null;
-    return isHeld ? (inIt[last] ?? null) : value;
+    const isBetween = first <= index && index <= last;
+    return isBetween || grid.filled[index] == null ? value : (held[index] ?? null);
+  });
+}
+
+/** At each of `to` the newest of `values`, whose times are `from`, if it is no older than `HELD_MS`. */
+function newestAt(to: readonly number[], from: readonly number[], values: Values): Values {
+  const present = from.flatMap((ms, index): { ms: number; value: number }[] => {
+    const value = values[index];
+    return value == null ? [] : [{ ms, value }];
+  });
+  let index = -1;
+  return to.map((ms) => {
+    while ((present[index + 1]?.ms ?? Number.POSITIVE_INFINITY) <= ms) index += 1;
+    const newest = present[index];
+    return newest && ms - newest.ms <= HELD_MS ? newest.value : null;
   });
 }

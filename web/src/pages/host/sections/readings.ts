@@ -10,7 +10,12 @@ export interface Ask {
   readonly columns: readonly string[];
   /** The server ranks entities and adds up the rest; else all are told. */
   readonly limit: number | null;
+  /** Rows come seldom: the newest value stays until the next one, for at most `HELD_MS`. */
+  readonly held: boolean;
 }
+
+/** Rows that come seldom come at least so often; a newest value older than that is none. */
+export const HELD_MS = 75_000;
 
 interface Common {
   readonly id: SectionTrackId;
@@ -19,8 +24,6 @@ interface Common {
   readonly unit: string;
   /** What adds up is stacked, and its headline is the sum; of the rest it is the greatest. */
   readonly stacked: boolean;
-  /** Rows come seldom: the newest value stays until the next one. */
-  readonly held: boolean;
 }
 
 /** A line for each entity: each disk, each unit. */
@@ -44,7 +47,7 @@ export type TrackSpec = EntityTrack | NamedTrack;
 /** Lines of one track: more could not be told apart by their colours. */
 export const MOST_LINES = 7;
 
-type Options = Partial<Pick<EntityTrack, 'stacked' | 'held' | 'noted' | 'isMain' | 'value'>>;
+type Options = Partial<Pick<EntityTrack, 'stacked' | 'noted' | 'isMain' | 'value'>>;
 
 const entities = (
   id: SectionTrackId,
@@ -57,7 +60,6 @@ const entities = (
   ask,
   unit: parts[0] ?? '',
   stacked: false,
-  held: false,
   noted: false,
   value: (column) => sum(...parts.map(column)),
   ...options,
@@ -68,8 +70,8 @@ const ranked = (
   id: SectionTrackId,
   table: string,
   columns: readonly string[],
-  options: Options = {},
-): EntityTrack => entities(id, { table, columns, limit: MOST_LINES }, columns, options);
+  { held = false, ...options }: Options & { readonly held?: boolean } = {},
+): EntityTrack => entities(id, { table, columns, limit: MOST_LINES, held }, columns, options);
 
 const DISKS: Ask = {
   table: 'disk',
@@ -84,6 +86,7 @@ const DISKS: Ask = {
     'queue_depth',
   ],
   limit: null,
+  held: false,
 };
 
 const isWhole = (column: Column): boolean => column('whole').some((value) => value === 1);
@@ -108,6 +111,7 @@ const SOCKETS: Ask = {
     'udp_errors_in_per_second',
   ],
   limit: null,
+  held: false,
 };
 
 const named = (
@@ -121,7 +125,6 @@ const named = (
   ask: SOCKETS,
   unit,
   stacked,
-  held: false,
   lines,
 });
 
@@ -150,6 +153,7 @@ const GPUS: Ask = {
   table: 'gpu',
   columns: ['used_ratio', 'memory_used_bytes', 'temperature_celsius', 'power_watts'],
   limit: null,
+  held: false,
 };
 
 /** The greatest of some columns, bucket by bucket. */

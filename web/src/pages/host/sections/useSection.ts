@@ -11,6 +11,7 @@ import {
   fetchHostSeries,
   seriesKey,
 } from '../../../api/series';
+import { reachingBack } from '../../../lib/buckets';
 import { comparisonMs, type Comparison } from '../../../lib/compare';
 import { formatDuration } from '../../../lib/format';
 import type { Span } from '../../../lib/range';
@@ -21,7 +22,7 @@ import type { RowShared } from '../TrackRow';
 import type { Note, SectionTrackId, Track, TrackLine } from '../trackParts';
 import { type Asked, broken } from '../useHostSeries';
 import { type Around, buildSectionGhost, buildSectionTrack, entitiesOf } from './buildTrack';
-import { type Ask, tracksOf } from './readings';
+import { type Ask, HELD_MS, tracksOf } from './readings';
 
 export interface SectionTracksFound {
   readonly tracks: readonly Track[];
@@ -97,7 +98,7 @@ function useAnswers(
 ): Answers {
   return useQueries({
     queries: asks.map((ask) => {
-      const query = { ...common, columns: ask.columns };
+      const query = { ...(ask.held ? reachingBack(common, HELD_MS) : common), columns: ask.columns };
       return {
         queryKey: [...seriesKey('section', query), ask.table, ask.limit],
         queryFn: ({ signal }: { signal: AbortSignal }) => fetchAnswer(ask, query, signal),
