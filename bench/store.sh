@@ -9,6 +9,7 @@ STORE_REPEAT=${STORE_REPEAT:-100} STORE_USERS=${STORE_USERS:-10} STORE_PAUSE=${S
 # Hosts and days of the curve.
 CURVE=${CURVE:-10:1d 100:1d 1000:1d 100:7d}
 PEERS_HOSTS=${PEERS_HOSTS:-100} PEERS_DURATION=${PEERS_DURATION:-7d} PEERS_INTERVAL=${PEERS_INTERVAL:-30s}
+PEERS_RANGES=${PEERS_RANGES:-1h,24h,$PEERS_DURATION}
 
 # store_made HOSTS_ARGUMENT...: a data directory with such hosts; sets until.
 store_made() {
@@ -101,5 +102,6 @@ measure_curve() {
 
 # The charts of hosts, which is what all three can answer, of the same values; `values` has the details.
 measure_peers() {
-    VALUES_HOSTS=$PEERS_HOSTS VALUES_DURATION=$PEERS_DURATION VALUES_INTERVAL=$PEERS_INTERVAL REPEAT=$STORE_REPEAT measure_values
+    VALUES_HOSTS=$PEERS_HOSTS VALUES_DURATION=$PEERS_DURATION VALUES_INTERVAL=$PEERS_INTERVAL VALUES_RANGES=$PEERS_RANGES \
+        REPEAT=$STORE_REPEAT measure_values
 }

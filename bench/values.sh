@@ -4,6 +4,8 @@
 # shellcheck disable=SC2154 # work is set there
 
 VALUES_HOSTS=${VALUES_HOSTS:-5} VALUES_DURATION=${VALUES_DURATION:-1d} VALUES_INTERVAL=${VALUES_INTERVAL:-5s}
+# What is asked of them: ranges with commas between.
+VALUES_RANGES=${VALUES_RANGES:-$VALUES_DURATION}
 RECORDED_SECONDS=${RECORDED_SECONDS:-3600} RECORDED_INTERVAL=${RECORDED_INTERVAL:-1s}
 VICTORIA=127.0.0.1:29394 PROMETHEUS=127.0.0.1:29395
 
@@ -73,7 +75,7 @@ values_of_tacho() {
     per_value "Tacho: bytes per value" "$raw_bytes" "$2" '%.3f'
     per_value "Tacho: bytes per value of rollups beside them" "$rollup_bytes" "$2" '%.3f'
     row "Tacho: resident memory at most" "$(status_kb "$pid" VmHWM) kB"
-    "$BIN/tacho-queries" --http "$HTTP" --token "$token" --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$1" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --http "$HTTP" --token "$token" --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$1" --duration "$VALUES_RANGES" --repeat "$REPEAT"
     stop_daemon server
 }
 
@@ -115,7 +117,7 @@ values_of_victoria() {
     per_value "VictoriaMetrics: CPU time per value, text read and stored" "$((($(cpu_ticks "$victoria") - before) * 10000000))" "$3" '%.0f ns'
     bytes_of_victoria "$1" "$3"
     row "VictoriaMetrics: resident memory at most" "$(status_kb "$victoria" VmHWM) kB"
-    "$BIN/tacho-queries" --promql --http "$VICTORIA" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --promql --http "$VICTORIA" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_RANGES" --repeat "$REPEAT"
     stop_other "$victoria"
 }
 
@@ -157,7 +159,7 @@ values_of_prometheus() {
     pid=$!
     crowd+=("$pid")
     for ((tick = 0; tick < 200; tick++)); do ! http_get "$PROMETHEUS" /-/ready >/dev/null || break; sleep 0.1; done
-    "$BIN/tacho-queries" --promql --http "$PROMETHEUS" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_DURATION" --repeat "$REPEAT"
+    "$BIN/tacho-queries" --promql --http "$PROMETHEUS" --token none --host 'load-{n}' --hosts "$VALUES_HOSTS" --until "$2" --duration "$VALUES_RANGES" --repeat "$REPEAT"
     row "Prometheus: resident memory at most" "$(status_kb "$pid" VmHWM) kB"
     stop_other "$pid"
 }

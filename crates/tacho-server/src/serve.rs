@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Extension;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequest;
 
 use crate::auth::Peer;
 use crate::metrics::Metrics;
@@ -132,7 +134,13 @@ impl Connection {
         certificate: Option<Fingerprint>,
     ) {
         let peer = Peer { address: self.address.ip(), tls };
-        let router = self.router.layer(Extension(peer)).layer(Extension(ClientCertificate(certificate)));
+        let certificate = ClientCertificate(certificate);
+        // A layer of the router would be one of each of its routes, made anew for every connection.
+        let service = MapRequest::new(self.router, move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(certificate);
+            request
+        });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
         builder
@@ -141,7 +149,7 @@ impl Connection {
             .keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .max_concurrent_streams(MAX_STREAMS);
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,

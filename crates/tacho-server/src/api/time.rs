@@ -1,6 +1,8 @@
 //! Points in time as the API writes and reads them.
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -22,7 +24,40 @@ impl std::fmt::Display for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits() {
+            Some(text) => serializer.serialize_str(std::str::from_utf8(&text).map_err(S::Error::custom)?),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl Time {
+    /// As [`Display`](std::fmt::Display) writes it, without its machinery: the charts of one page have thousands of
+    /// times. `None` where a year has not four digits.
+    fn digits(self) -> Option<[u8; 24]> {
+        let time = Offset::UTC.to_datetime(Timestamp::from_millisecond(self.0).ok()?);
+        let year = u32::try_from(time.year()).ok()?;
+        let two = |number: i8| u32::from(number.unsigned_abs());
+        let millisecond = u32::from(time.millisecond().unsigned_abs());
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [
+            (3, year),
+            (6, two(time.month())),
+            (9, two(time.day())),
+            (12, two(time.hour())),
+            (15, two(time.minute())),
+            (18, two(time.second())),
+            (22, millisecond),
+        ];
+        for (last, mut number) in parts {
+            let mut place = last;
+            while number > 0 {
+                text[place] += (number % 10) as u8;
+                number /= 10;
+                place -= 1;
+            }
+        }
+        Some(text)
     }
 }
 
@@ -49,6 +84,8 @@ pub(crate) fn parse_time_ms(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
@@ -82,5 +119,25 @@ mod tests {
     fn any_number_can_be_written() {
         assert!(Time(i64::MAX).to_string().starts_with("9999-12-30T"));
         assert!(Time(i64::MIN).to_string().starts_with("-"));
+    }
+
+    fn check_json(time_ms: i64) {
+        let json = serde_json::to_string(&Time(time_ms)).unwrap();
+        assert_eq!(json, format!("\"{}\"", Time(time_ms)), "{time_ms}");
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let year_0_ms = -62_167_219_200_000;
+        for time_ms in [i64::MIN, year_0_ms - 1, year_0_ms, -1, 0, 7, 1_790_000_000_120, i64::MAX] {
+            check_json(time_ms);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_says_the_same_of_any_time(time_ms in -70_000_000_000_000i64..300_000_000_000_000) {
+            check_json(time_ms);
+        }
     }
 }
