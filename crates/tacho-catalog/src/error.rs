@@ -24,6 +24,12 @@ pub enum CatalogError {
     #[error("cannot {what}")]
     Query { what: &'static str, source: sqlx::Error },
 
+    #[error(
+        "cannot {what}: the catalog is damaged. Stop the server; `tacho-server restore` takes a backup, without one \
+         `tacho-server rebuild-catalog` finds the history again, but no users and tokens"
+    )]
+    Damaged { what: String, source: sqlx::Error },
+
     #[error("the catalog holds a {what} that cannot be read: {text}")]
     Corrupt { what: &'static str, text: String },
 }
@@ -32,10 +38,16 @@ pub enum CatalogError {
 /// with which it says that the index of the write-ahead log can not be made as large as it has to be.
 const FULL: [u32; 2] = [13, 4874];
 
+/// Codes for what is no database, or not a whole one: `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+const DAMAGED: [u32; 2] = [11, 26];
+
 impl CatalogError {
     /// Why the database could not be opened.
     pub(crate) fn open(path: &Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
+        if is_damage(&source) {
+            return Self::Damaged { what: format!("open {}", path.display()), source };
+        }
         match result_code(&source).is_some_and(|code| FULL.contains(&code)) {
             true => Self::Full { path, source },
             false => Self::Open { path, source },
@@ -44,8 +56,16 @@ impl CatalogError {
 
     /// Turns the error of a statement into one that says what was attempted: an infinitive without `to`.
     pub(crate) fn query(what: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |source| Self::Query { what, source }
+        move |source| match is_damage(&source) {
+            true => Self::Damaged { what: what.to_owned(), source },
+            false => Self::Query { what, source },
+        }
     }
+}
+
+/// Is it the database itself that is wrong? The low byte of an extended code is its kind.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    result_code(error).is_some_and(|code| DAMAGED.contains(&(code & 0xff)))
 }
 
 /// SQLite's extended result code.

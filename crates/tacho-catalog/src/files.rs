@@ -6,8 +6,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::gaps;
+use crate::hosts::insert_found;
 use crate::marks::{forget, swap};
-use crate::{Catalog, CatalogError, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
+use crate::{Catalog, CatalogError, FoundHost, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
 const LEVEL_SINCE: &str = "INSERT INTO history_levels (name, since_ms) VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms WHERE since_ms < excluded.since_ms";
@@ -170,14 +171,15 @@ impl Catalog {
     }
 
     /// Replaces the list of files by another, takes these marks in place of what is known of their streams, and notes
-    /// since when levels are there, see [`Self::levels_since`].
+    /// since when levels are there, see [`Self::levels_since`]. Adds hosts that it does not know, and tells how many.
     pub async fn rebuild_files(
         &self,
         files: &[FileRecord],
         marks: &[MarkUpdate],
         levels_since: &[(&str, i64)],
+        hosts: &[FoundHost],
         now_ms: i64,
-    ) -> Result<(), CatalogError> {
+    ) -> Result<u64, CatalogError> {
         let mut transaction = self.begin_write("start a transaction").await?;
         let failed = CatalogError::query("rebuild the list of files");
         sqlx::query("DELETE FROM history_levels").execute(&mut *transaction).await.map_err(&failed)?;
@@ -192,7 +194,9 @@ impl Catalog {
         }
         let commit = next_commit(&mut transaction).await?;
         insert(&mut transaction, files, commit).await?;
-        transaction.commit().await.map_err(failed)
+        let added = insert_found(&mut transaction, hosts).await.map_err(&failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(added)
     }
 
     /// Levels of rollups by name, and the times before which rows may be in rollups of other levels only.

@@ -59,6 +59,20 @@ impl HostChange {
     }
 }
 
+/// A host that files of the history tell of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundHost {
+    pub id: String,
+    /// In its newest row.
+    pub name: String,
+    /// Times of its oldest row and its newest.
+    pub first_ms: i64,
+    pub last_ms: i64,
+}
+
+/// Machine of a host that is known by its files alone, as no hash is: whoever joins first under its name is it.
+const FOUND: &str = "found";
+
 impl HostRecord {
     /// All its tags: those that were set here, and those of its agent's settings beside them.
     pub fn tags(&self) -> Vec<String> {
@@ -142,6 +156,20 @@ impl Catalog {
         let known = known_hosts(&mut transaction, host_name, machine).await?;
         if let Some(free) = known.into_iter().find(|host| !busy.contains(&host.id)) {
             return Ok(free);
+        }
+        let found = sqlx::query("SELECT id, name FROM hosts WHERE machine = ? AND join_name = ?")
+            .bind(FOUND)
+            .bind(host_name)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(found) = found.as_ref().map(host_key).transpose()? {
+            sqlx::query("UPDATE hosts SET machine = ? WHERE id = ?")
+                .bind(hex(machine))
+                .bind(&*found.id)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            return Ok(found);
         }
         let name = free_name(&mut transaction, host_name).await?;
         sqlx::query("INSERT INTO hosts (id, name, join_name, machine, created_ms) VALUES (?, ?, ?, ?, ?)")
@@ -276,6 +304,34 @@ async fn known_hosts(
     rows.iter().map(host_key).collect()
 }
 
+/// Adds hosts that are not in the inventory, and tells how many. Names of those that share one get a number.
+pub(crate) async fn insert_found(
+    connection: &mut SqliteConnection,
+    hosts: &[FoundHost],
+) -> Result<u64, sqlx::Error> {
+    let mut added = 0;
+    for host in hosts {
+        let known = sqlx::query("SELECT 1 FROM hosts WHERE id = ?").bind(&host.id);
+        if known.fetch_optional(&mut *connection).await?.is_some() {
+            continue;
+        }
+        let name = free_name(connection, &host.name).await?;
+        sqlx::query(
+            "INSERT INTO hosts (id, name, join_name, machine, created_ms, last_seen_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&host.id)
+        .bind(&name)
+        .bind(&name)
+        .bind(FOUND)
+        .bind(host.first_ms)
+        .bind(host.last_ms)
+        .execute(&mut *connection)
+        .await?;
+        added += 1;
+    }
+    Ok(added)
+}
+
 pub(crate) async fn free_name(
     connection: &mut SqliteConnection,
     wanted: &str,
@@ -341,6 +397,35 @@ mod tests {
         assert_eq!(join("db", b"m1", "h6").await, pair("h6", "db"), "one machine, two containers");
         assert_eq!(join("web", b"", "h7").await, pair("h7", "web-4"));
         assert_eq!(join("web", b"", "h8").await, pair("h8", "web-5"), "unknown machines are never the same");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_files_tell_of_is_whoever_joins_first_under_its_name() {
+        let (_dir, catalog) = catalog().await;
+        catalog.host_for_join("db", b"m0", "h0", 5).await.unwrap();
+        let found = |id: &str, name: &str| FoundHost {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            first_ms: 1,
+            last_ms: 3,
+        };
+        let hosts = [found("h0", "old"), found("h1", "web"), found("h2", "web")];
+        let mut transaction = catalog.begin_write("test").await.unwrap();
+        assert_eq!(insert_found(&mut transaction, &hosts).await.unwrap(), 2);
+        assert_eq!(insert_found(&mut transaction, &hosts).await.unwrap(), 0);
+        transaction.commit().await.unwrap();
+        let all = catalog.hosts().await.unwrap();
+        let names: Vec<_> = all.iter().map(|host| (&*host.key.id, &*host.key.name)).collect();
+        assert_eq!(names, [("h0", "db"), ("h1", "web"), ("h2", "web-2")]);
+        assert_eq!((all[1].created_ms, all[1].last_seen_ms), (1, Some(3)));
+        let join = async |name: &str, machine: &[u8], id: &str| {
+            catalog.host_for_join(name, machine, id, 7).await.unwrap().id.to_string()
+        };
+        assert_eq!(join("web", b"m1", "h3").await, "h1");
+        assert_eq!(join("web", b"m1", "h4").await, "h1", "the same machine again");
+        assert_eq!(join("web", b"m2", "h5").await, "h5", "another one");
+        assert_eq!(join("web-2", b"", "h6").await, "h2");
+        assert_eq!(join("web-2", b"", "h7").await, "h7");
     }
 
     #[tokio::test]

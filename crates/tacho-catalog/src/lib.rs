@@ -43,7 +43,7 @@ pub use audit::AuditEntry;
 pub use error::CatalogError;
 pub use files::{FileChange, FileRecord, FileState, FlushOutcome};
 pub use gaps::GapRecord;
-pub use hosts::{HostChange, HostRecord, Renamed};
+pub use hosts::{FoundHost, HostChange, HostRecord, Renamed};
 pub use lake::{LakeColumn, LakeTable};
 pub use maintenance::MaintenanceRecord;
 pub use marks::{Mark, MarkUpdate, StreamKey};
@@ -118,6 +118,17 @@ impl Catalog {
         match sync {
             Ok(file) => file.sync_all().await.map_err(|error| failed(sqlx::Error::Io(error))),
             Err(error) => Err(failed(sqlx::Error::Io(error))),
+        }
+    }
+
+    /// Does the database hold together? What is wrong with it, else; a damaged one may open and fail later.
+    pub async fn check(&self) -> Result<Option<String>, CatalogError> {
+        let found: Result<String, _> =
+            sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.pool).await;
+        match found {
+            Ok(found) => Ok((found != "ok").then_some(found)),
+            Err(error) if error::is_damage(&error) => Ok(Some(error.to_string())),
+            Err(error) => Err(CatalogError::query("check the catalog")(error)),
         }
     }
 

@@ -1,9 +1,12 @@
-//! Makes the catalog's list of files and delivery marks anew from the files alone.
+//! Makes the catalog's list of files, delivery marks and hosts anew from the files alone.
 //!
 //! Each file says in its footer which files it replaced, whose rows a rollup has, and which frames are in it. Jobs
 //! run one after the other and a file is merged only once those it replaced are gone, so only the newest flush, the
 //! newest merge and the newest rollup can be half there. A file that cannot be read was whole once, as it had got its
-//! name, so those that belong to it stay. What a file cannot tell is users, tokens, agents and hosts.
+//! name, so those that belong to it stay. Of hosts, rows tell ids and names; what
+//! a file cannot tell is users, tokens and agents.
+
+mod hosts;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -29,6 +32,8 @@ pub struct RebuildReport {
     pub rows: u64,
     /// Streams of frames whose delivery is known again.
     pub streams: u64,
+    /// Hosts that the catalog did not know.
+    pub hosts: u64,
     /// Files whose rows are in other files; the next start of the server removes them.
     pub superseded: u64,
     /// Files of a flush or a merge that had not come to its end; the next start removes them, agents send again.
@@ -42,7 +47,8 @@ struct Found {
     notes: Notes,
 }
 
-/// Replaces the catalog's list of files by what is in the directory, and adds the marks. The server must not run.
+/// Replaces the catalog's list of files by what is in the directory, and adds the marks, and hosts that it does not
+/// know. The server must not run.
 pub async fn rebuild_catalog(
     directory: &Path,
     catalog: &Catalog,
@@ -55,7 +61,10 @@ pub async fn rebuild_catalog(
     report.files = kept.len() as u64;
     report.rows = kept.iter().map(|file| u64::try_from(file.rows).unwrap_or_default()).sum();
     report.streams = marks.len() as u64;
-    catalog.rebuild_files(&kept, &marks, &since, now_ms).await?;
+    let root = directory.to_owned();
+    let read = tokio::task::spawn_blocking(move || (hosts::of_files(&root, &kept), kept)).await;
+    let (hosts, kept) = read.map_err(|error| HistoryError::Job(error.to_string()))?;
+    report.hosts = catalog.rebuild_files(&kept, &marks, &since, &hosts, now_ms).await?;
     Ok(report)
 }
 

@@ -149,6 +149,6 @@ async fn files_of_before_some_levels_have_none_of_them() {
         catalog.set_level_since("10m", said).await.unwrap();
         assert_eq!(catalog.levels_since().await.unwrap(), known(expected, 42));
     }
-    catalog.rebuild_files(&[], &[], &[("1d", 3)], 0).await.unwrap();
+    catalog.rebuild_files(&[], &[], &[("1d", 3)], &[], 0).await.unwrap();
     assert_eq!(catalog.levels_since().await.unwrap(), [("1d".to_owned(), 3)]);
 }

@@ -1,8 +1,8 @@
 use std::sync::atomic::Ordering;
 
 use tacho_catalog::Catalog;
-use tacho_model::Table;
 use tacho_model::tables::{disk, host, process};
+use tacho_model::{HostKey, Table};
 
 use super::*;
 use crate::Aggregate;
@@ -90,6 +90,29 @@ async fn a_lost_catalog_is_rebuilt_wherever_the_server_was_killed() {
         }
     }
     assert!(ended);
+}
+
+#[tokio::test]
+async fn hosts_are_known_again_by_rows_and_by_rollups() {
+    let mut bench = Bench::new().await;
+    let named = |sent: Sent, name: &str| {
+        let host = HostKey { id: sent.host.id.clone(), name: name.into() };
+        Sent { host, ..sent }
+    };
+    // One is silent since its rows were rolled up, the other was renamed meanwhile.
+    bench.append(&named(frame_at("a", 0, 1, START + 5 * MINUTE), "alpha")).await;
+    bench.append(&named(frame_at("b", 0, 1, START + 6 * MINUTE), "old")).await;
+    bench.history.flush().await.unwrap();
+    bench.set_now(START + 2 * HOUR);
+    bench.history.maintain().await;
+    bench.append(&named(frame_at("b", 0, 2, START + 2 * HOUR), "new")).await;
+    bench.history.flush().await.unwrap();
+    assert_eq!(lose_catalog(&mut bench).await.hosts, 2);
+    let hosts = bench.history.inner.catalog.hosts().await.unwrap();
+    let told = hosts.iter().map(|host| (&*host.key.id, &*host.key.name, host.created_ms, host.last_seen_ms));
+    let (first, second) = (START + 5 * MINUTE, START + 6 * MINUTE);
+    let expected = [("a", "alpha", first, Some(first)), ("b", "new", second, Some(START + 2 * HOUR))];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

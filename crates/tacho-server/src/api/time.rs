@@ -41,20 +41,18 @@ impl Time {
         let millisecond = u32::from(time.millisecond().unsigned_abs());
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let parts = [
-            (3, year),
-            (6, two(time.month())),
-            (9, two(time.day())),
-            (12, two(time.hour())),
-            (15, two(time.minute())),
-            (18, two(time.second())),
-            (22, millisecond),
+            (0..4, year),
+            (5..7, two(time.month())),
+            (8..10, two(time.day())),
+            (11..13, two(time.hour())),
+            (14..16, two(time.minute())),
+            (17..19, two(time.second())),
+            (20..23, millisecond),
         ];
-        for (last, mut number) in parts {
-            let mut place = last;
-            while number > 0 {
-                text[place] += (number % 10) as u8;
+        for (places, mut number) in parts {
+            for digit in text.get_mut(places)?.iter_mut().rev() {
+                *digit += (number % 10) as u8;
                 number /= 10;
-                place -= 1;
             }
         }
         Some(text)

@@ -10,6 +10,7 @@ mod absence;
 mod alerts;
 mod archives;
 mod backup;
+mod catalog_lost;
 mod channels;
 mod delivery;
 mod disk_full;
