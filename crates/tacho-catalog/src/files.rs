@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::gaps;
 use crate::hosts::insert_found;
-use crate::marks::{forget, swap};
+use crate::marks::{forget, found, swap};
 use crate::{Catalog, CatalogError, FoundHost, GapRecord, MarkUpdate, StreamKey, WriteTransaction};
 
 const LEVEL_SINCE: &str = "INSERT INTO history_levels (name, since_ms) VALUES (?, ?)
@@ -170,7 +170,8 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Replaces the list of files by another, takes these marks in place of what is known of their streams, and notes
+    /// Replaces the list of files by another, takes these marks in place of what is known of their streams (under
+    /// [`FOUND_AGENT`](crate::FOUND_AGENT) where their agent is not known), and notes
     /// since when levels are there, see [`Self::levels_since`]. Adds hosts that it does not know, and tells how many.
     pub async fn rebuild_files(
         &self,
@@ -188,9 +189,9 @@ impl Catalog {
             write.execute(&mut *transaction).await.map_err(&failed)?;
         }
         sqlx::query("DELETE FROM history_files").execute(&mut *transaction).await.map_err(&failed)?;
-        for mark in marks {
+        for mark in found(&mut transaction, marks).await? {
             forget(&mut transaction, &mark.key).await?;
-            swap(&mut transaction, mark, now_ms).await?;
+            swap(&mut transaction, &mark, now_ms).await?;
         }
         let commit = next_commit(&mut transaction).await?;
         insert(&mut transaction, files, commit).await?;

@@ -46,7 +46,7 @@ pub use gaps::GapRecord;
 pub use hosts::{FoundHost, HostChange, HostRecord, Renamed};
 pub use lake::{LakeColumn, LakeTable};
 pub use maintenance::MaintenanceRecord;
-pub use marks::{Mark, MarkUpdate, StreamKey};
+pub use marks::{FOUND_AGENT, Mark, MarkUpdate, StreamKey};
 pub use memories::HostMemory;
 pub use notifications::{QueuedNotification, ToldAlerts};
 pub use office::{Office, Revisions};

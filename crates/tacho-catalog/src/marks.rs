@@ -1,11 +1,17 @@
 //! Delivery marks: which frames of a stream are stored. Part of what makes storing exactly once.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::Row;
 use tacho_model::SequenceSet;
 
+use crate::posted::POSTED_AGENT;
 use crate::{Catalog, CatalogError, WriteTransaction};
+
+/// Under which streams are kept, in place of an agent, that files alone tell of: which agent's they are was lost with the
+/// catalog. Whoever names one, which is chosen at random from 2^128, goes on with it.
+pub const FOUND_AGENT: &str = "found";
 
 /// A stream of frames: of one agent, and of one boot of its host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,14 +52,15 @@ impl Catalog {
     }
 
     /// The agent under which a stream of a host is kept: the first identity of the host that spoke of it, so that a host
-    /// that joined again goes on with what it had. `None` when nobody has.
+    /// that joined again goes on with what it had; [`FOUND_AGENT`] where that was lost. `None` when nobody has.
     pub async fn stream_owner(
         &self,
         host_id: &str,
         stream: [u8; 16],
     ) -> Result<Option<String>, CatalogError> {
+        let doing = CatalogError::query("look up a stream");
         let stream = stream_text(stream);
-        sqlx::query_scalar(
+        let owner = sqlx::query_scalar(
             "SELECT a.id FROM agents a WHERE a.host_id = ? AND (\
              EXISTS (SELECT 1 FROM delivery_clocks c WHERE c.agent_id = a.id AND c.stream = ?) OR \
              EXISTS (SELECT 1 FROM delivery_marks m WHERE m.agent_id = a.id AND m.stream = ?)) \
@@ -64,7 +71,16 @@ impl Catalog {
         .bind(&stream)
         .fetch_optional(&self.pool)
         .await
-        .map_err(CatalogError::query("look up a stream"))
+        .map_err(&doing)?;
+        if owner.is_some() {
+            return Ok(owner);
+        }
+        sqlx::query_scalar("SELECT agent_id FROM delivery_marks WHERE agent_id = ? AND stream = ?")
+            .bind(FOUND_AGENT)
+            .bind(&stream)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(doing)
     }
 
     /// Forgets marks that were not written since `before_ms`, and the clocks of such streams. Call it with a
@@ -94,10 +110,12 @@ impl Catalog {
     pub async fn forget_orphans(&self) -> Result<u64, CatalogError> {
         let mut forgotten = 0;
         for sql in [
-            "DELETE FROM delivery_marks WHERE agent_id NOT IN (SELECT id FROM agents) AND agent_id <> 'server'",
-            "DELETE FROM delivery_clocks WHERE agent_id NOT IN (SELECT id FROM agents)",
+            "DELETE FROM delivery_marks WHERE agent_id NOT IN (SELECT id FROM agents) AND agent_id NOT IN (?, ?)",
+            "DELETE FROM delivery_clocks WHERE agent_id NOT IN (SELECT id FROM agents) AND agent_id NOT IN (?, ?)",
         ] {
             let done = sqlx::query(sql)
+                .bind(POSTED_AGENT)
+                .bind(FOUND_AGENT)
                 .execute(&self.pool)
                 .await
                 .map_err(CatalogError::query("forget marks of removed hosts"))?;
@@ -131,6 +149,27 @@ pub(crate) async fn swap(
         .await
         .map_err(CatalogError::query("write a delivery mark"))?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Marks that files tell of, under [`FOUND_AGENT`] where their agent is not known.
+pub(crate) async fn found(
+    transaction: &mut WriteTransaction,
+    marks: &[MarkUpdate],
+) -> Result<Vec<MarkUpdate>, CatalogError> {
+    let agents: Vec<String> = sqlx::query_scalar("SELECT id FROM agents")
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(CatalogError::query("list agents"))?;
+    let known: HashSet<&str> = agents.iter().map(String::as_str).chain([POSTED_AGENT]).collect();
+    let mut by_key: BTreeMap<StreamKey, SequenceSet> = BTreeMap::new();
+    for mark in marks {
+        let mut key = mark.key.clone();
+        if !known.contains(&*key.agent_id) {
+            key.agent_id = FOUND_AGENT.into();
+        }
+        by_key.entry(key).or_default().extend(&mark.stored);
+    }
+    Ok(by_key.into_iter().map(|(key, stored)| MarkUpdate { key, version: 0, stored }).collect())
 }
 
 /// Forgets what is stored of a stream.

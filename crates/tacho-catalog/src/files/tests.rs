@@ -152,3 +152,35 @@ async fn files_of_before_some_levels_have_none_of_them() {
     catalog.rebuild_files(&[], &[], &[("1d", 3)], &[], 0).await.unwrap();
     assert_eq!(catalog.levels_since().await.unwrap(), [("1d".to_owned(), 3)]);
 }
+
+#[tokio::test]
+async fn marks_of_lost_agents_are_found_by_their_stream_and_stay() {
+    let (_dir, catalog) = crate::open_for_tests().await;
+    catalog.host_for_join("web", b"m", "h", 1).await.unwrap();
+    let agent = |id: &str| crate::NewAgent {
+        agent_id: id.to_owned(),
+        host_id: "h".to_owned(),
+        certificate_hash: [id.len() as u8; 32],
+        not_after_ms: 99,
+        created_ms: 1,
+    };
+    catalog.add_agent(&agent("known")).await.unwrap();
+    let mark = |agent_id: &str, stream: u8, sequence: u64| MarkUpdate {
+        key: StreamKey { agent_id: agent_id.into(), stream: [stream; 16] },
+        version: 0,
+        stored: [sequence..=sequence].into_iter().collect(),
+    };
+    let marks = [mark("known", 1, 1), mark("lost", 2, 2), mark("lost as well", 2, 3), mark("server", 3, 4)];
+    catalog.rebuild_files(&[], &marks, &[], &[], 0).await.unwrap();
+    assert_eq!(catalog.forget_orphans().await.unwrap(), 0);
+    let owner = async |stream: u8| catalog.stream_owner("h", [stream; 16]).await.unwrap();
+    assert_eq!(owner(1).await.as_deref(), Some("known"));
+    assert_eq!(owner(2).await.as_deref(), Some(crate::FOUND_AGENT));
+    assert_eq!(owner(3).await, None);
+    let key = StreamKey { agent_id: crate::FOUND_AGENT.into(), stream: [2; 16] };
+    assert_eq!(catalog.mark(&key).await.unwrap().stored, [2..=3].into_iter().collect());
+    // Who names it goes on with it, whatever its clock says later.
+    catalog.save_clock(&key, "clock", 5).await.unwrap();
+    assert_eq!(catalog.forget_orphans().await.unwrap(), 0);
+    assert_eq!(catalog.clock(&key).await.unwrap().as_deref(), Some("clock"));
+}

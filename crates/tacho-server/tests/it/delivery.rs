@@ -2,6 +2,7 @@
 
 mod gaps_and_clocks;
 
+use tacho_catalog::{MarkUpdate, StreamKey};
 use tacho_model::SequenceSet;
 use tacho_server::ingest::Pacer;
 use tacho_server::live::{HostState, LiveEventKind};
@@ -149,6 +150,24 @@ async fn a_host_that_joins_again_goes_on_with_its_streams() {
     agent.send(sent(backfill(1, 5))).await;
     stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=7])).await;
     assert_eq!(rows(&server, &after).await.len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_files_tell_of_a_stream_holds_when_its_agent_was_lost_with_the_catalog() {
+    let server = Server::empty().await;
+    let key = StreamKey { agent_id: "lost".into(), stream: [2; 16] };
+    let found = MarkUpdate { key, version: 0, stored: [1..=3].into_iter().collect() };
+    server.state.catalog.rebuild_files(&[], &[found], &[], &[], 0).await.unwrap();
+    let agents = Agents::serve(&server).await;
+    let joined = agents.join("web").await;
+    server.set_now(at(20));
+    let mut agent = agents.connect(&joined, 2, Vec::new(), 0).await;
+    assert_eq!(agent.acknowledged(&[]), set(&[1..=3]));
+    for sequence in 1..=5 {
+        agent.send(sent(frame(sequence, 0))).await;
+    }
+    stored(&server, &mut agent, |agent| agent.acknowledged(&[]) == set(&[1..=5])).await;
+    assert_eq!(rows(&server, &joined).await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
